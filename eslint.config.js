@@ -1,7 +1,10 @@
 // Lint holds the rules that keep the shape of the code: promises are never floating, decisions are pure, layers point one way.
 import tseslint from 'typescript-eslint';
 
-const wordlessNames = { regex: '/(utils?|helpers?|common|misc|manager)(\\.ts|/|$)', message: 'A name must say what is inside.' };
+const wordlessNames = {
+  regex: '/(utils?|helpers?|common|misc|manager)(\\.ts|/|$)',
+  message: 'A name must say what is inside.',
+};
 const noKube = { regex: '/kube/', message: 'A decision reads a snapshot; input and output belong to reconcile.ts.' };
 const noNode = { regex: '^node:', message: 'A decision has no input or output.' };
 const noLabInOperator = { regex: '^@idlewild/lab', message: 'The operator must not know that a lab exists.' };
@@ -50,7 +53,10 @@ export default tseslint.config(
     files: ['operator/src/server/**/*.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, noLabInOperator, noReconcile] }] },
   },
-  { files: ['lab/**/*.ts'], rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, labUsesRuntimeOnly] }] } },
+  {
+    files: ['lab/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, labUsesRuntimeOnly] }] },
+  },
   {
     files: ['**/decide.ts', 'operator/src/model/*.ts', 'operator/src/render/*.ts'],
     ignores: ['**/*.test.ts'],

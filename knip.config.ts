@@ -4,7 +4,10 @@ const config: KnipConfig = {
   workspaces: {
     '.': { entry: ['scripts/*.ts'], project: ['scripts/**/*.ts', 'test/**/*.ts'] },
     operator: { entry: ['src/main.ts'], project: ['src/**/*.ts'] },
-    lab: { entry: ['src/cli.ts', 'src/controlplane.ts', 'src/apiserver/main.ts', 'src/machines/main.ts'], project: ['src/**/*.ts'] },
+    lab: {
+      entry: ['src/cli.ts', 'src/controlplane.ts', 'src/apiserver/main.ts', 'src/machines/main.ts'],
+      project: ['src/**/*.ts'],
+    },
     e2e: { entry: ['**/*.test.ts'], project: ['**/*.ts'] },
     bench: { entry: ['*.ts'], project: ['**/*.ts'] },
   },

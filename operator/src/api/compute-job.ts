@@ -1,0 +1,277 @@
+// Generated from crds/idlewild.dev_computejobs.yaml by `npm run generate`. Do not edit.
+
+export interface ComputeJobFields {
+  /**
+   * What the job needs and what it runs. Nothing here is ever written by the operator.
+   */
+  spec: {
+    /**
+     * Batch ends when the script ends. Session stays until it is deleted or its walltime is over.
+     */
+    mode: 'Batch' | 'Session';
+    /**
+     * What the virtual machine gets.
+     */
+    resources: {
+      /**
+       * Virtual cores.
+       */
+      cores: number;
+      /**
+       * Memory that the guest sees, from 64Mi to 1Ti. The machine must also have KubeVirt's own overhead free.
+       */
+      memory: number | string;
+      /**
+       * An empty scratch disk, from 16Mi to 10Ti, mounted at /scratch. It lives and dies with the attempt; a live migration takes it along.
+       */
+      disk?: number | string;
+    };
+    /**
+     * Processor architecture of the image and so of the machine.
+     */
+    architecture: 'amd64' | 'arm64';
+    /**
+     * What the virtual machine boots.
+     */
+    image: {
+      /**
+       * A container image that carries a bootable disk, as KubeVirt's containerDisk.
+       */
+      containerDisk: string;
+    };
+    /**
+     * Run once in the guest, as root, by the interpreter of its first line (/bin/sh without one). Its output is the job's log, its exit code the job's.
+     */
+    script?: string;
+    /**
+     * Files written into the guest before the script starts.
+     */
+    files?: {
+      /**
+       * Absolute path in the guest.
+       */
+      path: string;
+      /**
+       * The file's text.
+       */
+      content?: string;
+      /**
+       * A key of a Secret in the job's namespace. The job waits, and says so, while it is missing.
+       */
+      secretKeyRef?: {
+        name: string;
+        key: string;
+      };
+      /**
+       * Permission bits in octal.
+       */
+      mode: string;
+    }[];
+    /**
+     * The interaction protocol offered to the user.
+     */
+    console: 'VNC' | 'Serial' | 'None';
+    /**
+     * Which machines may take the job.
+     */
+    placement?: {
+      /**
+       * Only machines of these rooms (node label topology.kubernetes.io/zone).
+       */
+      rooms?: string[];
+      /**
+       * Only machines with these node labels.
+       */
+      nodeSelector?: {
+        [k: string]: string;
+      };
+      /**
+       * Only machines without an owner (node label idlewild.dev/class=dedicated).
+       */
+      dedicatedOnly: boolean;
+    };
+    /**
+     * The longest an attempt may run, counted from its start in the guest, such as 90s, 30m or 4h. Without it there is no limit.
+     */
+    walltime?: string;
+    /**
+     * How long an attempt may take from its claim until the guest runs the script (or, in a session, has its console) before it is given up and the next machine is tried.
+     */
+    startDeadline: string;
+    /**
+     * What happens when an attempt fails by itself. Attempts that the lab takes away (machine lost, drained) are always repeated and never counted.
+     */
+    retries: {
+      /**
+       * How many failed attempts are repeated before the job is Failed.
+       */
+      limit: number;
+      /**
+       * Which failures are repeated. ScriptFailed is an exit code other than 0; StartFailed a guest that never came up.
+       */
+      on: ('ScriptFailed' | 'StartFailed')[];
+    };
+    /**
+     * Seconds after its end at which the finished job is deleted, with its virtual machine's log. Without it the job stays until somebody deletes it.
+     */
+    ttlSecondsAfterFinished?: number;
+  };
+  /**
+   * What became of the job. Written by the operator only.
+   */
+  status?: {
+    /**
+     * The generation of the spec that this status is about.
+     */
+    observedGeneration?: number;
+    /**
+     * One word for people; programs read the conditions.
+     */
+    phase?: string;
+    /**
+     * The reason of the latest decision, from a closed list.
+     */
+    reason?: string;
+    /**
+     * The same in a sentence.
+     */
+    message?: string;
+    /**
+     * Published, Claimed, Started, Reachable, Migratable, Interrupted, Succeeded and Failed.
+     */
+    conditions?: {
+      type: string;
+      status: 'True' | 'False' | 'Unknown';
+      reason: string;
+      message: string;
+      observedGeneration?: number;
+      lastTransitionTime: string;
+    }[];
+    /**
+     * The requirement made visible to the machines.
+     */
+    publication?: {
+      id?: string;
+      at?: string;
+    };
+    /**
+     * Machines that satisfy the publication, best first. The first is the claim, the others are the runners-up.
+     */
+    subscribers?: {
+      node: string;
+      readySince?: string;
+      score?: number;
+    }[];
+    /**
+     * The machine that has the job now.
+     */
+    node?: string;
+    /**
+     * The number of the current attempt.
+     */
+    attempt?: number;
+    /**
+     * Every virtual machine that was made for the job.
+     */
+    attempts?: {
+      number: number;
+      /**
+       * The machine that claimed it, or has it after a migration.
+       */
+      node: string;
+      virtualMachine: string;
+      /**
+       * When the machine won the claim.
+       */
+      claimed?: string;
+      /**
+       * When the VirtualMachine was created.
+       */
+      created?: string;
+      /**
+       * When KubeVirt reported the guest as running.
+       */
+      running?: string;
+      /**
+       * When the script started in the guest.
+       */
+      started?: string;
+      ended?: string;
+      /**
+       * Why it ended, from a closed list.
+       */
+      reason?: string;
+      message?: string;
+      exitCode?: number;
+      /**
+       * Seconds of work that were lost with the attempt.
+       */
+      secondsLost?: number;
+    }[];
+    /**
+     * The ledger's tail: what came between the job and its end.
+     */
+    interruptions?: {
+      at: string;
+      reason: string;
+      /**
+       * The rung of the yield ladder that was taken.
+       */
+      rung?: string;
+      attempt?: number;
+      node?: string;
+      toNode?: string;
+      /**
+       * How long it took.
+       */
+      seconds?: number;
+      /**
+       * How long the guest was not running meanwhile.
+       */
+      downtimeSeconds?: number;
+      message?: string;
+    }[];
+    /**
+     * Why the job has no machine yet.
+     */
+    waiting?: {
+      /**
+       * Place in the queue, from 1.
+       */
+      position?: number;
+      message?: string;
+      reasons?: {
+        reason: string;
+        /**
+         * How many machines are excluded by this reason.
+         */
+        machines: number;
+        /**
+         * Some of them.
+         */
+        names?: string[];
+        message?: string;
+      }[];
+    };
+    /**
+     * Failed attempts that count against spec.retries.limit.
+     */
+    failures?: number;
+    /**
+     * The script's exit code.
+     */
+    exitCode?: number;
+    /**
+     * When the script of the first attempt started.
+     */
+    startTime?: string;
+    finishTime?: string;
+  };
+}
+
+import type { KubeObject } from '../kube/object.ts';
+
+export type ComputeJobSpec = ComputeJobFields['spec'];
+export type ComputeJobStatus = NonNullable<ComputeJobFields['status']>;
+/** A ComputeJob as the API server stores it: defaults filled in, unknown fields pruned. */
+export type ComputeJob = KubeObject & ComputeJobFields;

@@ -1,0 +1,82 @@
+// Writes operator/src/api/compute-job.ts from the CRD, the API's source of truth; with --check it writes nothing and fails
+// when the committed file differs, so that the types can never drift from what the API server validates.
+import { readFile, writeFile } from 'node:fs/promises';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { parse } from 'yaml';
+
+const source = new URL('../crds/idlewild.dev_computejobs.yaml', import.meta.url);
+const target = new URL('../operator/src/api/compute-job.ts', import.meta.url);
+
+interface Crd {
+  readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: JsonObject } }[] };
+}
+type JsonObject = { [key: string]: unknown };
+
+/**
+ * Closes every object (the API server prunes what the schema does not name), makes a field with a default required (the API
+ * server fills it in) and drops what only Kubernetes reads.
+ */
+function forTypeScript(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(forTypeScript);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const out: JsonObject = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (key.startsWith('x-kubernetes-') || key === 'default' || key === 'maxItems' || key === 'minItems') continue;
+    out[key] = forTypeScript(value);
+  }
+  if (out.type === 'object' && out.properties !== undefined) {
+    out.additionalProperties = false;
+    out.required = [
+      ...new Set([...((out.required as string[] | undefined) ?? []), ...defaulted(schema as JsonObject)]),
+    ];
+  }
+  return out;
+}
+
+function defaulted(schema: JsonObject): string[] {
+  const properties = Object.entries(schema.properties as Record<string, JsonObject>);
+  return properties.filter(([, property]) => property.default !== undefined).map(([name]) => name);
+}
+
+async function generate(): Promise<string> {
+  const crd = parse(await readFile(source, 'utf8')) as Crd;
+  const root = crd.spec.versions[0]?.schema.openAPIV3Schema;
+  if (root === undefined) throw new Error(`${source.pathname} has no version`);
+  const { spec, status } = root.properties as JsonObject;
+  const schema = {
+    type: 'object',
+    title: 'ComputeJobFields',
+    additionalProperties: false,
+    required: ['spec'],
+    properties: { spec, status },
+  };
+  const fields = await compile(forTypeScript(schema) as JSONSchema, 'ComputeJobFields', {
+    bannerComment: '// Generated from crds/idlewild.dev_computejobs.yaml by `npm run generate`. Do not edit.',
+    style: { singleQuote: true, printWidth: 120 },
+  });
+  return [
+    fields.trimEnd(),
+    '',
+    "import type { KubeObject } from '../kube/object.ts';",
+    '',
+    "export type ComputeJobSpec = ComputeJobFields['spec'];",
+    "export type ComputeJobStatus = NonNullable<ComputeJobFields['status']>;",
+    '/** A ComputeJob as the API server stores it: defaults filled in, unknown fields pruned. */',
+    'export type ComputeJob = KubeObject & ComputeJobFields;',
+    '',
+  ].join('\n');
+}
+
+const wanted = await generate();
+if (process.argv.includes('--check')) {
+  const committed = await readFile(target, 'utf8').catch(() => '');
+  if (committed !== wanted) {
+    console.error(
+      'operator/src/api/compute-job.ts does not match crds/: run `npm run generate` and commit the result.',
+    );
+    process.exitCode = 1;
+  }
+} else {
+  await writeFile(target, wanted);
+  console.log(`wrote ${target.pathname}`);
+}

@@ -1,0 +1,30 @@
+# The few commands of the repository. Every one of them first installs what is missing and does nothing when nothing is.
+NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
+
+.PHONY: lab test lint bench setup clean
+.DEFAULT_GOAL := lab
+
+lab: setup ## start the lab in the foreground; Ctrl-C ends it
+	@exec $(NODE) lab/src/cli.ts up $(ARGS)
+
+test: setup lint ## every test; TESTS=path runs some of them
+	@$(NODE) scripts/test.ts $(TESTS)
+
+lint: setup
+	@npm run --silent lint
+
+bench: setup
+	@exec $(NODE) bench/start-up.ts $(ARGS)
+
+setup: node_modules/.installed
+	@$(NODE) scripts/setup.ts
+
+node_modules/.installed: package-lock.json package.json $(wildcard */package.json)
+	@command -v npm >/dev/null || { echo "npm is missing. Install Node 20 or newer with npm, then run make again."; exit 1; }
+	@echo "installing npm packages ..."
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clean: ## stop the lab and remove everything that make has built in this directory
+	@[ ! -d .lab ] || [ ! -x node_modules/.bin/node ] || $(NODE) lab/src/cli.ts down
+	rm -rf .lab node_modules

@@ -1,0 +1,82 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MachineCgroup } from './cgroup.ts';
+import { descendantsOf, identityOf, isAlive } from './processes.ts';
+
+const children: ChildProcess[] = [];
+const groups: MachineCgroup[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (const group of groups.splice(0)) {
+    await group.kill();
+    group.remove();
+  }
+});
+
+/** A shell that counts into a file and has one child that sleeps. */
+function aCounter(file: string): ChildProcess {
+  const child = spawn('sh', ['-c', `sleep 1000 & while :; do echo x >> ${file}; sleep 0.01; done`]);
+  children.push(child);
+  return child;
+}
+
+const sizeOf = (file: string): number => (existsSync(file) ? readFileSync(file).length : 0);
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+// The root that has no hierarchy at all stands for a machine without cgroups.
+describe.each([
+  { title: 'with the cgroups of this machine', root: undefined },
+  { title: 'without cgroups', root: '/nonexistent' },
+])('a machine group $title', ({ root }) => {
+  const open = (): MachineCgroup => {
+    const name = `idlewild-test-${process.pid}/pc-${groups.length}`;
+    const group = MachineCgroup.open(root === undefined ? { name } : { name, root });
+    groups.push(group);
+    return group;
+  };
+
+  it('stops, continues and ends the whole tree of processes', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'group-'));
+    const file = join(dir, 'count');
+    const group = open();
+    const child = aCounter(file);
+    group.adopt(child.pid!);
+    await until(() => sizeOf(file) > 0 && descendantsOf(child.pid!).length > 0);
+    group.freeze();
+    const frozen = sizeOf(file);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    // One write may have been under way when the tree was stopped.
+    expect(sizeOf(file)).toBeLessThanOrEqual(frozen + 2);
+    group.thaw();
+    const thawed = sizeOf(file);
+    await until(() => sizeOf(file) > thawed + 4);
+    const tree = [child.pid!, ...descendantsOf(child.pid!)].map((pid) => identityOf(pid)!);
+    await group.kill();
+    expect(tree.filter((process) => process !== undefined && isAlive(process))).toEqual([]);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('ends a frozen tree too', async () => {
+    const group = open();
+    const child = spawn('sleep', ['1000']);
+    children.push(child);
+    group.adopt(child.pid!);
+    group.freeze();
+    await group.kill();
+    expect(group.processes()).toEqual([]);
+  });
+
+  it('takes caps or says why not', () => {
+    expect(open().cap({ cores: 2, memoryMiB: 1024 })).toBeUndefined();
+  });
+});

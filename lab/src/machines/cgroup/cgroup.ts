@@ -1,0 +1,149 @@
+// The control group of one lab machine: what its guests may use, and the one handle on all of its processes at once.
+// Promises: works with cgroup v1 (cpu, memory, freezer), with v2, and without either (then nothing is capped and the process
+// tree is the handle). Never touches a group outside its own name.
+import { mkdirSync, readFileSync, rmdirSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { descendantsOf, identityOf, isAlive, signal, type ProcessIdentity } from './processes.ts';
+
+export interface GuestCaps {
+  readonly cores: number;
+  readonly memoryMiB: number;
+}
+
+export interface MachineCgroupOptions {
+  /** Path of the group under each hierarchy, for example `idlewild-1a2b3c4d/pc-1`. */
+  readonly name: string;
+  readonly root?: string;
+}
+
+const periodUs = 100_000;
+const killDeadlineMs = 10_000;
+
+export class MachineCgroup {
+  readonly kind: 'v1' | 'v2' | 'none';
+  /** Holds the supervisor and, by inheritance, all it starts. Empty without cgroups. */
+  readonly #tree: string;
+  /** Where guests are put: the caps live here. */
+  readonly guestDirs: readonly string[];
+  #supervisor: ProcessIdentity | undefined;
+
+  private constructor(kind: 'v1' | 'v2' | 'none', tree: string, guestDirs: readonly string[]) {
+    this.kind = kind;
+    this.#tree = tree;
+    this.guestDirs = guestDirs;
+  }
+
+  /** Makes the group (or finds it again) by trying: v1 first, then v2, else none. Never throws. */
+  static open({ name, root = '/sys/fs/cgroup' }: MachineCgroupOptions): MachineCgroup {
+    try {
+      const [cpu, memory, freezer] = ['cpu', 'memory', 'freezer'].map((controller) => join(root, controller, name));
+      if (existsSync(join(root, 'freezer', 'cgroup.procs')) && existsSync(join(root, 'cpu', 'cgroup.procs'))) {
+        for (const dir of [cpu!, memory!, freezer!]) mkdirSync(dir, { recursive: true });
+        return new MachineCgroup('v1', freezer!, [cpu!, memory!]);
+      }
+      if (readFileSync(join(root, 'cgroup.controllers'), 'utf8').includes('memory')) {
+        const tree = join(root, name);
+        mkdirSync(join(tree, 'supervisor'), { recursive: true });
+        // Controllers reach a group only through every level above it, and a group with children holds no processes.
+        for (const level of [root, join(root, name.split('/')[0]!), tree]) {
+          writeFileSync(join(level, 'cgroup.subtree_control'), '+cpu +memory');
+        }
+        mkdirSync(join(tree, 'guests'), { recursive: true });
+        return new MachineCgroup('v2', tree, [join(tree, 'guests')]);
+      }
+    } catch {
+      // Not root, or the hierarchy belongs to somebody else: the lab then runs without caps.
+    }
+    return new MachineCgroup('none', '', []);
+  }
+
+  /** @returns why the caps could not be set, or undefined. */
+  cap({ cores, memoryMiB }: GuestCaps): string | undefined {
+    try {
+      const quotaUs = Math.round(cores * periodUs);
+      if (this.kind === 'v1') {
+        const [cpu, memory] = this.guestDirs;
+        writeFileSync(join(cpu!, 'cpu.cfs_period_us'), String(periodUs));
+        writeFileSync(join(cpu!, 'cpu.cfs_quota_us'), String(quotaUs));
+        writeFileSync(join(memory!, 'memory.limit_in_bytes'), String(memoryMiB * 2 ** 20));
+      } else if (this.kind === 'v2') {
+        writeFileSync(join(this.guestDirs[0]!, 'cpu.max'), `${quotaUs} ${periodUs}`);
+        writeFileSync(join(this.guestDirs[0]!, 'memory.max'), String(memoryMiB * 2 ** 20));
+      }
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /** Puts the machine's supervisor into the group; what it starts afterwards is born there. */
+  adopt(pid: number): void {
+    this.#supervisor = identityOf(pid);
+    if (this.kind === 'v1') writeFileSync(join(this.#tree, 'cgroup.procs'), String(pid));
+    if (this.kind === 'v2') writeFileSync(join(this.#tree, 'supervisor', 'cgroup.procs'), String(pid));
+  }
+
+  /** Every living process of the machine. */
+  processes(): number[] {
+    const dirs =
+      this.kind === 'v2' ? [join(this.#tree, 'supervisor'), ...this.guestDirs] : this.kind === 'v1' ? [this.#tree] : [];
+    const grouped = dirs.flatMap((dir) => {
+      try {
+        return readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+      } catch {
+        return [];
+      }
+    });
+    const supervisor = this.#supervisor !== undefined && isAlive(this.#supervisor) ? this.#supervisor.pid : undefined;
+    const tree = supervisor === undefined ? [] : [supervisor, ...descendantsOf(supervisor)];
+    return [...new Set([...grouped, ...tree])].filter((pid) => identityOf(pid) !== undefined);
+  }
+
+  /** Stops every process of the machine where it stands: it answers nothing and forgets nothing. */
+  freeze(): void {
+    if (this.kind === 'v1') writeFileSync(join(this.#tree, 'freezer.state'), 'FROZEN');
+    else if (this.kind === 'v2') writeFileSync(join(this.#tree, 'cgroup.freeze'), '1');
+    else for (const pid of this.processes()) signal(pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    if (this.kind === 'v1') writeFileSync(join(this.#tree, 'freezer.state'), 'THAWED');
+    else if (this.kind === 'v2') writeFileSync(join(this.#tree, 'cgroup.freeze'), '0');
+    else for (const pid of this.processes()) signal(pid, 'SIGCONT');
+  }
+
+  /** Ends every process at the same moment: none of them can react to the end of another. */
+  async kill(): Promise<void> {
+    const deadline = performance.now() + killDeadlineMs;
+    for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 200)) {
+      const pids = this.processes().filter((pid) => pid !== process.pid);
+      if (pids.length === 0) break;
+      this.freeze();
+      for (const pid of pids) signal(pid, 'SIGKILL');
+      this.thaw();
+      if (performance.now() > deadline) throw new Error(`processes ${pids.join(', ')} do not end`);
+      await delay(waitMs);
+    }
+    this.#supervisor = undefined;
+  }
+
+  /** Removes the group; it must be empty. */
+  remove(): void {
+    const dirs =
+      this.kind === 'v2'
+        ? [...this.guestDirs, join(this.#tree, 'supervisor'), this.#tree]
+        : this.kind === 'v1'
+          ? [...this.guestDirs, this.#tree]
+          : [];
+    for (const dir of dirs) {
+      try {
+        rmdirSync(dir);
+        rmdirSync(join(dir, '..'));
+      } catch (error) {
+        // The parent is shared by the machines of a lab and goes with the last of them.
+        if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      }
+    }
+  }
+}

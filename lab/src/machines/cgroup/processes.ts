@@ -1,0 +1,67 @@
+// Processes by pid, read from /proc: who lives, who is whose child, and whether a pid still means the process it meant.
+// Promises: a process that ended is never mistaken for a newer one with the same pid, because its start time is compared.
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A process that is told apart from later ones with the same pid by its start time. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks after boot, field 22 of /proc/PID/stat. */
+  readonly startTicks: string;
+}
+
+interface ProcessStat {
+  readonly parent: number;
+  readonly state: string;
+  readonly startTicks: string;
+}
+
+function statOf(pid: number): ProcessStat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name stands in brackets and may itself hold brackets and spaces.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', parent: Number(fields[1]), startTicks: fields[19] ?? '' };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The identity of a living process; undefined when there is none (a zombie counts as ended). */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  const stat = statOf(pid);
+  return stat === undefined || stat.state === 'Z' ? undefined : { pid, startTicks: stat.startTicks };
+}
+
+export function isAlive(process: ProcessIdentity): boolean {
+  return identityOf(process.pid)?.startTicks === process.startTicks;
+}
+
+/** All living processes below `root`, nearest first, without `root` itself. */
+export function descendantsOf(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const stat = statOf(pid);
+    if (stat === undefined || stat.state === 'Z') continue;
+    children.set(stat.parent, [...(children.get(stat.parent) ?? []), pid]);
+  }
+  const found: number[] = [];
+  const queue = [root];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (const child of children.get(next) ?? []) {
+      found.push(child);
+      queue.push(child);
+    }
+  }
+  return found;
+}
+
+/** Sends a signal; a process that is already gone is no error. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,193 @@
+// Records Events (events.k8s.io/v1) about objects, for kubectl describe and kubectl events.
+// Promises: never throws, never blocks the caller, never floods: repeated events become one series, each object has an
+// allowance, the queue is bounded; what is given up is logged. Losing an event is acceptable, failing a reconcile for it is not.
+
+import type { Logger } from 'pino';
+import type { Event } from '../api/kubernetes.ts';
+import { events } from '../api/resources.ts';
+import { Backoff } from './backoff.ts';
+import type { KubeClient } from './client.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { isNotFound, toKubeError, type KubeError } from './errors.ts';
+import { EventSeries, type EventText, type Regarding, type Series, type SeriesOptions } from './event-series.ts';
+import { microTime } from './micro-time.ts';
+
+export type { EventText, Regarding } from './event-series.ts';
+
+export interface EventRecorderOptions {
+  readonly client: KubeClient;
+  /** Qualified name of what reports, for example "idlewild.dev/operator". */
+  readonly controller: string;
+  /** Which instance of it: the pod's name. */
+  readonly instance: string;
+  readonly clock?: Clock | undefined;
+  readonly log: Logger;
+  /** Unique part of an Event's name: lower-case letters, digits and dashes. */
+  readonly newId: () => string;
+  readonly series?: SeriesOptions | undefined;
+}
+
+/** Limits of the API (k8s.io/kubernetes pkg/apis/core/validation/events.go), in bytes. */
+const longestNote = 1024;
+const longestWord = 128;
+const longestName = 253;
+const longestQueue = 1000;
+const maxTries = 5;
+
+export class EventRecorder {
+  readonly #o: EventRecorderOptions;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #series: EventSeries;
+  readonly #queue = new Set<Series>();
+  #sending: Promise<void> | undefined;
+  #stop = new AbortController();
+  #dropped = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#o = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log.child({ part: 'events' });
+    this.#series = new EventSeries(options.series);
+  }
+
+  /** Events given up since the start, by allowance, a full queue or refusal. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  event(regarding: Regarding, text: EventText): void {
+    const trimmed: EventText = {
+      type: text.type,
+      reason: cut(text.reason, longestWord),
+      action: cut(text.action, longestWord),
+      message: cut(text.message, longestNote),
+    };
+    const seen = this.#series.observe(regarding, trimmed, this.#clock.now(), this.#clock.monotonic());
+    switch (seen.kind) {
+      case 'dropped':
+        this.#drop(regarding, trimmed, 'too many events about this object');
+        return;
+      case 'later':
+        return;
+      case 'create':
+      case 'update':
+        if (this.#queue.size >= longestQueue && !this.#queue.has(seen.series)) {
+          this.#series.drop(seen.series);
+          this.#drop(regarding, trimmed, 'too many events wait to be sent');
+          return;
+        }
+        this.#queue.add(seen.series);
+        this.#sending ??= this.#send();
+    }
+  }
+
+  /** Waits until what is queued has been sent or given up, at most `timeoutMs`; then nothing more is tried. */
+  async flush(timeoutMs = 3_000): Promise<void> {
+    const stop = this.#stop;
+    const timer = this.#clock.setTimeout(() => stop.abort(), timeoutMs);
+    await this.#sending;
+    timer.cancel();
+    this.#stop = new AbortController();
+  }
+
+  async #send(): Promise<void> {
+    for (;;) {
+      const next = this.#queue.values().next();
+      if (next.done) break;
+      this.#queue.delete(next.value);
+      await this.#deliver(next.value);
+    }
+    this.#sending = undefined;
+  }
+
+  async #deliver(series: Series): Promise<void> {
+    const backoff = new Backoff({ baseMs: 500, maxMs: 10_000 });
+    for (;;) {
+      try {
+        if (this.#stop.signal.aborted) throw toKubeError(this.#stop.signal.reason);
+        await this.#put(series);
+        return;
+      } catch (caught) {
+        const error = toKubeError(caught);
+        if (!mayPass(error) || backoff.attempts + 1 >= maxTries) {
+          this.#series.drop(series);
+          this.#drop(series.regarding, series.text, error.message);
+          return;
+        }
+        const delayMs = Math.max(backoff.next(), error.retryAfterMs ?? 0);
+        // An abort shows at the next turn of the loop, which then gives the event up.
+        await this.#clock.sleep(delayMs, this.#stop.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #put(series: Series): Promise<void> {
+    const { client } = this.#o;
+    const { signal } = this.#stop;
+    const { count, lastAtMs, stored } = series;
+    if (stored && count > 1) {
+      try {
+        const body = { series: { count, lastObservedTime: microTime(lastAtMs) } };
+        await client.mergePatch(events, stored, body, { signal });
+        this.#sent(series, count);
+        return;
+      } catch (error) {
+        // Events live for an hour only; the series goes on in a new one.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    const event = this.#eventOf(series);
+    const { name, namespace = 'default' } = event.metadata;
+    await client.create(events, event, { signal });
+    series.stored = { name, namespace };
+    this.#sent(series, count);
+  }
+
+  #sent(series: Series, count: number): void {
+    series.sentCount = count;
+    series.sentAtMs = this.#clock.monotonic();
+  }
+
+  #eventOf(series: Series): Event {
+    const { regarding, text, count, firstAtMs, lastAtMs } = series;
+    // Events about cluster-scoped objects live in the namespace default.
+    const namespace = regarding.namespace ?? 'default';
+    const id = this.#o.newId();
+    return {
+      metadata: { namespace, name: `${regarding.name.slice(0, longestName - id.length - 1)}.${id}` },
+      eventTime: microTime(firstAtMs),
+      reportingController: this.#o.controller,
+      reportingInstance: cut(this.#o.instance, longestWord),
+      action: text.action,
+      reason: text.reason,
+      type: text.type,
+      note: text.message,
+      regarding: {
+        apiVersion: regarding.apiVersion,
+        kind: regarding.kind,
+        name: regarding.name,
+        ...(regarding.namespace ? { namespace: regarding.namespace } : {}),
+        ...(regarding.uid ? { uid: regarding.uid } : {}),
+      },
+      ...(count > 1 ? { series: { count, lastObservedTime: microTime(lastAtMs) } } : {}),
+    };
+  }
+
+  #drop(regarding: Regarding, text: EventText, why: string): void {
+    this.#dropped++;
+    this.#log.warn({ regarding, reason: text.reason, why }, 'event given up');
+  }
+}
+
+function mayPass(error: KubeError): boolean {
+  return error.kind === 'network' || error.kind === 'timeout' || error.kind === 'throttled' || error.kind === 'server';
+}
+
+/** At most `bytes` bytes of UTF-8, never within a character. */
+function cut(text: string, bytes: number): string {
+  const encoded = Buffer.from(text);
+  if (encoded.length <= bytes) return text;
+  const dots = '...';
+  return new TextDecoder().decode(encoded.subarray(0, bytes - dots.length), { stream: true }) + dots;
+}

@@ -124,15 +124,7 @@ export interface FieldError {
   readonly message: string;
 }
 
-export type Verb =
-  | 'create'
-  | 'delete'
-  | 'deletecollection'
-  | 'get'
-  | 'list'
-  | 'patch'
-  | 'update'
-  | 'watch';
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
 /** A printer column; `jsonPath` as in a CRD, or `value` for a built-in kind whose cell is computed. */
 export interface Column {

@@ -1,5 +1,6 @@
 // The string and number formats that Kubernetes checks in a structural schema. An unknown format is no constraint,
 // as in Kubernetes. Each check answers one question about one value and never throws.
+import { parseQuantity } from '../cel/quantity.ts';
 import { isIPv4, isIPv6 } from 'node:net';
 
 const dateTime = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})$/;
@@ -63,6 +64,7 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
   ip: (text) => isIPv4(text) || isIPv6(text),
   cidr: isCidr,
   uri: isUri,
+  quantity: (text) => parseQuantity(text) !== undefined,
   mac: (text) => /^([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}$/.test(text),
 };
 

@@ -1,0 +1,140 @@
+// From a stored CustomResourceDefinition to the resources that it makes served: one per served version. Custom
+// resources are stored in the storage version; conversion changes nothing but apiVersion.
+import { ageColumn, allVerbs, takeOver } from '../builtin/kind.ts';
+import { objectMetaSchema } from '../builtin/definitions.ts';
+import type { ApiObject, Column, Scale, Schema, ServedResource } from '../registry/types.ts';
+import { asArray, asRecord, asString, isRecord, member, sameJson } from '../schema/json.ts';
+import { schemaFunctions } from '../schema/schema-functions.ts';
+import { findByJsonPath } from './json-path.ts';
+import { conditionStatus, namesOf } from './names.ts';
+
+/** Nothing for a CRD whose names were not accepted, or that is being removed. */
+export function resourcesOf(crd: ApiObject): ServedResource[] {
+  if (conditionStatus(crd, 'Established') !== 'True') return [];
+  const versions = asArray(member(crd, 'spec', 'versions')).map(asRecord);
+  const storage = asString(versions.find((version) => version['storage'] === true)?.['name']);
+  return versions
+    .filter((version) => version['served'] === true)
+    .sort(byPriority)
+    .map((version) => served(crd, version, storage));
+}
+
+/** v2 before v1 before v1beta1 before v1alpha1, then others by name. */
+export function compareVersions(a: string, b: string): number {
+  const rank = (name: string): readonly number[] => {
+    const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(name);
+    if (!match) return [0, 0, 0];
+    const stage = match[2] === undefined ? 3 : match[2] === 'beta' ? 2 : 1;
+    return [stage, Number(match[1]), Number(match[3] ?? 0)];
+  };
+  const [left, right] = [rank(a), rank(b)];
+  for (let i = 0; i < 3; i++) {
+    const difference = (right[i] ?? 0) - (left[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function byPriority(a: Record<string, unknown>, b: Record<string, unknown>): number {
+  return compareVersions(asString(a['name']), asString(b['name']));
+}
+
+/** The CRD's schema with the members that every object has. */
+function fullSchema(version: Record<string, unknown>): Schema {
+  const schema = asRecord(member(version, 'schema', 'openAPIV3Schema')) as Schema;
+  const head: Record<string, Schema> = {
+    apiVersion: { type: 'string', description: 'APIVersion names the API group and version of this object.' },
+    kind: { type: 'string', description: 'Kind names the type of this object.' },
+    metadata: { ...objectMetaSchema, description: "Standard object's metadata." },
+  };
+  return { ...schema, properties: { ...schema.properties, ...head } };
+}
+
+function columnsOf(version: Record<string, unknown>): readonly Column[] {
+  const columns = asArray(version['additionalPrinterColumns']).map(asRecord);
+  if (columns.length === 0) return [ageColumn];
+  return columns.map((column) => ({
+    name: asString(column['name']),
+    type: asString(column['type']) as Column['type'],
+    jsonPath: asString(column['jsonPath']),
+    ...(typeof column['format'] === 'string' && { format: column['format'] }),
+    ...(typeof column['description'] === 'string' && { description: column['description'] }),
+    ...(typeof column['priority'] === 'number' && { priority: column['priority'] }),
+  }));
+}
+
+function scaleOf(version: Record<string, unknown>): Scale | undefined {
+  const scale = member(version, 'subresources', 'scale');
+  if (!isRecord(scale)) return undefined;
+  const label = asString(scale['labelSelectorPath']);
+  return {
+    specReplicasPath: asString(scale['specReplicasPath']),
+    statusReplicasPath: asString(scale['statusReplicasPath']),
+    ...(label !== '' && { labelSelectorPath: label }),
+  };
+}
+
+function served(crd: ApiObject, version: Record<string, unknown>, storageVersion: string): ServedResource {
+  const names = namesOf(member(crd, 'status', 'acceptedNames'));
+  const group = asString(member(crd, 'spec', 'group'));
+  const name = asString(version['name']);
+  const schema = fullSchema(version);
+  const split = isRecord(member(version, 'subresources', 'status'));
+  const scale = scaleOf(version);
+  const paths = asArray(version['selectableFields']).map((field) => asString(member(field, 'jsonPath')));
+  const apiVersion = `${group}/${name}`;
+  return {
+    group,
+    version: name,
+    plural: names.plural,
+    singular: names.singular,
+    kind: names.kind,
+    listKind: names.listKind,
+    shortNames: names.shortNames,
+    categories: names.categories,
+    namespaced: member(crd, 'spec', 'scope') === 'Namespaced',
+    verbs: allVerbs,
+    statusSubresource: split,
+    ...(scale && { scale }),
+    storageVersion,
+    custom: true,
+    schema,
+    ...(version['deprecated'] === true && {
+      deprecationWarning: asString(version['deprecationWarning']) || `${apiVersion} ${names.kind} is deprecated`,
+    }),
+    columns: columnsOf(version),
+    selectableFieldNames: paths.map((path) => path.replace(/^\./, '')),
+    selectableFields: (object) =>
+      Object.fromEntries(paths.map((path) => [path.replace(/^\./, ''), String(findByJsonPath(path, object)[0] ?? '')])),
+    prepareCreate(object) {
+      if (split) delete object['status'];
+    },
+    prepareUpdate(next, old, context) {
+      if (!split) return;
+      if (context.subresource === 'status') keepAllBut('status', next, old);
+      else takeOver(next, old, 'status');
+    },
+    validate: (object, old) => schemaFunctions.validate(schema, object, old),
+    bumpsGeneration: (next, old) => !sameJson(counted(next, split), counted(old, split)),
+    fromStorage: (object) => ({ ...object, apiVersion }),
+    toStorage: (object) => ({ ...object, apiVersion: `${group}/${storageVersion}` }),
+  };
+}
+
+/** What metadata.generation counts: everything but metadata, and but status where it is split off. */
+function counted(object: ApiObject, split: boolean): unknown {
+  const { metadata: _metadata, apiVersion: _apiVersion, ...rest } = object;
+  if (split) delete rest['status'];
+  return rest;
+}
+
+/** A write to the status subresource moves the status alone; of metadata, only managedFields and the version ride along. */
+function keepAllBut(field: string, next: ApiObject, old: ApiObject): void {
+  for (const name of new Set([...Object.keys(next), ...Object.keys(old)])) {
+    if (name !== field && name !== 'metadata' && name !== 'apiVersion') takeOver(next, old, name);
+  }
+  const { managedFields, resourceVersion } = next.metadata ?? {};
+  next.metadata = { ...structuredClone(old.metadata ?? {}) };
+  if (managedFields) next.metadata.managedFields = managedFields;
+  if (resourceVersion !== undefined) next.metadata.resourceVersion = resourceVersion;
+}

@@ -1,7 +1,7 @@
 // Installs the Debian packages that the lab and its tests need. As root on Debian it installs what is missing; anybody else
 // is told the exact command, and nothing happens. Run again, it only looks.
 import { spawnSync } from 'node:child_process';
-import { aptPackages, missingPackages } from '../lab/src/images/packages.ts';
+import { installLine, labPackages, missingPackages } from '../lab/src/images/packages.ts';
 
 function run(command: string, args: readonly string[]): void {
   const { status, error } = spawnSync(command, args, {
@@ -16,17 +16,16 @@ function run(command: string, args: readonly string[]): void {
 
 const missing = await missingPackages();
 if (missing.length > 0) {
-  const install = ['install', '-y', '--no-install-recommends', ...missing];
   const onDebian = spawnSync('apt-get', ['--version']).status === 0;
   if (!onDebian || process.getuid?.() !== 0) {
     console.error(
       onDebian
-        ? `Some packages are missing. Run this, then make again:\n\n  sudo apt-get ${install.join(' ')}\n`
-        : `The lab is made for Debian 12 and its packages: ${aptPackages.join(', ')}. apt-get was not found here.`,
+        ? `Some packages are missing. Run this, then make again:\n\n  sudo ${installLine(missing)}\n`
+        : `The lab is made for Debian 12 and its packages: ${labPackages.map(({ name }) => name).join(', ')}. apt-get was not found here.`,
     );
     process.exit(1);
   }
   console.log(`installing ${missing.join(', ')} ...`);
   run('apt-get', ['update', '-qq']);
-  run('apt-get', ['-qq', ...install]);
+  run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', ...missing]);
 }

@@ -1,0 +1,111 @@
+// The operator dies at random moments during twenty jobs, a drain and a power-off: every job still ends right, none ever has
+// two live virtual machines, and nothing is left behind. The moments come from a seed, which a failure prints.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import * as resources from '@idlewild/operator/api/resources.ts';
+import type { VirtualMachineInstance } from '@idlewild/operator/api/kubevirt.ts';
+import {
+  emulators,
+  inPhase,
+  job,
+  leftovers,
+  startLab,
+  submit,
+  until,
+  untilJob,
+  type LabCluster,
+} from '../src/cluster.ts';
+
+const seed = Number(process.env.IDLEWILD_SEED ?? 20261121);
+const jobs = Array.from({ length: 20 }, (_, index) => ({ name: `job-${index + 1}`, exit: index % 7 === 3 ? 3 : 0 }));
+
+let lab: LabCluster;
+beforeAll(async () => {
+  lab = await startLab({ machines: 4 });
+}, 300_000);
+afterAll(async () => {
+  await lab.stop();
+}, 60_000);
+
+/** A small generator (mulberry32): the same seed gives the same moments. */
+function random(state: number): () => number {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+async function operatorPid(): Promise<number | undefined> {
+  const status = await lab.lab('status', '--json');
+  return (JSON.parse(status.stdout) as { operator?: { pid?: number } }).operator?.pid;
+}
+
+/** Jobs of which two guests are alive at this moment on machines that are not lost. */
+async function twins(lost: ReadonlySet<string>): Promise<string[]> {
+  const { items } = await lab.client.list<VirtualMachineInstance>(resources.virtualMachineInstances, {
+    namespace: 'default',
+  });
+  const alive = items
+    .filter(({ status }) => ['Scheduled', 'Running'].includes(status?.phase ?? '') && !lost.has(status?.nodeName ?? ''))
+    .map(({ metadata }) => metadata.labels?.['idlewild.dev/job'] ?? metadata.name);
+  return alive.filter((name, index) => alive.indexOf(name) !== index);
+}
+
+describe(`an operator that is killed at random moments (seed ${seed})`, () => {
+  it('brings twenty jobs with a drain and a power-off among them to their right ends and leaves nothing', async () => {
+    const next = random(seed);
+    let over = false;
+    let kills = 0;
+    const doubled: string[] = [];
+    const lost = new Set<string>();
+    const killing = (async () => {
+      while (!over) {
+        const pid = await until('the operator runs', operatorPid);
+        const wait = 300 + next() * 5000;
+        const at = performance.now() + wait;
+        await until('the moment to kill', async () => {
+          doubled.push(...(await twins(lost)));
+          return over || performance.now() >= at;
+        });
+        if (over) break;
+        process.kill(pid, 'SIGKILL');
+        kills += 1;
+        await until('another operator', async () => over || (await operatorPid()) !== pid);
+      }
+    })();
+
+    for (const { name, exit } of jobs)
+      await submit(lab, name, { script: `sleep ${1 + (exit % 2)}; echo ${name}; exit ${exit}` });
+    await untilJob(lab, 'job-2', 'runs or has run', inPhase('Running', 'Succeeded'), { timeoutMs: 180_000 });
+    const draining = lab.kubectl(['drain', 'pc-1', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=240s']);
+    await untilJob(lab, 'job-6', 'runs or has run', inPhase('Running', 'Succeeded'), { timeoutMs: 240_000 });
+    lost.add('pc-2');
+    await lab.lab('machine', 'off', 'pc-2');
+    expect((await draining).code).toBe(0);
+    await lab.kubectl(['uncordon', 'pc-1']);
+    for (const { name } of jobs)
+      await untilJob(lab, name, 'finishes', inPhase('Succeeded', 'Failed'), { timeoutMs: 400_000 });
+    over = true;
+    await killing;
+
+    expect(kills).toBeGreaterThan(3);
+    expect(doubled).toEqual([]);
+    for (const { name, exit } of jobs) {
+      const { status } = await job(lab, name);
+      expect({ name, phase: status?.phase, exitCode: status?.exitCode }).toEqual({
+        name,
+        phase: exit === 0 ? 'Succeeded' : 'Failed',
+        exitCode: exit,
+      });
+    }
+    await lab.lab('machine', 'on', 'pc-2');
+    expect((await lab.kubectl(['delete', 'cj', '--all', '--timeout=120s'])).code).toBe(0);
+    await until('nothing is left', async () => (await leftovers(lab, 'default')).length === 0, { timeoutMs: 60_000 });
+    await until(
+      'no emulator is left',
+      async () => [...(await emulators(lab)).values()].every((guests) => guests.length === 0),
+      { timeoutMs: 60_000 },
+    );
+  }, 900_000);
+});

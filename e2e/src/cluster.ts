@@ -1,0 +1,175 @@
+// A cluster under test, as a user has it: a kubeconfig, real kubectl, and (only in the lab) switches for machines' power and
+// network. Every wait here is for a condition with a generous deadline; nothing sleeps for a fixed time.
+import { execFile, type ExecFileException } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import * as resources from '@idlewild/operator/api/resources.ts';
+import { KubeClient } from '@idlewild/operator/kube/client.ts';
+import { transportFromKubeConfig } from '@idlewild/operator/kube/credentials.ts';
+import { stringify } from 'yaml';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const cli = join(root, 'lab/src/cli.ts');
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface LabCluster {
+  readonly dir: string;
+  readonly kubeconfig: string;
+  readonly client: KubeClient;
+  /** Runs real kubectl; never throws for an exit code. `stdin` is fed to it, for `apply -f -`. */
+  kubectl(args: readonly string[], stdin?: string): Promise<Finished>;
+  /** Runs a command of the lab's own command line, such as `machine off pc-2`. */
+  lab(...args: string[]): Promise<Finished>;
+  /** Starts the same lab again, as `make lab` does. */
+  up(): Promise<void>;
+  /** Ends the lab and removes its directory. */
+  stop(): Promise<void>;
+}
+
+/** Starts a lab of its own in a directory of its own; takes a few seconds once the images are built. */
+export async function startLab(options: { machines?: number } = {}): Promise<LabCluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'iw-e2e-'));
+  const lab = (...args: string[]) => run(process.execPath, [cli, ...args, '--dir', dir]);
+  const upArgs = ['up', '--detach', ...(options.machines === undefined ? [] : ['--machines', `${options.machines}`])];
+  const up = async () => {
+    const started = await lab(...upArgs);
+    if (started.code !== 0) throw new Error(`lab up failed: ${started.stderr}${started.stdout}`);
+  };
+  await up();
+  const kubeconfig = join(dir, 'kubeconfig');
+  const transport = await transportFromKubeConfig(kubeconfig);
+  return {
+    dir,
+    kubeconfig,
+    client: new KubeClient(transport),
+    kubectl: (args, stdin) => run(join(dir, 'bin/kubectl'), args, { KUBECONFIG: kubeconfig }, stdin),
+    lab,
+    up,
+    stop: async () => {
+      await transport.close();
+      const ended = await lab('down');
+      if (ended.code !== 0) throw new Error(`lab down failed: ${ended.stderr}`);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, stdin?: string): Promise<Finished> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      file,
+      args,
+      { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 },
+      (error: ExecFileException | null, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr });
+      },
+    );
+    child.stdin?.end(stdin ?? '');
+  });
+}
+
+/** The value that `look` first gives; throws with the last thing seen when `timeoutMs` is over. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  { timeoutMs = 90_000, seen }: { timeoutMs?: number; seen?: () => unknown } = {},
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await look();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) {
+      throw new Error(`${what}: not within ${timeoutMs / 1000} s; last seen: ${JSON.stringify(seen?.(), null, 1)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
+
+export type JobSpec = Partial<Omit<ComputeJob['spec'], 'resources' | 'retries'>> & {
+  resources?: Partial<ComputeJob['spec']['resources']>;
+  retries?: Partial<ComputeJob['spec']['retries']>;
+};
+
+/** A manifest of a job on the tiny image with 128 MiB, as YAML. */
+export function manifest(name: string, spec: JobSpec, namespace = 'default'): string {
+  return stringify({
+    apiVersion: 'idlewild.dev/v1alpha1',
+    kind: 'ComputeJob',
+    metadata: { name, namespace },
+    spec: { image: { containerDisk: 'lab/tiny' }, ...spec, resources: { memory: '128Mi', ...spec.resources } },
+  });
+}
+
+export async function submit(cluster: LabCluster, name: string, spec: JobSpec, namespace = 'default'): Promise<void> {
+  const applied = await cluster.kubectl(['apply', '-f', '-'], manifest(name, spec, namespace));
+  if (applied.code !== 0) throw new Error(`kubectl apply of ${name}: ${applied.stderr}`);
+}
+
+export function job(cluster: LabCluster, name: string, namespace = 'default'): Promise<ComputeJob> {
+  return cluster.client.get<ComputeJob>(resources.computeJobs, { namespace, name });
+}
+
+/** Waits until the job satisfies `holds`; the error shows the status that it had instead. */
+export async function untilJob(
+  cluster: LabCluster,
+  name: string,
+  what: string,
+  holds: (job: ComputeJob) => boolean,
+  { timeoutMs, namespace }: { timeoutMs?: number; namespace?: string } = {},
+): Promise<ComputeJob> {
+  let last: ComputeJob | undefined;
+  return until(
+    `job ${name} ${what}`,
+    async () => {
+      last = await job(cluster, name, namespace);
+      return holds(last) && last;
+    },
+    { ...(timeoutMs === undefined ? {} : { timeoutMs }), seen: () => last?.status },
+  );
+}
+
+export const inPhase =
+  (...phases: string[]) =>
+  (found: ComputeJob): boolean =>
+    phases.includes(found.status?.phase ?? '');
+
+/** What the job's guests have printed on their serial consoles, over all launcher pods that are left, oldest first. */
+export async function output(cluster: LabCluster, name: string, namespace = 'default'): Promise<string> {
+  const pods = await cluster.kubectl([
+    ...['get', 'pods', '-n', namespace, '-l', `idlewild.dev/job=${name}`],
+    ...['--sort-by=.metadata.creationTimestamp', '-o', 'name'],
+  ]);
+  const logs = [];
+  for (const pod of pods.stdout.split('\n').filter((line) => line !== '')) {
+    logs.push((await cluster.kubectl(['logs', '-n', namespace, pod, '-c', 'guest-console-log'])).stdout);
+  }
+  return logs.join('');
+}
+
+/** Process ids of the emulators that run out of the lab's directory, by machine name. */
+export async function emulators(cluster: LabCluster): Promise<Map<string, number[]>> {
+  const status = await cluster.lab('status', '--json');
+  const { machines } = JSON.parse(status.stdout) as { machines: { name: string; guests: number[] }[] };
+  return new Map(machines.map(({ name, guests }) => [name, guests]));
+}
+
+/** Everything of `namespace` that a job may leave behind, by kind/name. */
+export async function leftovers(
+  cluster: LabCluster,
+  namespace: string,
+  selector = 'idlewild.dev/job',
+): Promise<string[]> {
+  const found = await cluster.kubectl([
+    ...['get', 'virtualmachines,virtualmachineinstances,virtualmachineinstancemigrations,pods,secrets'],
+    ...['-n', namespace, '-l', selector, '-o', 'name'],
+  ]);
+  return found.stdout.split('\n').filter((line) => line !== '');
+}

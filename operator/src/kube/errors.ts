@@ -145,7 +145,7 @@ export function toKubeError(error: unknown, attempted?: string): KubeError {
   const prefix = attempted === undefined ? '' : `${attempted}: `;
   if (isAbort(error)) return new KubeError(`${prefix}aborted`, { kind: 'aborted', cause: error });
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message || error.name : String(error);
+  const message = messageOf(error);
   const text = code === undefined || message.includes(code) ? message : `${message} (${code})`;
   if ((code !== undefined && timeoutCodes.has(code)) || isNamed(error, 'TimeoutError')) {
     return new KubeError(`${prefix}${text}`, { kind: 'timeout', cause: error });
@@ -180,6 +180,12 @@ function isAbort(error: unknown): boolean {
 
 function isNamed(error: unknown, name: string): boolean {
   return typeof error === 'object' && error !== null && (error as { name?: unknown }).name === name;
+}
+
+function messageOf(error: unknown): string {
+  const { message, name } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
+  if (typeof message === 'string' && message !== '') return message;
+  return typeof name === 'string' ? name : String(error);
 }
 
 function codeOf(error: unknown): string | undefined {

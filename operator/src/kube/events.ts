@@ -7,9 +7,16 @@ import type { Event } from '../api/kubernetes.ts';
 import { events } from '../api/resources.ts';
 import { Backoff } from './backoff.ts';
 import type { KubeClient } from './client.ts';
-import { systemClock, type Clock } from './clock.ts';
+import { systemClock, type Clock, type Timer } from './clock.ts';
 import { isNotFound, toKubeError, type KubeError } from './errors.ts';
-import { EventSeries, type EventText, type Regarding, type Series, type SeriesOptions } from './event-series.ts';
+import {
+  defaultSeriesOptions,
+  EventSeries,
+  type EventText,
+  type Regarding,
+  type Series,
+  type SeriesOptions,
+} from './event-series.ts';
 import { microTime } from './micro-time.ts';
 
 export type { EventText, Regarding } from './event-series.ts';
@@ -40,6 +47,9 @@ export class EventRecorder {
   readonly #log: Logger;
   readonly #series: EventSeries;
   readonly #queue = new Set<Series>();
+  /** Series with occurrences that the server has not been told of, and the timer that will. */
+  readonly #behind = new Set<Series>();
+  #catchUp: Timer | undefined;
   #sending: Promise<void> | undefined;
   #stop = new AbortController();
   #dropped = 0;
@@ -69,6 +79,11 @@ export class EventRecorder {
         this.#drop(regarding, trimmed, 'too many events about this object');
         return;
       case 'later':
+        this.#behind.add(seen.series);
+        this.#catchUp ??= this.#clock.setTimeout(
+          () => this.#sendBehind(),
+          (this.#o.series ?? defaultSeriesOptions).updateMs,
+        );
         return;
       case 'create':
       case 'update':
@@ -77,18 +92,32 @@ export class EventRecorder {
           this.#drop(regarding, trimmed, 'too many events wait to be sent');
           return;
         }
-        this.#queue.add(seen.series);
-        this.#sending ??= this.#send();
+        this.#enqueue(seen.series);
     }
   }
 
-  /** Waits until what is queued has been sent or given up, at most `timeoutMs`; then nothing more is tried. */
+  /** Waits until what is known has been sent or given up, at most `timeoutMs`; then nothing more is tried. */
   async flush(timeoutMs = 3_000): Promise<void> {
     const stop = this.#stop;
+    this.#sendBehind();
     const timer = this.#clock.setTimeout(() => stop.abort(), timeoutMs);
     await this.#sending;
     timer.cancel();
     this.#stop = new AbortController();
+  }
+
+  #sendBehind(): void {
+    this.#catchUp?.cancel();
+    this.#catchUp = undefined;
+    for (const series of this.#behind) {
+      if (series.count > series.sentCount) this.#enqueue(series);
+    }
+    this.#behind.clear();
+  }
+
+  #enqueue(series: Series): void {
+    this.#queue.add(series);
+    this.#sending ??= this.#send();
   }
 
   async #send(): Promise<void> {

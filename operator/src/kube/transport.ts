@@ -122,7 +122,7 @@ export function createTransport(options: TransportOptions): Transport {
         exchange.abort();
       }, timeoutMs);
       try {
-        const response = await requests.request({
+        const answer = requests.request({
           origin: url.origin,
           path: prefix + path + queryString(query),
           method,
@@ -132,6 +132,7 @@ export function createTransport(options: TransportOptions): Transport {
           headersTimeout: 0,
           bodyTimeout: 0,
         });
+        const response = await unlessAborted(answer, exchange.signal);
         const plain = plainHeaders(response.headers);
         const parsed = await readBody(response.body, plain['content-type'], attempted, response.statusCode);
         if (response.statusCode >= 400) {
@@ -156,7 +157,7 @@ export function createTransport(options: TransportOptions): Transport {
       const attempted = `GET ${path}`;
       if (signal.aborted) throw new KubeError(`${attempted}: aborted`, { kind: 'aborted', cause: signal.reason });
       try {
-        const response = await streams.request({
+        const answer = streams.request({
           origin: url.origin,
           path: prefix + path + queryString(query),
           method: 'GET',
@@ -165,6 +166,7 @@ export function createTransport(options: TransportOptions): Transport {
           headersTimeout: defaultTimeoutMs,
           bodyTimeout: 0,
         });
+        const response = await unlessAborted(answer, signal);
         const plain = plainHeaders(response.headers);
         if (response.statusCode >= 400) {
           const parsed = await readBody(response.body, plain['content-type'], attempted, response.statusCode);
@@ -180,6 +182,16 @@ export function createTransport(options: TransportOptions): Transport {
       await Promise.all([requests.destroy(), streams.destroy()]);
     },
   };
+}
+
+/** undici looks at the signal of a request only once it has a connection for it; callers must not wait that long. */
+function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new DOMException('aborted', 'AbortError'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 function queryString(query: Query | undefined): string {

@@ -1,0 +1,276 @@
+// The informer against a server that does everything that servers and networks do to watches.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { pods } from '../api/resources.ts';
+import { KubeClient } from './client.ts';
+import { Informer, type InformerMetrics, type InformerOptions } from './informer.ts';
+import type { KubeObject } from './object.ts';
+import { json, reset, ScriptedApi, status, until, type Answer } from './scripted-api.ts';
+import { createTransport, type Transport } from './transport.ts';
+
+const log = pino({ level: 'silent' });
+let api: ScriptedApi;
+let transport: Transport;
+let stop: AbortController;
+let running: Promise<void>[];
+
+beforeEach(async () => {
+  api = await ScriptedApi.start();
+  transport = createTransport({ server: api.url, userAgent: 'test-agent' });
+  stop = new AbortController();
+  running = [];
+});
+afterEach(async () => {
+  stop.abort();
+  await Promise.all(running);
+  await transport.close();
+  await api.close();
+});
+
+function start(options: Partial<InformerOptions<KubeObject>> = {}) {
+  const told: string[] = [];
+  const measured: string[] = [];
+  const metrics: InformerMetrics = {
+    listed: (_type, outcome) => measured.push(`list ${outcome}`),
+    repaired: (_type, changes) => measured.push(`repaired ${changes}`),
+    watchEnded: (_type, outcome) => measured.push(`watch ${outcome}`),
+    event: () => undefined,
+    handlerFailed: () => measured.push('handler failed'),
+  };
+  const informer = new Informer<KubeObject>({
+    client: new KubeClient(transport),
+    type: pods,
+    namespace: 'lab',
+    log,
+    metrics,
+    ...options,
+  });
+  informer.onChange(({ type, object }) => told.push(`${type} ${object.metadata.name} ${object.metadata.uid}`));
+  running.push(informer.run(stop.signal));
+  return { informer, told, measured };
+}
+
+/** The watch that the informer has open now, once it has one. */
+async function watching(after = 0): Promise<NonNullable<ScriptedApi['openWatch']>> {
+  await until(`watch number ${after + 1} is open`, () => api.watches.length > after && api.openWatch !== undefined);
+  return api.openWatch as NonNullable<ScriptedApi['openWatch']>;
+}
+
+const version = (): string => String(api.resourceVersion);
+const bookmark = (resourceVersion: string) => ({ kind: 'Pod', apiVersion: 'v1', metadata: { resourceVersion } });
+
+describe('an informer', () => {
+  it('lists, watches from there with bookmarks and a time limit, and keeps its store equal', async () => {
+    api.put('a');
+    const { informer, told } = start({ labelSelector: 'x=y' });
+    await informer.synced();
+    expect(informer.hasSynced).toBe(true);
+    const watch = await watching();
+    const timeout = Number(watch.request.query.get('timeoutSeconds'));
+    expect(timeout).toBeGreaterThanOrEqual(300);
+    expect(timeout).toBeLessThanOrEqual(600);
+    expect(Object.fromEntries(watch.request.query)).toMatchObject({
+      allowWatchBookmarks: 'true',
+      resourceVersion: '101',
+      labelSelector: 'x=y',
+    });
+    watch.send('ADDED', api.put('b'));
+    watch.send('MODIFIED', api.put('a'));
+    watch.send('DELETED', api.put('b'));
+    await until('all changes are told', () => told.length === 4);
+    expect(told).toEqual(['added a uid-a', 'added b uid-b', 'updated a uid-a', 'deleted b uid-b']);
+    expect(informer.store.keys()).toEqual(['lab/a']);
+    expect(informer.lastEventAt).toBeGreaterThan(0);
+  });
+
+  it('tells a handler that comes late what is there already', async () => {
+    api.put('a');
+    const { informer } = start();
+    await informer.synced();
+    const late: string[] = [];
+    informer.onChange(({ type, object }) => late.push(`${type} ${object.metadata.name}`));
+    expect(late).toEqual(['added a']);
+  });
+
+  it('goes on from its last position, without listing, when the connection is reset', async () => {
+    const { told } = start();
+    const watch = await watching();
+    watch.send('ADDED', api.put('a'));
+    await until('the change is told', () => told.length === 1);
+    watch.reset();
+    const next = await watching(1);
+    expect(next.request.query.get('resourceVersion')).toBe(version());
+    expect(api.lists).toHaveLength(1);
+  });
+
+  it('goes on from a bookmark when the server ends the watch in good order', async () => {
+    start();
+    const watch = await watching();
+    watch.send('BOOKMARK', bookmark('4711'));
+    watch.end();
+    expect((await watching(1)).request.query.get('resourceVersion')).toBe('4711');
+    expect(api.lists).toHaveLength(1);
+  });
+
+  it('goes on from the last whole event when the stream is cut within a line', async () => {
+    const { told } = start();
+    const watch = await watching();
+    watch.send('ADDED', api.put('a'));
+    watch.raw('{"type":"MODIFIED","object":{"metadata":{"name":"a","resour');
+    watch.end();
+    const next = await watching(1);
+    expect(next.request.query.get('resourceVersion')).toBe('101');
+    expect(told).toEqual(['added a uid-a']);
+    expect(api.lists).toHaveLength(1);
+  });
+
+  it.each([
+    ['as an event', () => void api.openWatch?.send('ERROR', { kind: 'Status', code: 410, reason: 'Expired' })],
+    [
+      'as a status',
+      () => {
+        api.onWatch(status(410, 'Gone'));
+        api.openWatch?.end();
+      },
+    ],
+  ])('lists again, and tells what it missed, when its position is gone: 410 %s', async (_how, fail) => {
+    api.put('stays');
+    api.put('goes');
+    const { informer, told } = start();
+    await informer.synced();
+    (await watching()).send('BOOKMARK', bookmark(version()));
+    api.objects.delete('goes');
+    api.put('comes');
+    const opened = api.watches.length;
+    fail();
+    await watching(opened);
+    expect(api.lists).toHaveLength(2);
+    expect(told.slice(2)).toEqual(['deleted goes uid-goes', 'added comes uid-comes']);
+    expect(api.openWatch?.request.query.get('resourceVersion')).toBe(version());
+  });
+
+  it('lists again after a line that is not JSON, as it cannot know what it missed', async () => {
+    const { told } = start();
+    const watch = await watching();
+    watch.raw('this is not JSON\n');
+    api.put('missed');
+    await watching(1);
+    expect(api.lists).toHaveLength(2);
+    expect(told).toEqual(['added missed uid-missed']);
+  });
+
+  it.each([
+    ['500', status(500, 'InternalError')],
+    ['401', status(401, 'Unauthorized')],
+    ['403', status(403, 'Forbidden')],
+    ['a reset', reset],
+    ['garbage', json(200, 'what is this')],
+  ])('does not stop at %s for its watches', async (_what, failure) => {
+    api.onWatch(failure, failure);
+    const { informer, told } = start();
+    await informer.synced();
+    (await watching()).send('ADDED', api.put('a'));
+    await until('the change is told', () => told.includes('added a uid-a'));
+  });
+
+  it('does not stop at failing lists, and is synced once one succeeds', async () => {
+    api.put('a');
+    api.onList(status(500, 'InternalError'), status(403, 'Forbidden'), reset, reset);
+    const { informer, measured } = start();
+    const before = informer.hasSynced;
+    await informer.synced();
+    expect(before).toBe(false);
+    expect(informer.store.keys()).toEqual(['lab/a']);
+    expect(measured.filter((line) => line === 'list failed')).toHaveLength(3);
+  });
+
+  it('waits as long as a throttling server says', async () => {
+    const throttled = status(429, 'TooManyRequests', { 'retry-after': '1' });
+    api.onWatch(throttled);
+    const { informer } = start();
+    await informer.synced();
+    const refusedAt = performance.now();
+    await watching();
+    expect(performance.now() - refusedAt).toBeGreaterThan(900);
+    expect(api.lists).toHaveLength(1);
+  });
+
+  it('opens another watch when one falls silent, as after a lost peer', async () => {
+    start({ silenceMs: 200 });
+    const first = await watching();
+    await watching(1);
+    expect(first.closed).toBe(true);
+    expect(api.lists).toHaveLength(1);
+  });
+
+  it('slows down when the server ends every watch at once', async () => {
+    const endAtOnce: Answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end();
+    };
+    api.onWatch(...Array.from({ length: 50 }, () => endAtOnce));
+    start();
+    const watches = () => api.requests.filter((r) => r.query.has('watch')).length;
+    await until('a few watches were tried', () => watches() >= 3);
+    const from = performance.now();
+    await until('two more were tried', () => watches() >= 5);
+    expect(performance.now() - from).toBeGreaterThan(500);
+  });
+
+  it('survives a handler that throws: others are told, and the position moves on', async () => {
+    const { informer, told, measured } = start();
+    informer.onChange(() => {
+      throw new Error('a careless handler');
+    });
+    const watch = await watching();
+    watch.send('ADDED', api.put('a'));
+    watch.send('ADDED', api.put('b'));
+    await until('both changes are told', () => told.length === 2);
+    expect(measured.filter((line) => line === 'handler failed')).toHaveLength(2);
+    watch.reset();
+    expect((await watching(1)).request.query.get('resourceVersion')).toBe(version());
+  });
+
+  it('sees an object that was deleted and made anew between lists as two objects', async () => {
+    api.put('a', 'first');
+    const { informer, told } = start();
+    await informer.synced();
+    const watch = await watching();
+    api.put('a', 'second');
+    watch.send('ERROR', { kind: 'Status', code: 410, reason: 'Expired' });
+    await until('the new one is told', () => told.length === 3);
+    expect(told).toEqual(['added a first', 'deleted a first', 'added a second']);
+  });
+
+  it('finds by its periodic relist what no event told of', async () => {
+    const { informer, told, measured } = start({ relistMs: 500 });
+    await informer.synced();
+    await watching();
+    api.put('lost');
+    await until('the lost object is found', () => told.includes('added lost uid-lost'));
+    expect(measured).toContain('repaired 1');
+  });
+
+  it('leaves no watch open when it is stopped while it connects, and rejects who waits for its sync', async () => {
+    const { informer } = start();
+    const synced = informer.synced();
+    stop.abort();
+    await expect(synced).rejects.toMatchObject({ kind: 'aborted' });
+    await Promise.all(running);
+    await until('nothing is open', () => api.openWatch === undefined);
+    await expect(informer.synced()).rejects.toMatchObject({ kind: 'aborted' });
+  });
+
+  it('closes its watch when it is stopped', async () => {
+    start();
+    const watch = await watching();
+    stop.abort();
+    await Promise.all(running);
+    await until('the watch is closed', () => watch.closed);
+  });
+
+  it('refuses to run twice', async () => {
+    const { informer } = start();
+    await expect(informer.run(stop.signal)).rejects.toThrow('already been started');
+  });
+});

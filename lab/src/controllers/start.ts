@@ -1,5 +1,5 @@
 // The list of all controllers that kube-controller-manager would run for the lab. No logic: what each one does is in its folder.
-import { namespaces, nodes, pods } from '@idlewild/operator/api/resources.ts';
+import { namespaces, nodes, podDisruptionBudgets, pods } from '@idlewild/operator/api/resources.ts';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import type { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { EventRecorder } from '@idlewild/operator/kube/events.ts';
@@ -8,6 +8,8 @@ import type { Informers } from '../informers.ts';
 import type { Namespace } from '../model/namespace.ts';
 import type { Node } from '../model/node.ts';
 import type { Pod } from '../model/pod.ts';
+import type { DisruptionBudget } from './disruption/decide.ts';
+import { DisruptionController } from './disruption/reconcile.ts';
 import { GarbageCollector } from './garbage-collection/reconcile.ts';
 import { NamespaceController } from './namespaces/reconcile.ts';
 import { NodeLifecycle } from './node-lifecycle/reconcile.ts';
@@ -61,6 +63,7 @@ export async function startControllers(deps: ControllersDeps): Promise<void> {
     new NamespaceController(shared),
     new NodeLifecycle({ ...shared, events: eventsBy('node-controller'), graceMs: settings.nodeGraceMs }),
     new TaintEviction({ ...shared, events: eventsBy('taint-eviction-controller') }),
+    new DisruptionController({ ...shared, budgets: informers.of<DisruptionBudget>(podDisruptionBudgets) }),
     new PodGc({
       ...shared,
       periodMs: settings.podGcPeriodMs,

@@ -5,9 +5,9 @@ import { TAINT, type Taint } from '../model/node.ts';
 import { tolerates, untolerated } from '../model/tolerations.ts';
 import { unschedulableMessage, type NodeRefusal } from './explain.ts';
 import { podRequests, type Amounts } from './requests.ts';
-import { matchesNodeAffinity, preferredNodeWeight } from './selectors.ts';
+import { matchesNodeAffinity, preferredNodeWeight } from './node-affinity.ts';
 import type { ClusterSnapshot, NodeUsage } from './snapshot.ts';
-import { affinityVerdict, preferredPodWeight } from './topology.ts';
+import { affinityVerdict, preferredPodWeight } from './pod-affinity.ts';
 
 export type Placement =
   { readonly kind: 'bind'; readonly nodeName: string } | { readonly kind: 'unschedulable'; readonly message: string };

@@ -61,8 +61,8 @@ export class Monitors {
   /** Reads discovery once and follows what is new; throws KubeError if discovery fails. */
   async refresh(): Promise<void> {
     const { types, failed } = await discover(this.#deps.client.raw);
-    const blind = (type: ServedType): boolean =>
-      failed.has(`${type.group}/${type.version}`) || failed.has(type.version);
+    const blind = ({ group, version }: ServedType): boolean =>
+      failed.has(group === '' ? version : `${group}/${version}`);
     this.#served = [
       ...types,
       ...this.#served.filter((type) => blind(type) && !types.some((other) => typeName(other) === typeName(type))),

@@ -1,8 +1,8 @@
 // Pod affinity and anti-affinity: which nodes share a topology domain with matching pods.
 // Semantics: kube-scheduler's InterPodAffinity plugin; a node without the topology key belongs to no domain.
+import { selects } from '../model/label-selector.ts';
 import type { Node } from '../model/node.ts';
 import type { Pod, PodAffinityTerm } from '../model/pod.ts';
-import { selects } from './selectors.ts';
 import type { ClusterSnapshot, NodeUsage } from './snapshot.ts';
 
 export type AffinityVerdict = 'fits' | 'affinity' | 'anti-affinity' | 'existing anti-affinity';

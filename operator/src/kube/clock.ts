@@ -20,6 +20,7 @@ export interface Clock {
 
 // Node fires at once on a delay above 2^31-1 ms, which would turn a long wait into a busy loop.
 const longestDelayMs = 2 ** 31 - 1;
+const delay = (ms: number): number => Math.min(Math.max(0, ms), longestDelayMs);
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -27,14 +28,14 @@ export const systemClock: Clock = {
   sleep: async (ms, signal) => {
     signal?.throwIfAborted();
     try {
-      await systemSleep(Math.min(ms, longestDelayMs), undefined, signal ? { signal } : {});
+      await systemSleep(delay(ms), undefined, signal ? { signal } : {});
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
     }
   },
   setTimeout: (fn, ms) => {
-    const handle = setTimeout(fn, Math.min(ms, longestDelayMs));
+    const handle = setTimeout(fn, delay(ms));
     return { cancel: () => clearTimeout(handle) };
   },
 };

@@ -120,12 +120,16 @@ class Candidate {
   /** Renews until `signal` is aborted (false) or the lease must be taken for lost (true). */
   async #keepRenewing(signal: AbortSignal): Promise<boolean> {
     for (;;) {
-      await this.#pause(this.#terms.retryPeriodMs, signal);
+      await this.#pause(Math.min(this.#terms.retryPeriodMs, this.#remainingMs()), signal);
       if (signal.aborted) return false;
+      const remaining = this.#remainingMs();
+      if (remaining <= 0) {
+        this.#log.error({ renewDeadlineMs: this.#terms.renewDeadlineMs }, 'the lease could not be renewed in time');
+        return true;
+      }
       const attempt = new AbortController();
       const giveUp = (): void => attempt.abort();
       signal.addEventListener('abort', giveUp, { once: true });
-      const remaining = this.#renewedAt + this.#terms.renewDeadlineMs - this.#clock.monotonic();
       const deadline = this.#clock.setTimeout(giveUp, remaining);
       try {
         if (!(await this.#takeOrRenew(attempt.signal))) {
@@ -139,11 +143,12 @@ class Candidate {
         deadline.cancel();
         signal.removeEventListener('abort', giveUp);
       }
-      if (this.#clock.monotonic() - this.#renewedAt >= this.#terms.renewDeadlineMs) {
-        this.#log.error({ renewDeadlineMs: this.#terms.renewDeadlineMs }, 'the lease could not be renewed in time');
-        return true;
-      }
     }
+  }
+
+  /** Until the last renewal is too old to go on leading. */
+  #remainingMs(): number {
+    return this.#renewedAt + this.#terms.renewDeadlineMs - this.#clock.monotonic();
   }
 
   /** One try: true when we hold the lease afterwards. */

@@ -56,6 +56,8 @@ export class ScriptedApi {
   /** What a list answers, by any unique key. */
   readonly objects = new Map<string, KubeObject>();
   resourceVersion = 100;
+  /** When set, it answers everything that no queue has an answer for. */
+  otherwise: Answer | undefined;
   readonly #server: http.Server;
   readonly #lists: Answer[] = [];
   readonly #watchAnswers: Answer[] = [];
@@ -128,6 +130,7 @@ export class ScriptedApi {
     const queue = seen.method !== 'GET' ? this.#others : isWatch ? this.#watchAnswers : this.#lists;
     const scripted = queue.shift();
     if (scripted) scripted(seen, response);
+    else if (this.otherwise) this.otherwise(seen, response);
     else if (isWatch) this.#watch(seen, response);
     else if (seen.method === 'GET') json(200, this.#list())(seen, response);
     else status(405, 'MethodNotAllowed')(seen, response);

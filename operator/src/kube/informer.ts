@@ -39,9 +39,12 @@ export interface InformerOptions<T> {
   readonly relistMs?: number | undefined;
   /** A watch without a single byte for this long is given up, ms; 150 s unless told (bookmarks come about each 60 s). */
   readonly silenceMs?: number | undefined;
+  /** The longest wait between tries while the server is out of reach, ms; 10 s unless told. */
+  readonly maxBackoffMs?: number | undefined;
   readonly metrics?: InformerMetrics | undefined;
 }
 
+const defaultMaxBackoffMs = 10_000;
 const defaultRelistMs = 15 * 60_000;
 const defaultSilenceMs = 150_000;
 /** A watch that ended in good order sooner than this counts as a failure, or a broken proxy would make us a storm. */
@@ -68,7 +71,8 @@ export class Informer<T extends KubeObject> {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#log = options.log.child({ informer: options.type.plural });
-    this.#backoff = new Backoff({ baseMs: 200, maxMs: 30_000, jitter: 0.5 }, this.#random);
+    const maxMs = options.maxBackoffMs ?? defaultMaxBackoffMs;
+    this.#backoff = new Backoff({ baseMs: 200, maxMs, jitter: 0.5 }, this.#random);
     this.store = new Store(options.indexes ?? {});
   }
 

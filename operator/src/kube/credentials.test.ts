@@ -1,0 +1,104 @@
+// Credentials from a kubeconfig and from plain values, against a real TLS server.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ensurePki, type Pki } from '@idlewild/lab/pki/pki.ts';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { stringify } from 'yaml';
+import { transportFrom, transportFromKubeConfig } from './credentials.ts';
+import type { Transport } from './transport.ts';
+
+let dir: string;
+let pki: Pki;
+let server: https.Server;
+let url: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'credentials-'));
+  pki = await ensurePki(join(dir, 'pki'));
+  server = https.createServer(
+    { cert: pki.serverCertPem, key: pki.serverKeyPem, ca: pki.caPem, requestCert: true, rejectUnauthorized: false },
+    (request, response) => {
+      const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(
+        JSON.stringify({ authorization: request.headers.authorization, user: subject?.CN, path: request.url }),
+      );
+    },
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}, 60_000);
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(dir, { recursive: true });
+});
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+async function kubeconfig(user: unknown, cluster: Record<string, unknown> = {}): Promise<string> {
+  const path = join(dir, 'kubeconfig');
+  const ca = { 'certificate-authority-data': base64(pki.caPem) };
+  const content = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'lab', cluster: { server: url, ...ca, ...cluster } }],
+    users: [{ name: 'admin', user }],
+    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'admin' } }],
+    'current-context': 'lab',
+  };
+  await writeFile(path, stringify(content));
+  return path;
+}
+
+async function whoAmI(transport: Transport): Promise<unknown> {
+  try {
+    return (await transport.request({ method: 'GET', path: '/version' })).body;
+  } finally {
+    await transport.close();
+  }
+}
+
+describe('credentials', () => {
+  it('of a kubeconfig with a token are that token and that CA', async () => {
+    const transport = await transportFromKubeConfig(await kubeconfig({ token: 'secret' }));
+    expect(await whoAmI(transport)).toMatchObject({ authorization: 'Bearer secret', path: '/version' });
+  });
+
+  it('of a kubeconfig with a client certificate are that certificate and no token', async () => {
+    const { certPem, keyPem } = await pki.issue('lab-admin', { hosts: [] });
+    const user = { 'client-certificate-data': base64(certPem), 'client-key-data': base64(keyPem) };
+    const transport = await transportFromKubeConfig(await kubeconfig(user));
+    expect(await whoAmI(transport)).toEqual({ user: 'lab-admin', path: '/version' });
+  });
+
+  it('keep the path of a server behind a proxy', async () => {
+    const path = await kubeconfig({ token: 'x' }, { server: `${url}/k8s/clusters/lab/` });
+    expect(await whoAmI(await transportFromKubeConfig(path))).toMatchObject({ path: '/k8s/clusters/lab/version' });
+  });
+
+  it('given plainly are used as they are, and a server of another CA is refused', async () => {
+    expect(await whoAmI(transportFrom({ server: url, caPem: pki.caPem, token: 't' }))).toMatchObject({
+      authorization: 'Bearer t',
+    });
+    const stranger = transportFrom({ server: url, token: 't' });
+    await expect(whoAmI(stranger)).rejects.toMatchObject({
+      kind: 'network',
+      message: expect.stringMatching(/certificate/),
+    });
+  });
+
+  it('are refused with a reason where they would not work', async () => {
+    const password = kubeconfig({ username: 'u', password: 'p' });
+    await expect(transportFromKubeConfig(await password)).rejects.toThrow('user name and password');
+    await writeFile(
+      join(dir, 'empty'),
+      stringify({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }),
+    );
+    await expect(transportFromKubeConfig(join(dir, 'empty'))).rejects.toThrow('no current context');
+  });
+});

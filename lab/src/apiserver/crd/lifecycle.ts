@@ -28,5 +28,9 @@ export function reconcileCrds(crds: readonly ApiObject[], nowMs: number): ApiObj
 
 function byAge(a: ApiObject, b: ApiObject): number {
   const [left, right] = [a.metadata?.creationTimestamp ?? '', b.metadata?.creationTimestamp ?? ''];
-  return left < right ? -1 : left > right ? 1 : Number(a.metadata?.resourceVersion ?? 0) - Number(b.metadata?.resourceVersion ?? 0);
+  return left < right
+    ? -1
+    : left > right
+      ? 1
+      : Number(a.metadata?.resourceVersion ?? 0) - Number(b.metadata?.resourceVersion ?? 0);
 }

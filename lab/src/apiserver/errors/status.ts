@@ -45,7 +45,12 @@ export class ApiFailure extends Error {
 type Named = Pick<ServedResource, 'group' | 'plural'>;
 type Kinded = Pick<ServedResource, 'group' | 'kind'>;
 
-export function failure(code: number, reason: string | undefined, message: string, details?: StatusDetails): ApiFailure {
+export function failure(
+  code: number,
+  reason: string | undefined,
+  message: string,
+  details?: StatusDetails,
+): ApiFailure {
   return new ApiFailure({
     kind: 'Status',
     apiVersion: 'v1',

@@ -40,9 +40,13 @@ export class Database {
     this.#db = new DatabaseSync(file);
     this.#db.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;');
     this.#db.exec(schema);
-    this.#upsert = this.#db.prepare('INSERT OR REPLACE INTO objects (resource, namespace, name, body) VALUES (?,?,?,?)');
+    this.#upsert = this.#db.prepare(
+      'INSERT OR REPLACE INTO objects (resource, namespace, name, body) VALUES (?,?,?,?)',
+    );
     this.#delete = this.#db.prepare('DELETE FROM objects WHERE resource=? AND namespace=? AND name=?');
-    this.#record = this.#db.prepare('INSERT INTO history (revision, resource, type, body, previous) VALUES (?,?,?,?,?)');
+    this.#record = this.#db.prepare(
+      'INSERT INTO history (revision, resource, type, body, previous) VALUES (?,?,?,?,?)',
+    );
     this.#trim = this.#db.prepare('DELETE FROM history WHERE revision <= ?');
     this.#setMeta = this.#db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?,?)');
   }

@@ -27,7 +27,9 @@ const defaultHistory = 4000;
 export class Store {
   readonly #database: Database;
   readonly #shelves = new Map<string, Shelf>();
+  readonly #listeners = new Set<(change: Change) => void>();
   readonly #historyLimit: number;
+  readonly #unannounced: Change[] = [];
   #history: Change[] = [];
   #revision: number;
   #compacted: number;
@@ -136,6 +138,12 @@ export class Store {
     return () => listeners.delete(listener);
   }
 
+  /** Like subscribe, for every resource. */
+  subscribeAll(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   close(): void {
     this.#database.close();
   }
@@ -166,7 +174,20 @@ export class Store {
     shelf.revision = revision;
     this.#history.push(change);
     if (this.#history.length > this.#historyLimit * 1.25) this.#compact();
-    for (const listener of [...shelf.listeners]) listener(change);
+    this.#announce(change);
+  }
+
+  /** A listener may write: what it writes is announced after the change that it was told of, to everybody. */
+  #announce(change: Change): void {
+    this.#unannounced.push(change);
+    if (this.#unannounced.length > 1) return;
+    for (let next = this.#unannounced[0]; next !== undefined; next = this.#unannounced[0]) {
+      try {
+        for (const listener of [...this.#shelf(next.resource).listeners, ...this.#listeners]) listener(next);
+      } finally {
+        this.#unannounced.shift();
+      }
+    }
   }
 
   #compact(): void {

@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { brokenRecipe } from './broken.ts';
+import { debianRecipe, desktopRecipe } from './debian.ts';
 import { takeLock } from './file-lock.ts';
 import { ImageError, imageNameOf } from './guest-image.ts';
 import type { GuestImage, ImageName } from './guest-image.ts';
@@ -31,6 +32,8 @@ export interface ImageOptions {
 
 const recipes: Readonly<Record<ImageName, Recipe>> = {
   tiny: tinyRecipe,
+  debian: debianRecipe,
+  desktop: desktopRecipe,
   broken: brokenRecipe,
 };
 const manifestFile = 'image.json';

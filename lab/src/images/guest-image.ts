@@ -1,7 +1,7 @@
 // What a guest image is to the hypervisor layer, and which image a containerDisk reference means.
 // Promise: a GuestImage names only files that exist, never change and may be shared by any number of guests.
 
-export const imageNames = ['tiny', 'broken'] as const;
+export const imageNames = ['tiny', 'debian', 'desktop', 'broken'] as const;
 export type ImageName = (typeof imageNames)[number];
 
 export interface GuestImage {

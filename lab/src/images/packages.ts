@@ -24,7 +24,6 @@ export const guestPackages: readonly HostPackage[] = [
 export const distributionPackages: readonly HostPackage[] = [
   { name: 'mmdebstrap', program: 'mmdebstrap' },
   { name: 'e2fsprogs', program: 'mke2fs' },
-  { name: 'zstd', program: 'zstd' },
 ];
 
 /** Everything that the lab may ask for; the set-up step of the repository installs these. */

@@ -13,7 +13,7 @@ import { classifyExit } from './exit.ts';
 import type { GuestExit } from './exit.ts';
 import { checkSpec, guestPaths } from './guest-spec.ts';
 import type { GuestPaths, GuestSpec } from './guest-spec.ts';
-import { migrateGuest } from './migration-source.ts';
+import { migrateGuest, MigrationError } from './migration-source.ts';
 import type { MigrationOptions, MigrationResult, MigrationSockets } from './migration-source.ts';
 import { awaitArrival, openForArrival } from './migration-target.ts';
 import type { ArrivalOptions } from './migration-target.ts';
@@ -25,7 +25,7 @@ import { SerialLine } from './serial-line.ts';
 import { prepareStorage } from './storage.ts';
 
 /** `migrated`: the guest lives on elsewhere and this process only waits to be killed; it must never run again. */
-export type GuestState = 'starting' | 'running' | 'paused' | 'migrating' | 'incoming' | 'migrated' | 'stopped';
+export type GuestState = 'running' | 'paused' | 'migrating' | 'incoming' | 'migrated' | 'stopped';
 
 export interface GuestOptions {
   /** Folder for the guest's disks and log; made if absent. Removing it is the caller's business. */
@@ -52,6 +52,7 @@ export interface GuestEvents {
 
 const startTimeoutMs = 20_000;
 const quitTimeoutMs = 3000;
+const keyHoldMs = 20;
 
 export class Guest extends EventEmitter<GuestEvents> {
   readonly spec: GuestSpec;
@@ -184,7 +185,10 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /** Presses keys together, as QEMU names them (`ctrl`, `alt`, `delete`, `a`). */
   async sendKeys(keys: readonly string[]): Promise<void> {
-    await this.#qmp.execute('send-key', { keys: keys.map((data) => ({ type: 'qcode', data })) });
+    await this.#qmp.execute('send-key', {
+      keys: keys.map((data) => ({ type: 'qcode', data })),
+      'hold-time': keyHoldMs,
+    });
   }
 
   /** A viewer of the serial line; see SerialLine. */
@@ -218,7 +222,8 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /**
    * As source: moves the guest, disks included, to a target that waits at the sockets. Afterwards the state is `migrated` and the
-   * caller kills this process once the target runs. On any error or abort the guest goes on here, as before.
+   * caller kills this process once the target runs. Throws MigrationError; the guest then goes on here as before, unless it says
+   * that the guest was handed over already.
    */
   async migrateTo(target: MigrationSockets, options: MigrationOptions): Promise<MigrationResult> {
     if (this.#state !== 'running' && this.#state !== 'paused') {
@@ -231,7 +236,8 @@ export class Guest extends EventEmitter<GuestEvents> {
       this.#setState('migrated');
       return result;
     } catch (error) {
-      if (this.state === 'migrating') this.#setState(before);
+      const handedOver = error instanceof MigrationError && error.handedOver;
+      if (this.state === 'migrating') this.#setState(handedOver ? 'migrated' : before);
       throw error;
     }
   }

@@ -39,6 +39,18 @@ export interface MigrationResult {
   readonly transferredBytes: number;
 }
 
+/** Why a migration did not succeed. */
+export class MigrationError extends Error {
+  /** The target may be running the guest: it must not run at the source again. Otherwise it goes on at the source. */
+  readonly handedOver: boolean;
+
+  constructor(message: string, handedOver: boolean, cause: unknown) {
+    super(message, { cause });
+    this.name = 'MigrationError';
+    this.handedOver = handedOver;
+  }
+}
+
 interface MigrationInfo {
   readonly status?: string;
   readonly 'error-desc'?: string;
@@ -54,7 +66,9 @@ interface BlockJob {
 
 const defaults = { maxDowntimeMs: 300, maxBytesPerSecond: 1 << 30, timeoutMs: 120_000 } as const;
 const pollMs = 100;
+const cancelTimeoutMs = 10_000;
 
+/** Moves the guest. Throws MigrationError. */
 export async function migrateGuest(
   qmp: Qmp,
   spec: GuestSpec,
@@ -115,8 +129,12 @@ export async function migrateGuest(
       transferredBytes: diskBytes + (info.ram?.transferred ?? 0),
     };
   } catch (error) {
-    if (!handedOver && !qmp.closed) await callOff(qmp, jobs, options.wasRunning);
-    throw new Error(`migrate guest ${spec.id}: ${reasonOf(signal, error)}`, { cause: error });
+    const message = `migrate guest ${spec.id}: ${reasonOf(signal, error)}`;
+    if (handedOver || qmp.closed) throw new MigrationError(message, handedOver, error);
+    await callOff(qmp, jobs, options.wasRunning).catch((undoing: unknown) => {
+      throw new MigrationError(`${message}; calling it off failed: ${String(undoing)}`, false, error);
+    });
+    throw new MigrationError(message, false, error);
   }
 }
 
@@ -143,22 +161,31 @@ async function endMirror(qmp: Qmp, job: string, timeoutMs: number, signal: Abort
 async function callOff(qmp: Qmp, jobs: readonly { job: string; target: string }[], wasRunning: boolean): Promise<void> {
   const { status } = await qmp.execute<MigrationInfo>('query-migrate');
   if (status !== undefined && !['completed', 'failed', 'cancelled', 'none'].includes(status)) {
-    const ended = qmp.waitFor(isMigrationStatus('failed', 'cancelled'), 10_000);
+    const ended = qmp.waitFor(isMigrationStatus('failed', 'cancelled'), cancelTimeoutMs);
     await qmp.execute('migrate_cancel');
     await ended;
   }
-  const active = new Set((await queryJobs(qmp)).map(({ device }) => device));
+  for (const { job } of jobs) await dropMirror(qmp, job);
   const nodes = await qmp.execute<{ 'node-name'?: string }[]>('query-named-block-nodes', { flat: true });
-  for (const { job, target } of jobs) {
-    if (active.has(job)) {
-      const ended = qmp.waitFor(isJobEvent(job, ['BLOCK_JOB_COMPLETED', 'BLOCK_JOB_CANCELLED']), 10_000);
-      await qmp.execute('block-job-cancel', { device: job, force: true });
-      await ended;
-    }
+  for (const { target } of jobs) {
     if (nodes.some((node) => node['node-name'] === target)) await qmp.execute('blockdev-del', { 'node-name': target });
   }
   const { running } = await qmp.execute<{ running: boolean }>('query-status');
   if (wasRunning && !running) await qmp.execute('cont');
+}
+
+/** Ends a copy whose target does not matter any more. The copy may end by itself at any moment: its target dies too. */
+async function dropMirror(qmp: Qmp, job: string): Promise<void> {
+  const isActive = async (): Promise<boolean> => (await queryJobs(qmp)).some(({ device }) => device === job);
+  const ended = qmp.waitFor(isJobEvent(job, ['BLOCK_JOB_COMPLETED', 'BLOCK_JOB_CANCELLED']), cancelTimeoutMs);
+  if (!(await isActive())) return;
+  try {
+    await qmp.execute('block-job-cancel', { device: job, force: true });
+  } catch (error) {
+    if (await isActive()) throw error;
+    return;
+  }
+  await ended;
 }
 
 /** Awaits the event, and meanwhile reports in steady intervals. */

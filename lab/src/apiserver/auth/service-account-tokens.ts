@@ -24,7 +24,7 @@ export interface ServiceAccountTokens {
 }
 
 export interface TokenOptions {
-  /** PEM of the RSA key that signs. */
+  /** PEM of the key that signs: RSA (RS256) or EC P-256 (ES256). */
   readonly privateKeyPem: string;
   readonly reader: ObjectReader;
   readonly now: () => number;
@@ -34,6 +34,7 @@ export interface TokenOptions {
 export function createServiceAccountTokens({ privateKeyPem, reader, now, newId }: TokenOptions): ServiceAccountTokens {
   const privateKey = createPrivateKey(privateKeyPem);
   const publicKey = createPublicKey(privateKey);
+  const algorithm = privateKey.asymmetricKeyType === 'ec' ? 'ES256' : 'RS256';
 
   const stillThere = (claims: Record<string, unknown>, namespace: string): boolean =>
     Object.entries(plurals).every(([kind, plural]) => {
@@ -49,7 +50,7 @@ export function createServiceAccountTokens({ privateKeyPem, reader, now, newId }
         const { payload } = await jwtVerify(token, publicKey, {
           issuer,
           audience: [...audiences],
-          algorithms: ['RS256'],
+          algorithms: [algorithm],
           currentDate: new Date(now()),
         });
         const claims = asRecord(payload['kubernetes.io']);
@@ -87,7 +88,7 @@ export function createServiceAccountTokens({ privateKeyPem, reader, now, newId }
       const wanted = stringsOf(spec['audiences']);
       const audiences = wanted.length > 0 ? wanted : [audience];
       const token = await new SignJWT({ 'kubernetes.io': claims })
-        .setProtectedHeader({ alg: 'RS256' })
+        .setProtectedHeader({ alg: algorithm })
         .setIssuer(issuer)
         .setSubject(`system:serviceaccount:${namespace}:${name}`)
         .setAudience([...audiences])

@@ -79,7 +79,10 @@ function readDeclarations(file: string, text: string): Declaration[] {
       declarations.push({ name: current.name, file, schema, fields });
       current = undefined;
     } else if (current) {
-      const field = /^    "?([\w$-]+)"?(\??): (.*)$/.exec(line);
+      const field = /^    (?:readonly )?"?([\w$-]+)"?(\??): (.*)$/.exec(line);
+      if (field?.[1] === undefined && !/^ {4}\};$/.test(line)) {
+        throw new Error(`${file}.d.ts:${at + 1}: cannot read "${line}"`);
+      }
       if (field?.[1] !== undefined) {
         let type = (field[3] ?? '').replace(/;$/, '');
         if (type === '{') {

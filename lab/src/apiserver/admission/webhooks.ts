@@ -4,7 +4,8 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ApiFailure, failure, internalError, type StatusDetails } from '../errors/status.ts';
+import type { ApiFailure} from '../errors/status.ts';
+import { failure, internalError, type StatusDetails } from '../errors/status.ts';
 import { jsonPatch } from '../patch/json.ts';
 import { jsonEqual } from '../patch/json-value.ts';
 import type { ApiObject } from '../registry/types.ts';

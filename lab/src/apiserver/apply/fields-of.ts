@@ -39,7 +39,7 @@ export function compare(shape: Shape, before: unknown, after: unknown): Differen
   for (const [key, place] of next) {
     const was = old.get(key);
     if (was === undefined) {
-      if (!place.always) added.push(place.path);
+      if (!place.always || !place.container) added.push(place.path);
     } else if (!place.container && !jsonEqual(was.value, place.value)) {
       modified.push(place.path);
     }
@@ -73,7 +73,7 @@ function visit(
       for (const [name, member] of Object.entries(value as JsonObject)) {
         if (member === undefined) continue;
         const shapeOfMember = here.member(name);
-        visit(shapeOfMember, member, [...path, `f:${name}`], here.required.includes(name), visitor);
+        visit(shapeOfMember, member, [...path, `f:${name}`], here.always(name), visitor);
       }
       return;
     case 'keyed':

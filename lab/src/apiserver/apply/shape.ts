@@ -9,21 +9,21 @@ export type Shape =
   | {
       readonly kind: 'map';
       readonly member: (name: string) => Shape;
-      readonly declares: (name: string) => boolean;
-      readonly required: readonly string[];
+      /** Containers that an object of the kind always has, empty or not, so that nobody owns their presence. */
+      readonly always: (name: string) => boolean;
     }
   | { readonly kind: 'keyed'; readonly keys: readonly string[]; readonly item: Shape; readonly keyDefaults: JsonObject }
   | { readonly kind: 'set' }
   | { readonly kind: 'atomic' };
 
 const atomic: Shape = { kind: 'atomic' };
-const stringMap: Shape = { kind: 'map', member: () => atomic, declares: () => false, required: [] };
+const never = (): boolean => false;
+const stringMap: Shape = { kind: 'map', member: () => atomic, always: never };
 
 /** Metadata is the same in every kind, whatever a schema says of it. */
 const metadata: Shape = {
   kind: 'map',
-  declares: () => true,
-  required: [],
+  always: never,
   member: (name) => {
     if (name === 'labels' || name === 'annotations') return stringMap;
     if (name === 'finalizers') return { kind: 'set' };
@@ -32,14 +32,16 @@ const metadata: Shape = {
   },
 };
 
-/** The shape of a whole object of a kind. */
-export function objectShape(schema: Schema): Shape {
+/**
+ * The shape of a whole object of a kind. A built-in kind's structs are there even when nothing is in them; a custom
+ * object has only what somebody put into it.
+ */
+export function objectShape(schema: Schema, options: { custom: boolean }): Shape {
   const properties = schema.properties ?? {};
   return {
     kind: 'map',
-    declares: () => true,
-    required: [],
-    member: (name) => (name === 'metadata' ? metadata : shapeOf(properties[name])),
+    always: (name) => name === 'metadata' || (!options.custom && (name === 'spec' || name === 'status')),
+    member: (name) => (name === 'metadata' ? metadata : shapeOf(properties[name], options.custom)),
   };
 }
 
@@ -50,31 +52,34 @@ export function effective(shape: Shape, value: unknown): Shape {
   return shape;
 }
 
-function shapeOf(schema: Schema | undefined): Shape {
+function shapeOf(schema: Schema | undefined, custom: boolean): Shape {
   if (schema === undefined) return deduced;
   if (schema['x-kubernetes-int-or-string']) return atomic;
-  if (schema.type === 'array') return listShape(schema);
+  if (schema.type === 'array') return listShape(schema, custom);
   if (schema['x-kubernetes-map-type'] === 'atomic') return atomic;
   if (schema.type !== undefined && schema.type !== 'object') return atomic;
-  return mapShape(schema);
+  return mapShape(schema, custom);
 }
 
-function mapShape(schema: Schema): Shape {
+const shapes = new WeakMap<Schema, Shape>();
+
+function mapShape(schema: Schema, custom: boolean): Shape {
   const known = shapes.get(schema);
   if (known !== undefined) return known;
   const properties = schema.properties ?? {};
   const members = new Map<string, Shape>();
-  const rest = isObject(schema.additionalProperties) ? shapeOf(schema.additionalProperties as Schema) : deduced;
+  const rest = isObject(schema.additionalProperties) ? shapeOf(schema.additionalProperties as Schema, custom) : deduced;
+  const required = new Set(custom ? [] : schema.required);
   const shape: Shape = {
     kind: 'map',
-    required: schema.required ?? [],
-    declares: (name) => properties[name] !== undefined,
+    always: (name) => required.has(name),
     member: (name) => {
-      if (properties[name] === undefined) {
+      const property = properties[name];
+      if (property === undefined) {
         return schema['x-kubernetes-embedded-resource'] && name === 'metadata' ? metadata : rest;
       }
       let member = members.get(name);
-      if (member === undefined) members.set(name, (member = shapeOf(properties[name])));
+      if (member === undefined) members.set(name, (member = shapeOf(property, custom)));
       return member;
     },
   };
@@ -82,9 +87,7 @@ function mapShape(schema: Schema): Shape {
   return shape;
 }
 
-const shapes = new WeakMap<Schema, Shape>();
-
-function listShape(schema: Schema): Shape {
+function listShape(schema: Schema, custom: boolean): Shape {
   switch (schema['x-kubernetes-list-type']) {
     case 'set':
       return { kind: 'set' };
@@ -95,14 +98,14 @@ function listShape(schema: Schema): Shape {
         const value = schema.items?.properties?.[key]?.default;
         if (value !== undefined) keyDefaults[key] = value;
       }
-      return { kind: 'keyed', keys, item: shapeOf(schema.items), keyDefaults };
+      return { kind: 'keyed', keys, item: shapeOf(schema.items, custom), keyDefaults };
     }
     default:
       return atomic;
   }
 }
 
-const deduced: Shape = { kind: 'map', member: () => deduced, declares: () => false, required: [] };
+const deduced: Shape = { kind: 'map', member: () => deduced, always: never };
 
 /** The path element of an item of a keyed list; undefined if a key is missing and has no default. */
 export function keyElement(shape: Shape & { kind: 'keyed' }, item: unknown): string | undefined {

@@ -47,7 +47,7 @@ export function metadataForCreate(
   else metadata.namespace = set.namespace;
   metadata.uid = set.uid;
   metadata.creationTimestamp = set.now;
-  return metadata;
+  return withoutEmpty(metadata);
 }
 
 /** Metadata of an update: the server's own fields stay as they are. */
@@ -57,7 +57,17 @@ export function metadataForUpdate(given: ObjectMeta | undefined, live: ObjectMet
     if (live[field] === undefined) delete metadata[field];
     else metadata[field] = live[field];
   }
-  return metadata;
+  return withoutEmpty(metadata);
+}
+
+/** Empty maps and lists, and nulls, are the same as absent ones. */
+function withoutEmpty(metadata: ObjectMeta): ObjectMeta {
+  const kept = Object.entries(metadata).filter(([field, value]) => {
+    if (value === null || value === undefined || value === '') return false;
+    // An empty managedFields list is a wish: forget who owns what.
+    return field === 'managedFields' || typeof value !== 'object' || Object.keys(value).length > 0;
+  });
+  return Object.fromEntries(kept);
 }
 
 const serverFields = [

@@ -3,7 +3,6 @@
 
 import type { Logger } from 'pino';
 import type { ApiObject, Auth, Registry, SchemaFunctions, ServedResource, User } from '../registry/types.ts';
-import { qualified } from '../errors/status.ts';
 import type { Store } from '../storage/store.ts';
 
 export interface Parts {
@@ -75,7 +74,9 @@ export function toStored(resource: ServedResource, object: ApiObject): ApiObject
   return object.apiVersion === version ? object : { ...object, apiVersion: version };
 }
 
-/** `widgets.example.dev "a"` for texts. */
-export function describe(resource: ServedResource, name: string): string {
-  return `${qualified(resource.group, resource.plural)} "${name}"`;
+/** The members in the order in which Kubernetes writes them: the head first, kind before apiVersion for built-in kinds. */
+export function inOrder(resource: ServedResource, object: ApiObject): ApiObject {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const head = resource.custom ? { apiVersion, kind, metadata } : { kind, apiVersion, metadata };
+  return { ...head, ...rest } as ApiObject;
 }

@@ -4,7 +4,8 @@
 
 import { applyConfiguration, ownershipAfterUpdate, type Actor } from '../apply/apply.ts';
 import { objectShape } from '../apply/shape.ts';
-import { alreadyExists, ApiFailure, badRequest, conflict, invalid, notFound, plainError } from '../errors/status.ts';
+import type { ApiFailure} from '../errors/status.ts';
+import { alreadyExists, badRequest, conflict, invalid, notFound, plainError } from '../errors/status.ts';
 import { copyOf } from '../patch/json-value.ts';
 import type { ApiObject, FieldError, ServedResource, User, WriteContext } from '../registry/types.ts';
 import { StaleWrite } from '../storage/store.ts';
@@ -19,7 +20,8 @@ import {
   validateMetadata,
 } from './metadata.ts';
 import type { WriteOptions } from './options.ts';
-import { groupVersion, inVersion, storageKey, toStored, type Parts } from './parts.ts';
+import { groupVersion, inVersion, inOrder, storageKey, toStored, type Parts } from './parts.ts';
+import { pruneObject } from './prune-object.ts';
 
 /** Where a write goes, by whom, and how. `warnings` collects texts for Warning headers. */
 export interface WriteTarget {
@@ -52,7 +54,7 @@ export async function createObject(
     const candidate = await preparedForCreate(parts, target, copyOf(given));
     const name = candidate.metadata?.name ?? '';
     const taken = parts.store.get(storageKey(resource), target.namespace, name) !== undefined;
-    if (!taken) return target.options.dryRun ? candidate : storeObject(parts, resource, candidate, undefined);
+    if (!taken) return target.options.dryRun ? inOrder(resource, candidate) : storeObject(parts, resource, candidate, undefined);
     const generated = !given.metadata?.name && given.metadata?.generateName;
     if (!generated || attempt >= mostAttempts) throw alreadyExists(resource, name);
   }
@@ -73,7 +75,7 @@ async function preparedForCreate(parts: Parts, target: WriteTarget, object: ApiO
   resource.prepareCreate(next, context);
   // An applied configuration brings its ownership along.
   if (object.metadata?.managedFields === undefined) {
-    next = ownershipAfterUpdate(objectShape(resource.schema), undefined, next, actorOf(parts, target, next));
+    next = ownershipAfterUpdate(objectShape(resource.schema, resource), undefined, next, actorOf(parts, target, next));
   }
   const admission = {
     operation: 'CREATE' as const,
@@ -89,7 +91,7 @@ async function preparedForCreate(parts: Parts, target: WriteTarget, object: ApiO
   const admitted = await parts.admission.mutate({ ...admission, object: next });
   if (admitted !== undefined && admitted !== next) {
     next = admitted;
-    parts.schemas.prune(resource.schema, next);
+    pruneObject(parts.schemas, resource, next);
     parts.schemas.applyDefaults(resource.schema, next);
   }
   validate(resource, next, undefined, context);
@@ -124,7 +126,7 @@ export async function updateObject(
     if (version && version !== live.metadata?.resourceVersion) throw conflict(resource, name);
     const next = await preparedForUpdate(parts, target, live, transformed);
     if (sameButForTimes(next, live)) return live;
-    if (target.options.dryRun) return next;
+    if (target.options.dryRun) return inOrder(resource, next);
     try {
       return storeObject(parts, resource, next, stored);
     } catch (error) {
@@ -158,7 +160,7 @@ async function preparedForUpdate(
   const context = contextOf(parts, target);
   resource.prepareUpdate(next, live, context);
   if (!transformed.owned) {
-    next = ownershipAfterUpdate(objectShape(resource.schema), live, next, actorOf(parts, target, next));
+    next = ownershipAfterUpdate(objectShape(resource.schema, resource), live, next, actorOf(parts, target, next));
   }
   const admission = {
     operation: 'UPDATE' as const,
@@ -174,7 +176,7 @@ async function preparedForUpdate(
   const admitted = await parts.admission.mutate({ ...admission, object: next });
   if (admitted !== undefined && admitted !== next) {
     next = admitted;
-    parts.schemas.prune(resource.schema, next);
+    pruneObject(parts.schemas, resource, next);
     parts.schemas.applyDefaults(resource.schema, next);
     resource.prepareUpdate(next, live, context);
   }
@@ -193,8 +195,8 @@ export async function applyObject(
 ): Promise<{ object: ApiObject; created: boolean }> {
   const { resource, namespace, name, subresource } = target;
   if (config.metadata?.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
-  const shape = objectShape(resource.schema);
-  const unknown = parts.schemas.prune(resource.schema, copyOf(config));
+  const shape = objectShape(resource.schema, resource);
+  const unknown = pruneObject(parts.schemas, resource, copyOf(config));
   if (unknown.length > 0) {
     const kind = `${groupVersion(resource)}, Kind=${resource.kind}`;
     const fields = unknown.map((field) => `.${field}: field not declared in schema`).join('\n  ');
@@ -229,7 +231,7 @@ export function storeObject(
     return next;
   }
   if (JSON.stringify(form).length > objectLimit) throw plainError('etcdserver: request is too large');
-  return inVersion(resource, parts.store.put(storageKey(resource), form, stored));
+  return inVersion(resource, parts.store.put(storageKey(resource), inOrder(resource, form), stored));
 }
 
 /** Being deleted, with no finalizer and no grace left. */
@@ -278,7 +280,7 @@ function checkName(target: WriteTarget, object: ApiObject): void {
 
 /** Prunes unknown fields and says so as the request wants: an error, warnings, or nothing. */
 function checkFields(parts: Parts, target: WriteTarget, object: ApiObject, duplicates: readonly string[]): void {
-  const unknown = parts.schemas.prune(target.resource.schema, object);
+  const unknown = pruneObject(parts.schemas, target.resource, object);
   const faults = [
     ...duplicates.map((field) => `duplicate field "${field}"`),
     ...unknown.map((field) => `unknown field "${field}"`),

@@ -1,14 +1,13 @@
 // The control plane process of a lab: controllers, scheduler, virt-controller and virt-api on one connection to the API server.
 // Reads the lab's directory, logs JSON lines to stdout, ends with code 0 on SIGTERM or SIGINT.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { pino } from 'pino';
+import { readTokenFile } from './apiserver/token-file.ts';
 import { parseControlPlaneOptions } from './control-plane/options.ts';
 import { startControlPlane } from './control-plane/start.ts';
-import { tokenOf } from './control-plane/token-file.ts';
 import { ensurePki } from './pki/pki.ts';
 import { startVirtApi } from './virt/api/start.ts';
 import { startVirtControllers } from './virt/controller/start.ts';
@@ -23,7 +22,9 @@ const stop = new AbortController();
 async function main(): Promise<void> {
   const { dir, server, settings } = parseControlPlaneOptions(process.argv.slice(2));
   const pki = await ensurePki(join(dir, 'pki'));
-  const token = tokenOf(await readFile(join(dir, 'tokens.csv'), 'utf8'), USER);
+  const tokens = await readTokenFile(join(dir, 'tokens.csv'));
+  const token = tokens.find(({ user }) => user === USER)?.token;
+  if (token === undefined) throw new Error(`tokens.csv: no token of user "${USER}"`);
   const transport = transportFrom({ server, caPem: pki.caPem, token, userAgent: USER });
   const client = new KubeClient(transport, { fieldManager: USER });
   const startedMs = performance.now();

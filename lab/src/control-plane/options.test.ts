@@ -1,7 +1,6 @@
-// The control plane's command line and its token.
+// The control plane's command line.
 import { describe, expect, it } from '@jest/globals';
 import { parseControlPlaneOptions } from './options.ts';
-import { tokenOf } from './token-file.ts';
 
 const NEEDED = ['--dir', '/lab', '--server', 'https://127.0.0.1:6443'];
 
@@ -21,15 +20,5 @@ describe('the command line of the control plane', () => {
     ['an unknown flag', [...NEEDED, '--fast'], /--fast/],
   ])('refuses %s by name', (_name, args, message) => {
     expect(() => parseControlPlaneOptions(args)).toThrow(message);
-  });
-});
-
-describe('the token file', () => {
-  const csv = 'abc,lab-admin,1,"system:masters"\ndef,"lab-controlplane",2,"system:masters"\n';
-  it('gives the token of a user', () => {
-    expect(tokenOf(csv, 'lab-controlplane')).toBe('def');
-  });
-  it('says which user has none', () => {
-    expect(() => tokenOf(csv, 'nobody')).toThrow('no token of user "nobody"');
   });
 });

@@ -1,5 +1,5 @@
 // Runs one program of the host to its end.
-// Promise: a failure carries the command and the end of what it printed. The child dies with this process.
+// Promise: a failure carries the program's name and the end of what it printed. The child dies with this process.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { programPath } from './packages.ts';
@@ -36,5 +36,5 @@ export async function run(program: string, args: readonly string[], options: Com
     child.on('close', (code, signal) => resolve(code === 0 ? '' : (signal ?? `code ${code}`)));
   });
   if (end === '') return Buffer.concat(output).toString('utf8');
-  throw new Error(`${program} ${args.join(' ')} ended with ${end}: ${errorLines.join('\n')}`);
+  throw new Error(`${program} ended with ${end}: ${errorLines.join('\n')}`);
 }

@@ -40,6 +40,16 @@ export async function takeLock(
     const lock = await tryLock(path);
     if (lock !== undefined) return lock;
     if (attempt === 0) options.onWait?.();
-    await delay(100, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    await pause(100, options.signal);
+  }
+}
+
+/** Waits; throws the signal's own reason when aborted. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await delay(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   }
 }

@@ -1,8 +1,7 @@
 // How many guests of one host may boot at the same time, over all its processes.
 // Booting is all processor: more at once makes every one of them slower. A slot is a lock that dies with its holder.
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { tryLock } from '../../images/file-lock.ts';
+import { pause, tryLock } from '../../images/file-lock.ts';
 import type { Guest } from './guest.ts';
 
 export interface BootQueueOptions {
@@ -67,7 +66,7 @@ export class BootQueue {
         const lock = await tryLock(join(this.#dir, `boot-slot-${slot}`));
         if (lock !== undefined) return lock;
       }
-      await delay(pollMs, undefined, signal === undefined ? {} : { signal });
+      await pause(pollMs, signal);
     }
   }
 }

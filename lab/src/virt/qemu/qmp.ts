@@ -4,7 +4,7 @@
 import { EventEmitter } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../../images/file-lock.ts';
 import { LineSplitter, parseQmpLine } from './qmp-message.ts';
 import type { QmpEvent, QmpMessage } from './qmp-message.ts';
 
@@ -169,6 +169,6 @@ export async function connectWhenReady(path: string, signal: AbortSignal): Promi
     });
     if (failure === undefined) return socket;
     if (failure.code !== 'ENOENT' && failure.code !== 'ECONNREFUSED') throw failure;
-    await delay(connectRetryMs, undefined, { signal });
+    await pause(connectRetryMs, signal);
   }
 }

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -49,8 +50,16 @@ export class Cluster {
   readonly #programs: { readonly kubectl: string; readonly helm: string };
   readonly #children = new Set<ChildProcess>();
 
-  private constructor(dir: string, server: RunningApiServer, programs: { kubectl: string; helm: string }) {
+  readonly #caPem: string;
+
+  private constructor(
+    dir: string,
+    server: RunningApiServer,
+    caPem: string,
+    programs: { kubectl: string; helm: string },
+  ) {
     this.#dir = dir;
+    this.#caPem = caPem;
     this.#server = server;
     this.#programs = programs;
   }
@@ -74,11 +83,24 @@ export class Cluster {
       };
       await writeFile(join(dir, `${token}.kubeconfig`), stringify(config), { mode: 0o600 });
     }
-    return new Cluster(dir, server, programs);
+    return new Cluster(dir, server, pki.caPem, programs);
   }
 
   get url(): string {
     return this.#server.url;
+  }
+
+  /** GET without kubectl, which would not ask without credentials. */
+  get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const asked = request(new URL(path, this.url), { ca: this.#caPem, headers, agent: false }, (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        response.once('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      });
+      asked.once('error', reject);
+      asked.end();
+    });
   }
 
   /** A path inside the cluster's own directory. */

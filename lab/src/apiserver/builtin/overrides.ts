@@ -75,6 +75,21 @@ const members: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
     securityContext: { default: {} },
     enableServiceLinks: { default: true },
   },
+  // Image volumes are newer than the declarations.
+  [`${core}.Volume`]: {
+    image: {
+      type: 'object',
+      description: 'An OCI image that is mounted as a read-only volume.',
+      properties: {
+        reference: { type: 'string', description: 'Name of the image.' },
+        pullPolicy: {
+          type: 'string',
+          enum: ['Always', 'IfNotPresent', 'Never'],
+          description: 'When the image is pulled.',
+        },
+      },
+    },
+  },
   [`${core}.PodStatus`]: { conditions: mergedBy('type'), podIPs: mergedBy('ip'), hostIPs: atomic },
   [`${core}.Container`]: containerLists,
   [`${core}.EphemeralContainer`]: containerLists,

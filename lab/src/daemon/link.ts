@@ -54,14 +54,15 @@ export class MachineLink {
     return this.#state;
   }
 
-  async open(): Promise<LinkPorts> {
+  /** @param ingressPort asked for instead of the one in the options. Throws EADDRINUSE when it is taken; then try again with 0. */
+  async open(ingressPort = this.#options.ingressPort ?? 0): Promise<LinkPorts> {
     const { apiPort, machineSocket, peerPort } = this.#options;
+    const ingress = await this.#listen(ingressPort, () => dialed(net.connect(machineSocket)));
     const api = await this.#listen(0, () => dialed(net.connect({ host: '127.0.0.1', port: apiPort() })));
     const peer = await this.#listen(0, async (client) => {
       const port = peerPort(await preamble(client));
       return port === undefined ? undefined : dialed(net.connect({ host: '127.0.0.1', port }));
     });
-    const ingress = await this.#listen(this.#options.ingressPort ?? 0, () => dialed(net.connect(machineSocket)));
     return { api, peer, ingress };
   }
 
@@ -95,8 +96,9 @@ export class MachineLink {
       client.on('error', () => client.destroy());
       void this.#carry(pair, dial);
     });
+    const listening = await listenOn(server, port);
     this.#servers.push(server);
-    return listenOn(server, port);
+    return listening;
   }
 
   async #carry(pair: Pair, dial: Dial): Promise<void> {

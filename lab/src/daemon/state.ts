@@ -17,6 +17,8 @@ export interface MachineEntry {
   readonly cut: boolean;
   /** The port under which others reach the machine; kept so that its Node object stays right. */
   readonly port?: number;
+  /** The admin's approval was given once, when the machine first registered. */
+  readonly approved?: boolean;
 }
 
 export interface LabState {

@@ -1,0 +1,43 @@
+// The lab's command line: one word chooses the command; every command takes --dir. Commands live in cli/.
+import { imageCommand } from './cli/image.ts';
+import { machineCommand } from './cli/machine.ts';
+import { downCommand, statusCommand } from './cli/status.ts';
+import { upCommand } from './cli/up.ts';
+import { NotRunning } from './daemon/control.ts';
+import { inWords } from './daemon/preflight.ts';
+
+const usage = `usage: npm run lab -- COMMAND [--dir DIR]
+
+  up [--detach] [--machines N] [--port N] [--no-operator]
+                             start the lab; Ctrl-C ends it. --detach returns when it is ready
+  status [--json]            machines, jobs and what does not run
+  down                       end the lab; its data stays in DIR (default: .lab)
+  machine off|on NAME        power cut; power back
+  machine cut|uncut NAME     pull the network cable; plug it in
+  machine hang|resume NAME   everything on the machine stops where it stands; goes on
+  machine add NAME [--room R] [--cores N] [--memory 2Gi]
+  image build NAME           build a guest image now instead of on first use`;
+
+const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  up: upCommand,
+  status: statusCommand,
+  down: downCommand,
+  machine: machineCommand,
+  image: imageCommand,
+};
+
+const [word = 'help', ...args] = process.argv.slice(2);
+const command = commands[word];
+if (command === undefined) {
+  const asked = ['help', '--help', '-h'].includes(word);
+  (asked ? console.log : console.error)(asked ? usage : `there is no command ${word}\n\n${usage}`);
+  process.exitCode = asked ? 0 : 2;
+} else {
+  try {
+    await command(args);
+  } catch (error) {
+    const hint = error instanceof NotRunning ? '; start one with: npm run lab -- up' : '';
+    console.error(`lab ${word}: ${inWords(error)}${hint}`);
+    process.exitCode = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true ? 2 : 1;
+  }
+}

@@ -1,0 +1,285 @@
+// The running lab: starts its parts in order, keeps them running, turns the machines' switches, and ends everything.
+// Promises: what it starts it ends; its state file says at any time what there is to end, should it be killed.
+import { mkdirSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { KubeClient } from '@idlewild/operator/kube/client.ts';
+import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import { defaultCacheDir, ensureImage } from '../images/cache.ts';
+import { tryLock, type FileLock } from '../images/file-lock.ts';
+import { identityOf } from '../machines/cgroup/processes.ts';
+import { ensurePki } from '../pki/pki.ts';
+import { probeAccel } from '../virt/qemu/accel.ts';
+import { approve, bootstrap, takesVirtualMachines } from './bootstrap.ts';
+import { Child } from './child.ts';
+import { serveControl, type NewMachine, type Request } from './control.ts';
+import { ensureTokens, users, writeKubeconfig } from './credentials.ts';
+import type { LabLayout } from './layout.ts';
+import { listenOn } from './link.ts';
+import { MachineHost } from './machine-host.ts';
+import { Machines } from './machines.ts';
+import type { LabView } from './picture.ts';
+import { Obstacle, preflight } from './preflight.ts';
+import { cleanStale } from './stale.ts';
+import { defaultMachines, readState, writeState, type LabState } from './state.ts';
+import { World } from './world.ts';
+
+export interface LabOptions {
+  readonly layout: LabLayout;
+  /** Machines of a new lab; an old one keeps those it has. */
+  readonly machines?: number | undefined;
+  readonly port?: number | undefined;
+  readonly operator: boolean;
+  /** Progress and troubles, one line each. */
+  readonly say: (line: string) => void;
+  /** The API answers: the kubeconfig is good. */
+  readonly onApi: (kubeconfig: string) => void;
+  /** Something in the view may have changed. */
+  readonly onChange: () => void;
+  /** Gives up a start that is under way. */
+  readonly signal: AbortSignal;
+  /** Somebody asked the lab to end. */
+  readonly onDown: () => void;
+}
+
+const projectRoot = join(import.meta.dirname, '..', '..', '..');
+const apiDeadlineMs = 60_000;
+const readyDeadlineMs = 120_000;
+const pollMs = 100;
+const stopGraceMs = { operator: 5_000, controlPlane: 3_000, apiServer: 5_000 };
+
+export class Lab {
+  readonly #o: LabOptions;
+  readonly #stop = new AbortController();
+  readonly #children: Child[] = [];
+  #state: LabState;
+  #lock: FileLock | undefined;
+  #control: net.Server | undefined;
+  #machines: Machines | undefined;
+  #world: World | undefined;
+  #server = '';
+  #ready = false;
+
+  private constructor(options: LabOptions, state: LabState) {
+    this.#o = options;
+    this.#state = state;
+  }
+
+  /** Resolves when the lab is ready for jobs. Throws what stopped it, after ending what had been started. */
+  static async start(options: LabOptions): Promise<Lab> {
+    const { layout } = options;
+    await preflight(layout.dir);
+    const lock = await tryLock(join(layout.dir, 'lab.lock'));
+    if (lock === undefined) {
+      throw new Obstacle(`a lab is running in ${layout.dir}; see \`status\`, or end it with \`down\``);
+    }
+    const kept = readState(layout.stateFile);
+    const state = kept ?? { version: 1, machines: defaultMachines(options.machines), processes: {} };
+    const lab = new Lab(options, state);
+    lab.#lock = lock;
+    options.signal.addEventListener('abort', () => lab.#stop.abort(options.signal.reason), { once: true });
+    try {
+      options.signal.throwIfAborted();
+      await lab.#run();
+      return lab;
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  get view(): LabView {
+    const entries = this.#state.machines;
+    return {
+      server: this.#server,
+      kubeconfig: this.#o.layout.kubeconfig,
+      ready: this.#ready,
+      machines: this.#world === undefined ? [] : entries.map((entry) => this.#world!.machine(entry)),
+      jobs: this.#world?.jobs() ?? [],
+      missing: this.#children.filter((child) => !child.running).map(({ name }) => name),
+    };
+  }
+
+  /** Ends everything. Nothing is left but the lab's directory. */
+  async close(): Promise<void> {
+    const { layout } = this.#o;
+    this.#stop.abort();
+    this.#control?.close();
+    const [apiServer, controlPlane, operator] = this.#children;
+    await operator?.stop(stopGraceMs.operator);
+    await Promise.all([this.#machines?.close(), controlPlane?.stop(stopGraceMs.controlPlane)]);
+    await apiServer?.stop(stopGraceMs.apiServer);
+    if (this.#lock === undefined) return;
+    this.#save({ processes: {} });
+    rmSync(layout.runtime, { recursive: true, force: true });
+    this.#lock.release();
+    this.#lock = undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { layout, say } = this.#o;
+    const stale = await cleanStale(layout, this.#state);
+    if (stale.length > 0) say(`cleaned up after a lab that was killed: ${stale.join(', ')}`);
+    for (const dir of [layout.runtime, layout.logs, layout.bootQueue]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#save({ processes: this.#processes() });
+    const [pki, port, image] = await Promise.all([ensurePki(layout.pki), this.#choosePort(), this.#prepareImage()]);
+    const tokens = ensureTokens(layout.tokens);
+    this.#server = `https://127.0.0.1:${port}`;
+    this.#save({ apiPort: port });
+    const access = { server: this.#server, caPem: pki.caPem };
+    writeKubeconfig(layout.kubeconfig, { ...access, user: users.admin.name, token: tokens.admin });
+    const operatorConfig = join(layout.dir, 'operator.kubeconfig');
+    writeKubeconfig(operatorConfig, { ...access, user: users.operator.name, token: tokens.operator });
+
+    const stateFlags = ['--data-dir', layout.apiserver, '--pki-dir', layout.pki, '--token-file', layout.tokens];
+    this.#startChild('apiserver', ['lab/src/apiserver/main.ts', ...stateFlags, '--port', String(port)]);
+    const client = new KubeClient(transportFrom({ ...access, token: tokens.admin, userAgent: 'idlewild-lab' }));
+    this.#stop.signal.addEventListener('abort', () => void client.raw.close());
+    await this.#apiAnswers(client);
+    this.#control = await serveControl(layout.controlSocket, (request) => this.#handle(request));
+    this.#o.onApi(layout.kubeconfig);
+
+    say('installing the kinds of the lab');
+    await bootstrap(client, join(projectRoot, 'crds'));
+    this.#startChild('control plane', ['lab/src/controlplane.ts', '--dir', layout.dir, '--server', this.#server]);
+    const accel = image.kernel === undefined ? 'tcg' : await this.#accel(image.kernel);
+    const world = new World(client);
+    this.#world = world;
+    this.#machines = new Machines({
+      state: () => this.#state,
+      save: (change) => this.#save(change),
+      makeHost: (entry, peerPort) =>
+        new MachineHost(entry, {
+          layout,
+          pki,
+          accel,
+          apiPort: () => port,
+          peerPort,
+          say,
+          onProcess: () => this.#save({ processes: this.#processes() }),
+        }),
+      approve: (name) => approve(client, name),
+      isReady: (name) => world.isReady(name),
+      say,
+      signal: this.#stop.signal,
+    });
+    await this.#machines.open();
+    world.run(this.#stop.signal, this.#o.onChange);
+    if (this.#o.operator) {
+      this.#startChild('operator', ['operator/src/main.ts', '--kubeconfig', operatorConfig]);
+    }
+    await this.#machines.ready(readyDeadlineMs);
+    await this.#until(readyDeadlineMs, 'the control plane', () => takesVirtualMachines(client));
+    this.#ready = true;
+    this.#o.onChange();
+  }
+
+  /** The tiny image is wanted by the first job anyway: it is built while the API server starts. */
+  async #prepareImage() {
+    const { say } = this.#o;
+    return ensureImage('lab/tiny', {
+      cacheDir: defaultCacheDir(),
+      log: pino({ level: 'silent' }),
+      signal: this.#stop.signal,
+      onProgress: ({ image, step }) => say(`image lab/${image}: ${step}`),
+    });
+  }
+
+  #accel(kernel: string): Promise<'tcg' | 'kvm'> {
+    const cacheFile = join(defaultCacheDir(), 'accelerator.json');
+    return probeAccel({ kernel, cacheFile, log: pino({ level: 'silent' }) });
+  }
+
+  #startChild(name: string, args: readonly string[]): void {
+    const { layout, say, onChange } = this.#o;
+    const [program = '', ...rest] = args;
+    const onProcess = (): void => {
+      this.#save({ processes: this.#processes() });
+      onChange();
+    };
+    const child = new Child({
+      name,
+      args: () => [join(projectRoot, program), ...rest],
+      logFile: join(layout.logs, `${name.replace(' ', '-')}.log`),
+      onStart: onProcess,
+      onEnd: onProcess,
+      say,
+    });
+    this.#children.push(child);
+    child.start();
+  }
+
+  async #choosePort(): Promise<number> {
+    const { port, say } = this.#o;
+    const wanted = port ?? this.#state.apiPort ?? 0;
+    const probe = net.createServer();
+    try {
+      return await listenOn(probe, wanted);
+    } catch (error) {
+      if (port !== undefined) throw error;
+      say(`port ${wanted} of the last time is in use; another one is taken, so set KUBECONFIG again in your shells`);
+      return await listenOn(probe, 0);
+    } finally {
+      await new Promise((resolve) => probe.close(resolve));
+    }
+  }
+
+  #apiAnswers(client: KubeClient): Promise<void> {
+    return this.#until(apiDeadlineMs, 'the API server', () =>
+      client.raw.request({ method: 'GET', path: '/readyz', timeoutMs: 2_000 }).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  async #until(deadlineMs: number, who: string, ready: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + deadlineMs;
+    while (!(await ready())) {
+      this.#stop.signal.throwIfAborted();
+      if (performance.now() > deadline)
+        throw new Error(`${who} does not answer; the logs are in ${this.#o.layout.logs}`);
+      await delay(pollMs);
+    }
+  }
+
+  async #handle(request: Request): Promise<unknown> {
+    switch (request.op) {
+      case 'status':
+        return this.view;
+      case 'down':
+        this.#o.onDown();
+        return { pid: process.pid };
+      case 'machine':
+        await this.#opened().turn(request.verb, request.name);
+        return this.#changed();
+      case 'add':
+        await this.#opened().add(request.name, request.machine satisfies NewMachine);
+        return this.#changed();
+    }
+  }
+
+  #opened(): Machines {
+    if (this.#machines === undefined) throw new Error('the lab is still starting; try again in a moment');
+    return this.#machines;
+  }
+
+  #changed(): void {
+    this.#o.onChange();
+  }
+
+  #processes(): LabState['processes'] {
+    const own = identityOf(process.pid);
+    const children = this.#children.map(({ name, identity }) => [name, identity] as const);
+    const machines = (this.#machines?.hosts ?? []).map(({ name, identity }) => [name, identity] as const);
+    const all = [['lab', own] as const, ...children, ...machines];
+    return Object.fromEntries(all.flatMap(([name, identity]) => (identity === undefined ? [] : [[name, identity]])));
+  }
+
+  #save(change: Partial<LabState>): void {
+    this.#state = { ...this.#state, ...change };
+    writeState(this.#o.layout.stateFile, this.#state);
+  }
+}

@@ -1,0 +1,168 @@
+// One machine as the lab holds it: its cable, its control group and its process, and the switches of its power.
+// Promises: `off` ends every process of the machine at one moment and cleans nothing, as a power cut does; nobody on the other
+// end of a connection hears of it. Remembering the switches is the caller's business.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MachineCgroup } from '../machines/cgroup/cgroup.ts';
+import type { ProcessIdentity } from '../machines/cgroup/processes.ts';
+import type { MachineConfig } from '../machines/config.ts';
+import type { Pki } from '../pki/pki.ts';
+import { Child } from './child.ts';
+import { machineLayoutOf, type LabLayout } from './layout.ts';
+import { MachineLink, type LinkPorts } from './link.ts';
+import type { MachineEntry } from './state.ts';
+
+export interface MachineHostOptions {
+  readonly layout: LabLayout;
+  readonly pki: Pki;
+  readonly apiPort: () => number;
+  readonly peerPort: (machine: string) => number | undefined;
+  readonly say: (line: string) => void;
+  /** The machine's process has changed. */
+  readonly onProcess: () => void;
+  readonly accel: 'tcg' | 'kvm';
+}
+
+const stopGraceMs = 3_000;
+/** What a hypervisor needs beside the memory of its guests, MiB. */
+const hypervisorMiB = 1024;
+const lendShare = { cores: 0.5, memory: 2 / 3 };
+const lendDiskMiB = 20_480;
+
+export class MachineHost {
+  readonly #o: MachineHostOptions;
+  readonly #link: MachineLink;
+  readonly #child: Child;
+  readonly #cgroup: MachineCgroup;
+  #entry: MachineEntry;
+  #ports: LinkPorts | undefined;
+
+  constructor(entry: MachineEntry, options: MachineHostOptions) {
+    this.#o = options;
+    this.#entry = entry;
+    const { layout, apiPort, peerPort, say, onProcess } = options;
+    const machine = machineLayoutOf(layout, entry.name);
+    this.#cgroup = MachineCgroup.open({ name: join(layout.cgroup, entry.name) });
+    this.#link = new MachineLink({
+      apiPort,
+      peerPort,
+      machineSocket: machine.socket,
+      ...(entry.port === undefined ? {} : { ingressPort: entry.port }),
+    });
+    this.#child = new Child({
+      name: entry.name,
+      args: () => [join(import.meta.dirname, '..', 'machines', 'main.ts'), machine.config],
+      logFile: join(layout.logs, `${entry.name}.log`),
+      onStart: (pid) => {
+        this.#cgroup.adopt(pid);
+        onProcess();
+      },
+      onEnd: onProcess,
+      say,
+    });
+  }
+
+  get name(): string {
+    return this.#entry.name;
+  }
+
+  get port(): number | undefined {
+    return this.#ports?.ingress;
+  }
+
+  get identity(): ProcessIdentity | undefined {
+    return this.#child.identity;
+  }
+
+  get caps(): 'v1' | 'v2' | 'none' {
+    return this.#cgroup.kind;
+  }
+
+  /** Lays the cable and, if the machine has power, starts it. A machine that hung when the lab ended waits for `resume`. */
+  async open(number: number): Promise<void> {
+    const { layout, say, accel } = this.#o;
+    const { name, room, cores, memoryMiB, power, cut } = this.#entry;
+    const refused = this.#cgroup.cap({ cores, memoryMiB: memoryMiB + hypervisorMiB });
+    if (refused !== undefined) say(`${name}: its guests run without caps (${refused})`);
+    this.#ports = await this.#openLink();
+    const machine = machineLayoutOf(layout, name);
+    const { certPem, keyPem } = await this.#o.pki.issue(`system:node:${name}`, {
+      hosts: [name, 'localhost', '127.0.0.1'],
+      organizations: ['system:nodes'],
+    });
+    const config: MachineConfig = {
+      name,
+      room,
+      number,
+      cores,
+      memoryMiB,
+      lend: {
+        cores: Math.max(1, Math.floor(cores * lendShare.cores)),
+        memoryMiB: Math.floor(memoryMiB * lendShare.memory),
+        diskMiB: lendDiskMiB,
+      },
+      server: `https://127.0.0.1:${this.#ports.api}`,
+      caPem: this.#o.pki.caPem,
+      certPem,
+      keyPem,
+      socket: machine.socket,
+      port: this.#ports.ingress,
+      peerPort: this.#ports.peer,
+      dir: machine.dir,
+      runtime: machine.runtime,
+      bootQueue: layout.bootQueue,
+      guestCgroups: this.#cgroup.guestDirs,
+      accel,
+    };
+    mkdirSync(machine.dir, { recursive: true });
+    writeFileSync(machine.config, JSON.stringify(config, null, 2), { mode: 0o600 });
+    this.#link.set(power === 'on' ? (cut ? 'cut' : 'up') : 'dark');
+    if (power === 'on') this.#child.start();
+  }
+
+  /** Everything on the machine ends at once. */
+  async off(): Promise<void> {
+    this.#link.set('dark');
+    this.#child.forget();
+    await this.#cgroup.kill();
+    await this.#child.ended();
+  }
+
+  on(cut: boolean): void {
+    this.#link.set(cut ? 'cut' : 'up');
+    this.#child.start();
+  }
+
+  hang(): void {
+    this.#cgroup.freeze();
+  }
+
+  /** Goes on where it stood; a machine that hung in an earlier life of the lab starts anew. */
+  resume(cut: boolean): void {
+    if (this.#child.running) this.#cgroup.thaw();
+    else this.on(cut);
+  }
+
+  setCut(cut: boolean): void {
+    if (this.#link.state !== 'dark') this.#link.set(cut ? 'cut' : 'up');
+  }
+
+  /** Ends the machine with the lab. Nothing of it stays but its files. */
+  async close(): Promise<void> {
+    this.#cgroup.thaw();
+    await this.#child.stop(stopGraceMs);
+    await this.#cgroup.kill();
+    this.#cgroup.remove();
+    await this.#link.close();
+  }
+
+  async #openLink(): Promise<LinkPorts> {
+    try {
+      return await this.#link.open();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      this.#o.say(`${this.name}: port ${this.#entry.port} is in use by another program; another port is taken`);
+      return this.#link.open(0);
+    }
+  }
+}

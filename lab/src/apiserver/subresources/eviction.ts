@@ -7,6 +7,7 @@ import type { ApiObject, ServedResource, User } from '../registry/types.ts';
 import { deleteObject } from '../rest/delete.ts';
 import { objectSelector } from '../rest/label-selector.ts';
 import { deleteOptions } from '../rest/options.ts';
+import { timestamp } from '../rest/metadata.ts';
 import { storageKey, type Parts } from '../rest/parts.ts';
 
 export interface Eviction {
@@ -52,6 +53,7 @@ export async function evictPod(parts: Parts, eviction: Eviction, body: ApiObject
   const pod = parts.store.get(storageKey(resource), namespace, name);
   if (pod === undefined) throw notFound(resource, name);
   if (isRunning(pod)) refuseByBudget(parts, pod);
+  if (!dryRun) markDisrupted(parts, resource, pod);
   await deleteObject(parts, { resource, namespace, name, user, options: { ...options, dryRun }, warnings });
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 }
@@ -62,6 +64,22 @@ function isRunning(pod: ApiObject): boolean {
   return (
     pod.metadata?.deletionTimestamp === undefined && phase !== 'Succeeded' && phase !== 'Failed' && phase !== 'Pending'
   );
+}
+
+/** The condition by which others see that the pod was evicted and did not end by itself. */
+function markDisrupted(parts: Parts, resource: ServedResource, pod: ApiObject): void {
+  if (pod.metadata?.deletionTimestamp !== undefined) return;
+  const status = (pod['status'] ?? {}) as { conditions?: readonly { type: string }[] };
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: timestamp(parts.clock.now()),
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+  };
+  const conditions = [...(status.conditions ?? []).filter(({ type }) => type !== condition.type), condition];
+  parts.store.put(storageKey(resource), { ...pod, status: { ...status, conditions } }, pod);
 }
 
 /** Counts the budget's pods itself: no controller keeps the status of budgets in the lab. */

@@ -34,6 +34,7 @@ const recipeFiles = [
   'after-packages',
   'cloud.cfg',
   'serial-getty.conf',
+  'quiet-console.conf',
   'desktop.service',
   'xsession',
 ];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { libraryDependencies } from './ext4-tool.ts';
 import { kernelDependency } from './kernel-package.ts';
 import { moduleDependencies, moduleOrder } from './module-order.ts';
 
@@ -45,4 +46,10 @@ it.each([
   ['', undefined],
 ])('the kernel behind a meta package is read from %j', (answer, kernel) => {
   expect(kernelDependency(answer)).toBe(kernel);
+});
+
+it('the libraries behind a program are read from what the package needs, each once', () => {
+  const answer =
+    'e2fsprogs\n  PreDepends: libblkid1\n  PreDepends: libc6\n  Depends: logsave\n  Suggests: libx\n  Depends: libc6\n';
+  expect(libraryDependencies(answer)).toEqual(['libblkid1', 'libc6']);
 });

@@ -1,6 +1,6 @@
 // `lab/tiny`: busybox on the distribution's cloud kernel, all of it in the initial RAM disk. Boots in about 3 s without KVM.
 // It runs a NoCloud user-data script and keeps a root shell on the serial line. There is nothing else in it.
-import { chmod, copyFile, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -10,6 +10,7 @@ import { dependenciesIn, findKernel, kernelPackageOf, unpackPackages } from './k
 import type { UnpackedKernel } from './kernel-package.ts';
 import { moduleOrder } from './module-order.ts';
 import { guestPackages } from './packages.ts';
+import { ext4ToolPackages, installExt4Tool } from './ext4-tool.ts';
 import type { BuildContext, BuiltImage, Recipe } from './recipe.ts';
 
 // Disks, network, entropy, screenless input, power button, panic report, seed file systems with their code pages.
@@ -37,26 +38,27 @@ const guestFiles = {
   'serial-console': 'etc/tiny/serial-console',
   'screen-console': 'etc/tiny/screen-console',
   lease: 'etc/tiny/lease',
-  mke2fs: 'sbin/mke2fs',
   'power-button': 'etc/acpi/PWRF/00000080',
   profile: 'etc/profile',
 } as const satisfies Record<string, string>;
 
 export const tinyRecipe: Recipe = {
   name: 'tiny',
-  sources: ['./tiny.ts', ...Object.keys(guestFiles).map((file) => `./tiny/${file}`)].map(here),
+  sources: ['./tiny.ts', './ext4-tool.ts', ...Object.keys(guestFiles).map((file) => `./tiny/${file}`)].map(here),
   packages: guestPackages,
   build,
 };
 
 async function build(context: BuildContext): Promise<BuiltImage> {
   const kernelPackage = await kernelPackageOf('linux-image-cloud-amd64', context);
-  const unpacked = await unpackPackages(context, [kernelPackage, 'busybox-static']);
+  const ext4Packages = await ext4ToolPackages(context);
+  const unpacked = await unpackPackages(context, [kernelPackage, 'busybox-static', ...ext4Packages]);
   const kernel = await findKernel(unpacked);
   context.report('writing the initial RAM disk');
   const root = join(context.workDir, 'root');
   const busybox = await installBusybox(unpacked, root, context);
   await installModules(kernel, root);
+  await installExt4Tool(unpacked, root);
   await installGuestFiles(root);
   const archive = join(context.workDir, 'initrd.cpio');
   const pack = 'find . | LC_ALL=C sort | "$1" cpio -o -H newc -R 0:0 >"$2"';
@@ -98,8 +100,6 @@ async function installGuestFiles(root: string): Promise<void> {
   }
   for (const [source, target] of Object.entries(guestFiles)) {
     await mkdir(dirname(join(root, target)), { recursive: true });
-    // A link to busybox of the same name gives way; writing through it would change busybox.
-    await rm(join(root, target), { force: true });
     await copyFile(here(`./tiny/${source}`), join(root, target));
     await chmod(join(root, target), 0o755);
   }

@@ -3,7 +3,7 @@
 import type { ApiObject, FieldError, ServedResource } from '../registry/types.ts';
 import { forbidden, invalid, required } from '../schema/errors.ts';
 import { isBase64 } from '../schema/formats.ts';
-import { asRecord, asString, sameJson } from '../schema/json.ts';
+import { asArray, asRecord, asString, sameJson } from '../schema/json.ts';
 import { ageColumn, defineKind, textAt } from './kind.ts';
 
 const keyShape = /^[-._a-zA-Z0-9]{1,253}$/;
@@ -110,5 +110,8 @@ export const serviceAccounts: ServedResource = defineKind({
   subresources: [
     { name: 'token', kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] },
   ],
-  columns: [ageColumn],
+  columns: [
+    { name: 'Secrets', type: 'string', value: (account) => String(asArray(account['secrets']).length) },
+    ageColumn,
+  ],
 });

@@ -120,9 +120,10 @@ export const events: ServedResource = defineKind({
   validate(event, old) {
     const errors = namespaceFault(event, 'regarding');
     if (old) return errors;
-    if (asString(event['eventTime']) === '') errors.push(required('eventTime'));
+    const timed = asString(event['eventTime']) !== '';
+    if (!timed) errors.push(required('eventTime'));
     for (const field of ['reportingController', 'reportingInstance', 'action', 'reason'] as const) {
-      if (asString(event[field]) === '') errors.push(required(field));
+      if (timed && asString(event[field]) === '') errors.push(required(field));
     }
     if (asString(event['type']) === '') errors.push(invalid('type', '', 'has invalid value: '));
     return errors;

@@ -57,7 +57,7 @@ const members: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
   [`${meta}.ObjectMeta`]: { ownerReferences: mergedBy('uid'), finalizers: mergedSet, managedFields: atomic },
   [`${meta}.LabelSelector`]: { matchExpressions: atomic },
   [`${core}.PodSpec`]: {
-    containers: { ...mergedBy('name'), minItems: 1 },
+    containers: mergedBy('name'),
     initContainers: mergedBy('name'),
     ephemeralContainers: mergedBy('name'),
     volumes: { ...mergedBy('name'), 'x-kubernetes-patch-strategy': 'merge,retainKeys' },

@@ -8,6 +8,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ensurePki } from '../../pki/pki.ts';
+import type { Pki } from '../../pki/pki.ts';
 import { ensureKubectl } from '../../tools/kubectl.ts';
 import { startApiServer } from '../server.ts';
 import type { RunningApiServer } from '../server.ts';
@@ -50,16 +51,11 @@ export class Cluster {
   readonly #programs: { readonly kubectl: string; readonly helm: string };
   readonly #children = new Set<ChildProcess>();
 
-  readonly #caPem: string;
+  readonly pki: Pki;
 
-  private constructor(
-    dir: string,
-    server: RunningApiServer,
-    caPem: string,
-    programs: { kubectl: string; helm: string },
-  ) {
+  private constructor(dir: string, server: RunningApiServer, pki: Pki, programs: { kubectl: string; helm: string }) {
     this.#dir = dir;
-    this.#caPem = caPem;
+    this.pki = pki;
     this.#server = server;
     this.#programs = programs;
   }
@@ -83,7 +79,7 @@ export class Cluster {
       };
       await writeFile(join(dir, `${token}.kubeconfig`), stringify(config), { mode: 0o600 });
     }
-    return new Cluster(dir, server, pki.caPem, programs);
+    return new Cluster(dir, server, pki, programs);
   }
 
   get url(): string {
@@ -93,7 +89,7 @@ export class Cluster {
   /** GET without kubectl, which would not ask without credentials. */
   get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<{ status: number; body: string }> {
     return new Promise((resolve, reject) => {
-      const asked = request(new URL(path, this.url), { ca: this.#caPem, headers, agent: false }, (response) => {
+      const asked = request(new URL(path, this.url), { ca: this.pki.caPem, headers, agent: false }, (response) => {
         let body = '';
         response.on('data', (chunk: Buffer) => (body += chunk.toString()));
         response.once('end', () => resolve({ status: response.statusCode ?? 0, body }));

@@ -2,7 +2,7 @@
 // resources are stored in the storage version; conversion changes nothing but apiVersion.
 import { ageColumn, allVerbs, takeOver } from '../builtin/kind.ts';
 import { objectMetaSchema } from '../builtin/definitions.ts';
-import type { ApiObject, Column, Scale, Schema, ServedResource } from '../registry/types.ts';
+import type { ApiObject, Column, FieldError, Scale, Schema, ServedResource } from '../registry/types.ts';
 import { asArray, asRecord, asString, isRecord, member, sameJson } from '../schema/json.ts';
 import { schemaFunctions } from '../schema/schema-functions.ts';
 import { findByJsonPath } from './json-path.ts';
@@ -114,11 +114,22 @@ function served(crd: ApiObject, version: Record<string, unknown>, storageVersion
       if (context.subresource === 'status') keepAllBut('status', next, old);
       else takeOver(next, old, 'status');
     },
-    validate: (object, old) => schemaFunctions.validate(schema, object, old),
+    validate: (object, old, context) => {
+      const errors = schemaFunctions.validate(schema, object, old);
+      return context.subresource === 'status' ? errors.map(asStatusFault) : errors;
+    },
     bumpsGeneration: (next, old) => !sameJson(counted(next, split), counted(old, split)),
     fromStorage: (object) => ({ ...object, apiVersion }),
     toStorage: (object) => ({ ...object, apiVersion: `${group}/${storageVersion}` }),
   };
+}
+
+/** Kubernetes validates a status apart: the field is whole, the text begins below `status`. */
+function asStatusFault(error: FieldError): FieldError {
+  const { field, message } = error;
+  return field.startsWith('status.')
+    ? { ...error, message: message.replace(`${field} in body`, `${field.slice('status.'.length)} in body`) }
+    : error;
 }
 
 /** What metadata.generation counts: everything but metadata, and but status where it is split off. */

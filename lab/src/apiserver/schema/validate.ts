@@ -71,14 +71,14 @@ function patternOf(source: string): RegExp {
   return pattern;
 }
 
+/** The first broken limit of length and pattern is told alone, as Kubernetes does; the format is a question of its own. */
 function validateString(schema: Schema, value: string, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const length = [...value].length;
   if (schema.maxLength !== undefined && length > schema.maxLength) errors.push(tooLong(path, schema.maxLength));
-  if (schema.minLength !== undefined && length < schema.minLength) {
+  else if (schema.minLength !== undefined && length < schema.minLength) {
     errors.push(invalid(path, value, `${path} in body should be at least ${schema.minLength} chars long`));
-  }
-  if (schema.pattern !== undefined && !patternOf(schema.pattern).test(value)) {
+  } else if (schema.pattern !== undefined && !patternOf(schema.pattern).test(value)) {
     errors.push(invalid(path, value, `${path} in body should match '${schema.pattern}'`));
   }
   if (schema.format !== undefined && !hasFormat(schema.format, value)) {

@@ -10,8 +10,9 @@ import { layoutOf, type LabLayout } from '../daemon/layout.ts';
 import { changesBetween, renderPicture, type LabView } from '../daemon/picture.ts';
 import { Screen } from '../daemon/screen.ts';
 import { maxMachines } from '../daemon/state.ts';
+import { defaultCacheDir } from '../images/cache.ts';
 import { programPath } from '../images/packages.ts';
-import { ensureKubectl } from '../tools/kubectl.ts';
+import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
 import { dirOption } from './status.ts';
 
 const options = {
@@ -38,11 +39,11 @@ export async function upCommand(args: string[]): Promise<void> {
   const ending = Promise.withResolvers<string>();
   const giveUp = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.resolve(signal));
-  let lab: Lab | undefined;
+  const started: { lab?: Lab } = {};
   let told: LabView | undefined;
   const show = (): void => {
-    if (lab === undefined) return;
-    const { view } = lab;
+    if (started.lab === undefined) return;
+    const { view } = started.lab;
     if (screen.live) screen.draw(renderPicture(view, screen.width));
     else for (const line of changesBetween(told, view)) say(line);
     told = view;
@@ -62,10 +63,11 @@ export async function upCommand(args: string[]): Promise<void> {
   if (typeof first === 'string') {
     say(`${first}: ending before the lab was ready`);
     giveUp.abort(new Error('the start was given up'));
-    await starting.then((started) => started.close()).catch(() => undefined);
+    await starting.then((late) => late.close()).catch(() => undefined);
     process.exit(130);
   }
-  lab = first;
+  const lab = first;
+  started.lab = lab;
   say('the lab is ready');
   await kubectlHint(layout, say);
   show();
@@ -118,8 +120,8 @@ async function detached(layout: LabLayout, args: readonly string[]): Promise<voi
 
 async function kubectlHint(layout: LabLayout, say: (line: string) => void): Promise<void> {
   try {
-    const { kubectl } = await ensureKubectl(layout.bin);
-    if (!onPath('kubectl')) say(`kubectl is not on your PATH: export PATH=${join(kubectl, '..')}:$PATH`);
+    await linkKubectl(layout.bin, await ensureKubectl(join(defaultCacheDir(), 'bin')));
+    if (!onPath('kubectl')) say(`kubectl is not on your PATH: export PATH=${layout.bin}:$PATH`);
   } catch (error) {
     say(`kubectl could not be unpacked: ${(error as Error).message}`);
   }

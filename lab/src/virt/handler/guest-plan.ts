@@ -42,7 +42,7 @@ export function guestPlan({ vmi, image, secrets, accel }: PlanInput): GuestSpec 
 export function imageReference(spec: VmiSpec): string {
   const reference = (spec.volumes ?? []).find((volume) => volume.containerDisk)?.containerDisk?.image;
   if (reference === undefined) throw new Error('spec.volumes: the lab boots guests from a containerDisk only');
-  return reference.replace(/@sha256:[0-9a-f]+$/, '');
+  return reference;
 }
 
 /** The hardware address of the guest's only card: the one asked for, else one that stays with the instance. */

@@ -65,6 +65,8 @@ const columns: readonly Column[] = [
     value: (event) => asString(event['firstTimestamp'] ?? event['deprecatedFirstTimestamp']) || lastSeen(event),
   },
   { name: 'Count', type: 'string', priority: 1, value: (event) => String(countOf(event)) },
+  // Last and wide only: what happened matters to a reader, not how the event is called.
+  { name: 'Name', type: 'string', format: 'name', priority: 1, value: (event) => event.metadata?.name ?? '' },
 ];
 
 const reference = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'];

@@ -76,7 +76,10 @@ function rowObject(object: ApiObject, options: TableOptions): unknown {
 }
 
 function cell(column: Column, object: ApiObject, now: number): unknown {
-  if (column.value !== undefined) return column.value(object, now) ?? null;
+  if (column.value !== undefined) {
+    const computed = column.value(object, now) ?? null;
+    return column.type === 'date' && typeof computed === 'string' ? age(computed, now) : computed;
+  }
   const values = column.jsonPath === undefined ? [] : findByJsonPath(column.jsonPath, object);
   const value = values[0];
   if (value === undefined || value === null) return null;

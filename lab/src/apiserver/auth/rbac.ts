@@ -12,8 +12,6 @@ export const masters = 'system:masters';
 /** A rule with where it comes from, for the reason of a decision. */
 export interface GrantedRule {
   readonly rule: PolicyRule;
-  /** '' for rules that hold everywhere. */
-  readonly namespace: string;
   readonly source: string;
 }
 
@@ -71,8 +69,7 @@ export function createRbac(reader: ObjectReader): Rbac {
         asString(member(binding.object, 'roleRef', 'name')),
       ];
       const source = sourceText(binding, kind, name, subject);
-      for (const rule of rulesOfRole(kind, binding.namespace, name) ?? [])
-        yield { rule, namespace: binding.namespace, source };
+      for (const rule of rulesOfRole(kind, binding.namespace, name) ?? []) yield { rule, source };
     }
   }
 

@@ -1,6 +1,6 @@
 // Pods as an API object: what creation fills in, what an update may not touch, and how `kubectl get pods` shows them.
 // Nothing here runs a pod.
-import type { ApiObject, Column, FieldError, ServedResource } from '../registry/types.ts';
+import type { ApiObject, Column, FieldError, ServedResource, WriteContext } from '../registry/types.ts';
 import { forbidden, invalid, notFound, required } from '../schema/errors.ts';
 import { asArray, asRecord, asString, member, sameJson } from '../schema/json.ts';
 import { ageColumn, defineKind, textAt } from './kind.ts';
@@ -62,9 +62,9 @@ function qosClass(spec: Record<string, unknown>): 'Guaranteed' | 'Burstable' | '
   return fixed ? 'Guaranteed' : 'Burstable';
 }
 
-function validate(pod: ApiObject, old: ApiObject | undefined): FieldError[] {
+function validate(pod: ApiObject, old: ApiObject | undefined, context: WriteContext): FieldError[] {
   const spec = asRecord(pod['spec']);
-  if (old) return validateUpdate(spec, asRecord(old['spec']));
+  if (old) return validateUpdate(spec, asRecord(old['spec']), context.subresource === 'binding');
   const errors: FieldError[] = [];
   if (asArray(spec['containers']).length === 0) errors.push(required('spec.containers'));
   for (const list of ['initContainers', 'containers'] as const) {
@@ -102,10 +102,11 @@ function withoutMutable(spec: Record<string, unknown>): unknown {
   return { ...rest, containers: strip(rest['containers']), initContainers: strip(rest['initContainers']) };
 }
 
-function validateUpdate(spec: Record<string, unknown>, old: Record<string, unknown>): FieldError[] {
+/** Only a binding names the node, and only once. */
+function validateUpdate(spec: Record<string, unknown>, old: Record<string, unknown>, binding: boolean): FieldError[] {
   const tolerations = asArray(spec['tolerations']);
   const lost = asArray(old['tolerations']).some((before) => !tolerations.some((now) => sameJson(now, before)));
-  const moved = asString(old['nodeName']) !== '' && spec['nodeName'] !== old['nodeName'];
+  const moved = spec['nodeName'] !== old['nodeName'] && !(binding && asString(old['nodeName']) === '');
   if (!lost && !moved && sameJson(withoutMutable(spec), withoutMutable(old))) return [];
   const may = [
     '`spec.containers[*].image`',

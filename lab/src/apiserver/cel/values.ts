@@ -29,7 +29,7 @@ const reserved = new Set([
 ]);
 
 /** Property names that are no CEL identifiers are reached in Kubernetes' escaped form (`__namespace__`, `a__dash__b`). */
-export function escapeName(name: string): string {
+function escapeName(name: string): string {
   if (reserved.has(name)) return `__${name}__`;
   return name
     .replaceAll('__', '__underscores__')

@@ -26,7 +26,7 @@ export function namesOf(value: unknown): Names {
 }
 
 /** The first conflict with an established CRD of the same group, as [reason, message]. */
-export function nameConflict(crd: ApiObject, others: readonly ApiObject[]): readonly [string, string] | undefined {
+function nameConflict(crd: ApiObject, others: readonly ApiObject[]): readonly [string, string] | undefined {
   const group = member(crd, 'spec', 'group');
   const taken = others
     .filter((other) => other.metadata?.name !== crd.metadata?.name && member(other, 'spec', 'group') === group)

@@ -9,41 +9,6 @@ import { prune } from '../schema/prune.ts';
 import { validateValue } from '../schema/validate.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
-const known = new Set([
-  ...[
-    'type',
-    'format',
-    'title',
-    'description',
-    'nullable',
-    'default',
-    'enum',
-    'properties',
-    'additionalProperties',
-    'items',
-    'required',
-  ],
-  ...[
-    'minimum',
-    'maximum',
-    'exclusiveMinimum',
-    'exclusiveMaximum',
-    'multipleOf',
-    'minLength',
-    'maxLength',
-    'pattern',
-    'minItems',
-    'maxItems',
-  ],
-  ...['uniqueItems', 'minProperties', 'maxProperties', 'allOf', 'anyOf', 'oneOf', 'not', 'example', 'externalDocs'],
-  ...[
-    'x-kubernetes-int-or-string',
-    'x-kubernetes-preserve-unknown-fields',
-    'x-kubernetes-embedded-resource',
-    'x-kubernetes-list-type',
-  ],
-  ...['x-kubernetes-list-map-keys', 'x-kubernetes-map-type', 'x-kubernetes-validations'],
-]);
 /** Keywords of JSON schema that a structural schema may not use. */
 const banned = ['$ref', 'definitions', 'dependencies', 'patternProperties', 'additionalItems', 'id', '$schema'];
 
@@ -217,23 +182,4 @@ function ruleFaults(rule: unknown, path: string): FieldError[] {
   if (reason !== undefined && !reasons.includes(String(reason)))
     errors.push(notSupported(`${path}.reason`, reason, reasons));
   return errors;
-}
-
-/** Keywords inside a CRD's schema that nobody knows, for strict field validation. */
-export function unknownKeywords(schema: unknown, path: string): string[] {
-  if (!isRecord(schema)) return [];
-  const own = Object.keys(schema)
-    .filter((name) => !known.has(name) && !banned.includes(name))
-    .map((name) => `${path}.${name}`);
-  const children: (readonly [unknown, string])[] = Object.entries(
-    isRecord(schema['properties']) ? schema['properties'] : {},
-  ).map(([name, child]) => [child, `${path}.properties.${name}`]);
-  children.push(
-    [schema['items'], `${path}.items`],
-    [schema['additionalProperties'], `${path}.additionalProperties`],
-    [schema['not'], `${path}.not`],
-  );
-  for (const logic of ['allOf', 'anyOf', 'oneOf'])
-    asArray(schema[logic]).forEach((child, index) => children.push([child, `${path}.${logic}[${index}]`]));
-  return [...own, ...children.flatMap(([child, at]) => unknownKeywords(child, at))];
 }

@@ -10,14 +10,14 @@ import type { SchemaWriter } from './schema-document.ts';
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
 /** `io.k8s.api.core.v1.Pod` for built-in kinds, `dev.example.v1.Widget` for custom ones. */
-export function componentName(resource: ServedResource): string {
+function componentName(resource: ServedResource): string {
   return (
     definitionNameOf(resource.schema) ??
     [...resource.group.split('.').reverse(), resource.version, resource.kind].join('.')
   );
 }
 
-export function groupVersionKind(resource: ServedResource): { group: string; version: string; kind: string } {
+function groupVersionKind(resource: ServedResource): { group: string; version: string; kind: string } {
   return { group: resource.group, version: resource.version, kind: resource.kind };
 }
 

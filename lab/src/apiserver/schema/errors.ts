@@ -9,14 +9,9 @@ export function required(field: string, detail = ''): FieldError {
   };
 }
 
-/** `value` is shown as JSON; pass text that is already in its final form through `invalidText`. */
+/** `value` is shown as JSON. */
 export function invalid(field: string, value: unknown, detail: string): FieldError {
   return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${detail}` };
-}
-
-/** An invalid value that is not shown at all, as for failed CEL rules. */
-export function invalidWithoutValue(field: string, detail: string): FieldError {
-  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${detail}` };
 }
 
 export function typeInvalid(field: string, value: unknown, detail: string): FieldError {

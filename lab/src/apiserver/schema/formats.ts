@@ -26,7 +26,7 @@ export function isMicroTime(text: string): boolean {
 }
 
 /** `1h30m` as Go writes it. */
-export function isGoDuration(text: string): boolean {
+function isGoDuration(text: string): boolean {
   return goDuration.test(text) && text !== '';
 }
 

@@ -8,7 +8,7 @@ import { isRecord, sameJson } from './json.ts';
 import { indexPath, memberPath } from './path.ts';
 
 /** The JSON type of a value as Kubernetes names it; whole numbers are integers. */
-export function jsonType(value: unknown): string {
+function jsonType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';

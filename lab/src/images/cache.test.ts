@@ -1,10 +1,13 @@
 // The image cache under everything that can happen to a builder. The broken image is a real image that is quick to build.
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultCacheDir, ensureImage, isCached } from './cache.ts';
 import { takeLock } from './file-lock.ts';
+
+// Nothing here takes long on an idle host; a busy one is no failure.
+jest.setTimeout(60_000);
 
 const root = await mkdtemp(join(tmpdir(), 'idlewild-cache-'));
 afterAll(() => rm(root, { recursive: true, force: true }));

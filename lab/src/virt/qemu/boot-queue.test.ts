@@ -1,5 +1,5 @@
 // Boot slots are shared by all processes of the host and survive none of them.
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BootQueue } from './boot-queue.ts';
 import type { Guest } from './guest.ts';
+
+// Nothing here takes long on an idle host; a busy one is no failure.
+jest.setTimeout(60_000);
 
 const folder = await mkdtemp(join(tmpdir(), 'idlewild-boots-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -1,11 +1,14 @@
 // A real guest: what it runs, what can be done to it, and how its end is told.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { defaultCacheDir, ensureImage } from '../../images/cache.ts';
 import { pino } from 'pino';
 import type { Guest } from './guest.ts';
 import { bootTimeoutMs, TinyGuests, Transcript } from './testing/tiny-guests.ts';
+
+// Nothing here takes long on an idle host; a busy one is no failure.
+jest.setTimeout(60_000);
 
 const guests = new TinyGuests();
 afterAll(() => guests.killAll());

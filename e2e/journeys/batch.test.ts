@@ -53,7 +53,7 @@ describe('a batch job', () => {
   }, 180_000);
 
   it('that exits 3 is repeated as its spec says and then Failed with exit code 3', async () => {
-    await submit(lab, 'flaky', { script: 'echo attempt; exit 3', retries: { limit: 1, on: ['ScriptFailed'] } });
+    await submit(lab, 'flaky', { script: 'echo attempt; exit 3', retries: { limit: 1, when: ['ScriptFailed'] } });
     const done = await untilJob(lab, 'flaky', 'finishes', finished, { timeoutMs: 150_000 });
     expect(done.status).toMatchObject({ phase: 'Failed', exitCode: 3, attempt: 2 });
     expect(done.status?.attempts?.map(({ reason, exitCode }) => ({ reason, exitCode }))).toEqual([
@@ -87,7 +87,7 @@ describe('a batch job', () => {
       image: { containerDisk: 'lab/broken' },
       script: 'true',
       startDeadline: '6s',
-      retries: { limit: 1, on: ['StartFailed'] },
+      retries: { limit: 1, when: ['StartFailed'] },
     });
     const done = await untilJob(lab, 'broken', 'finishes', finished, { timeoutMs: 120_000 });
     expect(done.status?.phase).toBe('Failed');

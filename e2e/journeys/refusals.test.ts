@@ -86,8 +86,8 @@ const refused: [what: string, spec: JobSpec, says: RegExp][] = [
   ['negative retries', { script, retries: { limit: -1 } }, /spec\.retries\.limit.*greater than or equal to 0/],
   [
     'retries on nonsense',
-    { script, retries: { on: ['Rain' as 'ScriptFailed'] } },
-    /spec\.retries\.on\[0\].*"ScriptFailed", "StartFailed"/,
+    { script, retries: { when: ['Rain' as 'ScriptFailed'] } },
+    /spec\.retries\.when\[0\].*"ScriptFailed", "StartFailed"/,
   ],
   [
     'a negative time to live',

@@ -109,7 +109,7 @@ export interface ComputeJobFields {
       /**
        * Which failures are repeated. ScriptFailed is an exit code other than 0; StartFailed a guest that never came up.
        */
-      on: ('ScriptFailed' | 'StartFailed')[];
+      when: ('ScriptFailed' | 'StartFailed')[];
     };
     /**
      * Seconds after its end at which the finished job is deleted, with its virtual machine's log. Without it the job stays until somebody deletes it.
@@ -221,6 +221,10 @@ export interface ComputeJobFields {
       attempt?: number;
       node?: string;
       toNode?: string;
+      /**
+       * The migration that moved the guest.
+       */
+      migration?: string;
       /**
        * How long it took.
        */

@@ -1,0 +1,112 @@
+// The whole program as a list: each controller, what it is keyed by, and what brings it to work.
+// Must not hold logic: what a controller does is in its folder.
+
+import { computeJobs } from './api/resources.ts';
+import { apiVersionOf } from './kube/paths.ts';
+import { Controller, type ControllerMetrics } from './kube/controller.ts';
+import type { EventRecorder } from './kube/events.ts';
+import type { Informer } from './kube/informer.ts';
+import { keyOf, type KubeObject } from './kube/object.ts';
+import { Evacuation } from './evacuation/reconcile.ts';
+import { DowntimeObserver } from './evacuation/downtime.ts';
+import type { EvacuationSettings } from './evacuation/decide.ts';
+import { Consoles } from './lifecycle/console.ts';
+import type { LifecycleSettings } from './lifecycle/decide.ts';
+import { Lifecycle } from './lifecycle/reconcile.ts';
+import type { MatchingSettings } from './matching/decide.ts';
+import { Matching } from './matching/reconcile.ts';
+import type { LeaseObservations } from './recovery/observations.ts';
+import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
+import { taints } from './model/names.ts';
+import { JobWriter } from './world/job-writer.ts';
+import { jobKeyOf } from './world/world.ts';
+import type { ComputeJob } from './api/compute-job.ts';
+import type { Deps } from './deps.ts';
+
+export interface Settings {
+  readonly matching: MatchingSettings;
+  readonly lifecycle: LifecycleSettings;
+  readonly recovery: RecoverySettings;
+  readonly evacuation: EvacuationSettings;
+}
+
+export interface Program {
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function buildControllers(
+  base: Omit<Deps, 'writer' | 'tell'>,
+  settings: Settings,
+  o: { recorder: EventRecorder; leases: LeaseObservations; metrics?: ControllerMetrics | undefined },
+): Program {
+  const { world, client, clock, log } = base;
+  const touched = (key: string): void => {
+    matching.enqueue('pool');
+    lifecycle.enqueue(key);
+    evacuation.enqueue(key);
+  };
+  const writer = new JobWriter({ client, jobs: world.jobs, onWrite: (job) => touched(keyOf(job)) });
+  const regarding = ({ metadata: { name, namespace, uid } }: ComputeJob) =>
+    ({ apiVersion: apiVersionOf(computeJobs), kind: computeJobs.kind, name, namespace, uid }) as const;
+  const deps: Deps = { ...base, writer, tell: (job, text) => o.recorder.event(regarding(job), text) };
+  const consoles = new Consoles({ client, clock, log, onNews: (key) => lifecycle.enqueue(key) });
+  const downtime = new DowntimeObserver(clock);
+
+  const controller = (name: string, concurrency: number, worker: Pick<Matching, 'reconcile'>): Controller =>
+    new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, metrics: o.metrics });
+  const matching = controller('matching', 1, new Matching(deps, settings.matching));
+  const lifecycle = controller('lifecycle', 8, new Lifecycle(deps, consoles, settings.lifecycle));
+  const recovery = controller('recovery', 4, new Recovery(deps, o.leases, settings.recovery));
+  const evacuation = controller('evacuation', 4, new Evacuation(deps, downtime, settings.evacuation));
+
+  const evacuateAll = (): void => {
+    for (const vmi of world.informers.vmis.store.list()) {
+      const key = jobKeyOf(vmi);
+      if (key !== undefined && vmi.status?.evacuationNodeName) evacuation.enqueue(key);
+    }
+  };
+  const ofJob = <T extends KubeObject>(informer: Informer<T>, keyOfJob: (object: T) => string | undefined): void =>
+    informer.onChange(({ object }) => {
+      const key = keyOfJob(object);
+      if (key !== undefined) touched(key);
+      // What one guest gives up, another that must leave may take.
+      evacuateAll();
+    });
+  ofJob(world.informers.jobs, keyOf);
+  ofJob(world.informers.vms, jobKeyOf);
+  ofJob(world.informers.vmis, jobKeyOf);
+  ofJob(world.informers.pods, jobKeyOf);
+  ofJob(world.informers.migrations, ({ metadata, spec }) => {
+    const vmi = world.informers.vmis.store.get(`${metadata.namespace}/${spec.vmiName}`);
+    return vmi && jobKeyOf(vmi);
+  });
+  world.informers.vmis.onChange(({ type, object, previous }) => {
+    if (type !== 'deleted') downtime.saw(object, previous);
+  });
+  world.informers.nodes.onChange(({ object }) => {
+    matching.enqueue('pool');
+    recovery.enqueue(object.metadata.name);
+    evacuateAll();
+  });
+  world.informers.leases.onChange(({ type, object: { metadata, spec } }) => {
+    if (type !== 'deleted') o.leases.saw(metadata.name, spec?.renewTime ?? '');
+    // A renewal is news only of a lost machine; for the others the time for the next look is set.
+    const lost = world.nodes.get(metadata.name)?.spec?.taints?.some(({ key }) => key === taints.lost) === true;
+    if (lost || type !== 'updated') recovery.enqueue(metadata.name);
+  });
+  const onMachine = (node: string | undefined): void => {
+    if (node !== undefined) recovery.enqueue(node);
+  };
+  world.informers.vmis.onChange(({ object }) => onMachine(object.status?.nodeName));
+  world.informers.pods.onChange(({ object }) => onMachine(object.spec.nodeName));
+
+  return {
+    run: async (signal) => {
+      try {
+        await Promise.all([matching, lifecycle, recovery, evacuation].map((each) => each.run(signal)));
+      } finally {
+        consoles.close();
+      }
+    },
+  };
+}

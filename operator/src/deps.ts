@@ -1,0 +1,23 @@
+// What every controller is given. Made once in main.ts, or by a test.
+
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { ComputeJob } from './api/compute-job.ts';
+import type { KubeClient } from './kube/client.ts';
+import type { Clock } from './kube/clock.ts';
+import type { EventText } from './kube/event-series.ts';
+import type { World } from './world/world.ts';
+import type { JobWriter } from './world/job-writer.ts';
+
+export interface Deps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly world: World;
+  readonly writer: JobWriter;
+  /** Random, lower-case hexadecimal, at least 16 characters. */
+  readonly newId: () => string;
+  /** Records an event on a job; never throws. */
+  readonly tell: (job: ComputeJob, text: EventText) => void;
+}

@@ -1,0 +1,43 @@
+// What one may ask of a ComputeJob.
+// Promises: pure; answers come from the status as written, never from phase.
+
+import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
+import { isTrue } from '../api/conditions.ts';
+
+export type Attempt = NonNullable<ComputeJobStatus['attempts']>[number];
+export type Subscriber = NonNullable<ComputeJobStatus['subscribers']>[number];
+export type Interruption = NonNullable<ComputeJobStatus['interruptions']>[number];
+
+export function isFinished(job: ComputeJob): boolean {
+  return isTrue(job.status?.conditions, 'Succeeded') || isTrue(job.status?.conditions, 'Failed');
+}
+
+export function attemptsOf(job: ComputeJob): readonly Attempt[] {
+  return job.status?.attempts ?? [];
+}
+
+export function lastAttempt(job: ComputeJob): Attempt | undefined {
+  return attemptsOf(job).at(-1);
+}
+
+/** The attempt that holds a machine now. */
+export function openAttempt(job: ComputeJob): Attempt | undefined {
+  const last = lastAttempt(job);
+  return last && last.ended === undefined && !isFinished(job) ? last : undefined;
+}
+
+/** True while the job wants a machine and has none. */
+export function isUnclaimed(job: ComputeJob): boolean {
+  return job.metadata.deletionTimestamp === undefined && !isFinished(job) && openAttempt(job) === undefined;
+}
+
+/** Jobs of equal standing are served in the order of their publication. */
+export function byPublication(a: ComputeJob, b: ComputeJob): number {
+  const [ka, kb] = [orderKey(a), orderKey(b)];
+  return ka < kb ? -1 : ka > kb ? 1 : 0;
+}
+
+function orderKey(job: ComputeJob): string {
+  const { name, namespace = '', creationTimestamp = '' } = job.metadata;
+  return `${job.status?.publication?.at ?? `~${creationTimestamp}`} ${namespace}/${name}`;
+}

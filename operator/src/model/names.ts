@@ -1,0 +1,56 @@
+// The words that Idlewild writes on Kubernetes objects: labels, taints, annotations, names.
+// Promises: every name of an attempt's objects derives from the job's name and the attempt's number, so that a restarted
+// operator finds what it made. Must not hold behaviour beyond that.
+
+export const finalizer = 'idlewild.dev/cleanup';
+export const fieldManager = 'idlewild-operator';
+
+export const labels = {
+  job: 'idlewild.dev/job',
+  attempt: 'idlewild.dev/attempt',
+  managedBy: 'app.kubernetes.io/managed-by',
+  approved: 'node-restriction.kubernetes.io/idlewild-approved',
+  pool: 'idlewild.dev/pool',
+  class: 'idlewild.dev/class',
+  presence: 'idlewild.dev/presence',
+  lendCores: 'idlewild.dev/lend-cores',
+  lendMemory: 'idlewild.dev/lend-memory-mib',
+  lendDisk: 'idlewild.dev/lend-disk-mib',
+  room: 'topology.kubernetes.io/zone',
+  hostname: 'kubernetes.io/hostname',
+  architecture: 'kubernetes.io/arch',
+  schedulable: 'kubevirt.io/schedulable',
+} as const;
+
+export const annotations = {
+  /** JSON with `since`: from when on the machine lends what its labels say. */
+  offer: 'idlewild.dev/offer',
+  nonce: 'idlewild.dev/nonce',
+  unschedulableTimeout: 'kubevirt.io/migrationUnschedulablePodTimeoutSeconds',
+} as const;
+
+export const taints = {
+  lost: 'idlewild.dev/lost',
+  ownerPresent: 'idlewild.dev/owner-present',
+  pendingApproval: 'idlewild.dev/pending-approval',
+} as const;
+
+export const managedBy = 'idlewild';
+
+/** Selects everything that attempts are made of. */
+export const managedSelector = `${labels.managedBy}=${managedBy}`;
+
+/** The container of a launcher pod whose log is the guest's serial console (KubeVirt: an init container that goes on). */
+export const consoleContainer = 'guest-console-log';
+
+export function vmName(job: string, attempt: number): string {
+  return `${job}-${attempt}`;
+}
+
+export function secretName(job: string, attempt: number): string {
+  return `${vmName(job, attempt)}-cloudinit`;
+}
+
+export function attemptLabels(job: string, attempt: number): Record<string, string> {
+  return { [labels.job]: job, [labels.attempt]: String(attempt), [labels.managedBy]: managedBy };
+}

@@ -1,0 +1,57 @@
+// Every reason that a decision can have. One list each, used for conditions, events, metric labels, the ledger and words.
+// Must not hold behaviour.
+
+/** Why a machine is no subscriber of a publication. */
+export const machineReasons = [
+  'NotApproved',
+  'WrongArchitecture',
+  'WrongRoom',
+  'LabelMismatch',
+  'NotDedicated',
+  'NotLending',
+  'OwnerPresent',
+  'InsufficientCores',
+  'InsufficientMemory',
+  'InsufficientDisk',
+  'MachineLost',
+  'NotReady',
+  'Cordoned',
+  'Tainted',
+  'VirtualizationNotReady',
+  'CpuModelMissing',
+  'HeldAgainst',
+  'ReservedForEarlier',
+] as const;
+export type MachineReason = (typeof machineReasons)[number];
+
+/** Why a job has no machine, when that is not about single machines. */
+export type WaitReason = MachineReason | 'Unsatisfiable' | 'NoMachines' | 'SecretMissing' | 'RetryBackoff';
+
+/** Why an attempt ended. */
+export const attemptEnds = [
+  'Completed',
+  'ScriptFailed',
+  'StartFailed',
+  'GuestCrashed',
+  'GuestEndedWithoutExit',
+  'WalltimeExceeded',
+  'SessionEnded',
+  'MachineLost',
+  'Drained',
+  'TakenAway',
+] as const;
+export type AttemptEnd = (typeof attemptEnds)[number];
+
+/** Why an attempt that is under way has not come further yet. */
+export type ProgressReason =
+  | 'VirtualMachineCreated'
+  | 'ImagePullFailed'
+  | 'NoRoomOnMachine'
+  | 'SecretMissing'
+  | 'NameTaken'
+  | 'WaitingForEarlier'
+  | 'GuestRunning';
+
+/** What became of a request to leave a machine. */
+export type EvacuationReason =
+  'Migrating' | 'Migrated' | 'MigrationFailed' | 'NoMachineForGuest' | 'RecreatedElsewhere' | 'StillPinned';

@@ -1,0 +1,81 @@
+// The operator's command line.
+// Promises: refuses what it does not know and what is out of range, with the flag's name and what is allowed.
+
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { durationMs } from './model/duration.ts';
+
+const duration = z.string().transform((text, context) => {
+  try {
+    return durationMs(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
+const positive = duration.refine((ms) => ms > 0, 'must be longer than 0s');
+const whole = (max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().max(max));
+
+const schema = z.strictObject({
+  kubeconfig: z.string().min(1).optional(),
+  namespace: z.string().min(1).default('idlewild-system'),
+  'metrics-host': z.string().min(1).default('127.0.0.1'),
+  'metrics-port': whole(65_535).default(0),
+  'lost-after': positive.default(15_000),
+  'runners-up': whole(100).default(3),
+  'hold-down': duration.default(60_000),
+  'retry-base': duration.default(2_000),
+  'retry-max': positive.default(300_000),
+  'migration-target-timeout': positive.default(60_000),
+  'leader-elect': z.boolean().default(false),
+  'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  help: z.boolean().default(false),
+});
+
+export type Options = z.output<typeof schema>;
+
+const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
+  kubeconfig: { type: 'string' },
+  namespace: { type: 'string' },
+  'metrics-host': { type: 'string' },
+  'metrics-port': { type: 'string' },
+  'lost-after': { type: 'string' },
+  'runners-up': { type: 'string' },
+  'hold-down': { type: 'string' },
+  'retry-base': { type: 'string' },
+  'retry-max': { type: 'string' },
+  'migration-target-timeout': { type: 'string' },
+  'leader-elect': { type: 'boolean' },
+  'log-level': { type: 'string' },
+  help: { type: 'boolean' },
+};
+
+export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
+
+  --kubeconfig FILE             KUBECONFIG, ~/.kube/config or the pod's service account unless given
+  --namespace NAME              where the leader's lease lives (idlewild-system)
+  --metrics-host HOST           address of /metrics, /healthz and /readyz (127.0.0.1)
+  --metrics-port PORT           their port; 0 picks a free one and logs it (0)
+  --lost-after DURATION         silence of a machine's lease after which it counts as lost (15s)
+  --runners-up N                further machines kept in mind for each job (3)
+  --hold-down DURATION          how long a job avoids a machine on which it did not start (1m)
+  --retry-base DURATION         pause before the first repeat of a failed attempt; doubles each time (2s)
+  --retry-max DURATION          longest such pause (5m)
+  --migration-target-timeout DURATION  how long a migration may wait for its target (1m)
+  --leader-elect                work only while holding the lease; for more than one replica
+  --log-level LEVEL             trace, debug, info, warn, error or silent (info)
+`;
+
+/** Throws TypeError with the flag's name and what is allowed. */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({ args: [...args], options: flags });
+  const parsed = schema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new TypeError(`--${issue?.path.join('.')}: ${issue?.message}`);
+}

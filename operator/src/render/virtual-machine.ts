@@ -1,0 +1,118 @@
+// The VirtualMachine and Secret of one attempt.
+// Promises: pure; the same attempt renders the same objects; everything in them can live-migrate without shared storage.
+// Why each field is as it is: docs of the fields in KubeVirt's staging/src/kubevirt.io/api/core/v1/schema.go.
+
+import type { ComputeJob } from '../api/compute-job.ts';
+import type { Affinity, Secret } from '../api/kubernetes.ts';
+import type { VirtualMachine, VirtualMachineInstanceSpec } from '../api/kubevirt.ts';
+import { ownerReference } from '../api/meta.ts';
+import { computeJobs } from '../api/resources.ts';
+import type { Attempt } from '../model/job.ts';
+import { annotations, attemptLabels, labels, secretName } from '../model/names.ts';
+
+export interface VmInput {
+  readonly job: ComputeJob;
+  readonly attempt: Attempt;
+  readonly nonce: string;
+  /** A named model of the pool; the host's own when undefined. */
+  readonly cpuModel: string | undefined;
+}
+
+export function renderVirtualMachine({ job, attempt, nonce, cpuModel }: VmInput): VirtualMachine {
+  const own = attemptLabels(job.metadata.name, attempt.number);
+  return {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachine',
+    metadata: {
+      name: attempt.virtualMachine,
+      namespace: job.metadata.namespace ?? '',
+      labels: own,
+      annotations: { [annotations.nonce]: nonce },
+      ownerReferences: [ownerReference(computeJobs, job, { controller: true, blockOwnerDeletion: true })],
+    },
+    spec: {
+      // Once: a guest that ended stays ended, with its log; whether to try again is our decision.
+      runStrategy: 'Once',
+      template: { metadata: { labels: own }, spec: instanceSpec(job, attempt, cpuModel) },
+    },
+  };
+}
+
+function instanceSpec(job: ComputeJob, attempt: Attempt, cpuModel: string | undefined): VirtualMachineInstanceSpec {
+  const { cores, memory, disk } = job.spec.resources;
+  const virtio = { bus: 'virtio' };
+  const scratchDisk = disk === undefined ? [] : [{ name: 'scratch', disk: virtio, serial: 'scratch' }];
+  const scratchVolume = disk === undefined ? [] : [{ name: 'scratch', emptyDisk: { capacity: disk } }];
+  return {
+    architecture: job.spec.architecture,
+    // External: an eviction only marks the instance, and we move it ourselves.
+    evictionStrategy: 'External',
+    terminationGracePeriodSeconds: 30,
+    affinity: pinnedTo(attempt.node),
+    domain: {
+      cpu: { cores, sockets: 1, threads: 1, ...(cpuModel === undefined ? {} : { model: cpuModel }) },
+      memory: { guest: memory },
+      devices: {
+        rng: {},
+        autoattachGraphicsDevice: job.spec.console === 'VNC',
+        autoattachSerialConsole: true,
+        logSerialConsole: true,
+        disks: [{ name: 'root', disk: virtio }, ...scratchDisk, { name: 'init', disk: virtio }],
+        interfaces: [{ name: 'default', masquerade: {} }],
+      },
+    },
+    networks: [{ name: 'default', pod: {} }],
+    volumes: [
+      { name: 'root', containerDisk: { image: job.spec.image.containerDisk } },
+      ...scratchVolume,
+      { name: 'init', cloudInitNoCloud: { secretRef: { name: secretName(job.metadata.name, attempt.number) } } },
+    ],
+  };
+}
+
+/** Any machine of the pool: what a guest that may move is bound to. */
+export const poolAffinity: Affinity = affinityTo([]);
+
+export function pinnedTo(node: string): Affinity {
+  return affinityTo([{ key: labels.hostname, operator: 'In', values: [node] }]);
+}
+
+function affinityTo(more: readonly { key: string; operator: 'In'; values: string[] }[]): Affinity {
+  return {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [
+          {
+            matchExpressions: [
+              { key: labels.pool, operator: 'In', values: ['on'] },
+              { key: labels.approved, operator: 'In', values: ['true'] },
+              ...more,
+            ],
+          },
+        ],
+      },
+    },
+  };
+}
+
+/** Whether an affinity names a single machine. */
+export function isPinned(affinity: Affinity | undefined): boolean {
+  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  return terms.some(({ matchExpressions }) => (matchExpressions ?? []).some(({ key }) => key === labels.hostname));
+}
+
+/** @param userData base64 of the wrapper script. */
+export function renderSecret(job: ComputeJob, attempt: Attempt, userData: string): Secret {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: secretName(job.metadata.name, attempt.number),
+      namespace: job.metadata.namespace ?? '',
+      labels: attemptLabels(job.metadata.name, attempt.number),
+      ownerReferences: [ownerReference(computeJobs, job)],
+    },
+    type: 'Opaque',
+    data: { userdata: userData },
+  };
+}

@@ -1,0 +1,58 @@
+// The operator's own HTTP server: metrics, and whether it lives and is ready.
+// Promises: /healthz answers as long as the process turns its event loop; /readyz is 200 only when everything it decides on
+// has been read at least once. Must not offer anything that changes the cluster.
+
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import type { Registry } from 'prom-client';
+
+export interface ServerOptions {
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly host: string;
+  readonly registry: Registry;
+  /** What is not ready yet, in words; empty when ready. */
+  readonly notReady: () => readonly string[];
+}
+
+export interface RunningServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export async function startServer({ port, host, registry, notReady }: ServerOptions): Promise<RunningServer> {
+  const app = express();
+  app.disable('x-powered-by');
+  app.get('/healthz', (_request, response) => {
+    response.type('text/plain').send('ok\n');
+  });
+  app.get('/readyz', (_request, response) => {
+    const missing = notReady();
+    response.status(missing.length === 0 ? 200 : 503);
+    response.type('text/plain').send(missing.length === 0 ? 'ok\n' : `not ready: ${missing.join(', ')}\n`);
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(registry.contentType).send(await registry.metrics());
+  });
+  const server = createServer(app);
+  await listening(server, port, host);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,73 @@
+// Writes a job's status: the plan that everything else follows from.
+// Promises: a write carries the version that the decision was made on, so a decision on an old view fails with kind
+// "conflict" and is made anew; nothing is sent when nothing changes; later reads in this process see the write.
+
+import { computeJobs } from '../api/resources.ts';
+import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import { keyOf } from '../kube/object.ts';
+import type { Freshest } from './freshest.ts';
+
+export class JobWriter {
+  readonly #client: KubeClient;
+  readonly #jobs: Freshest<ComputeJob>;
+  readonly #onWrite: (job: ComputeJob) => void;
+
+  /** @param onWrite told about every job as it is after a write, so that whoever comes next need not wait for the watch. */
+  constructor(o: { client: KubeClient; jobs: Freshest<ComputeJob>; onWrite: (job: ComputeJob) => void }) {
+    this.#client = o.client;
+    this.#jobs = o.jobs;
+    this.#onWrite = o.onWrite;
+  }
+
+  async status(job: ComputeJob, status: ComputeJobStatus): Promise<ComputeJob> {
+    const patch = difference(job.status ?? {}, status);
+    if (patch === undefined) return job;
+    return this.#patch(job, { status: patch }, 'status');
+  }
+
+  async finalizers(job: ComputeJob, finalizers: string[]): Promise<ComputeJob> {
+    return this.#patch(job, { metadata: { finalizers } }, undefined);
+  }
+
+  async #patch(job: ComputeJob, patch: object, subresource: 'status' | undefined): Promise<ComputeJob> {
+    const { namespace, name, resourceVersion, uid } = job.metadata;
+    const metadata = { ...('metadata' in patch ? (patch.metadata as object) : {}), resourceVersion, uid };
+    try {
+      const written = await this.#client.mergePatch<ComputeJob>(
+        computeJobs,
+        { namespace, name },
+        { ...patch, metadata },
+        subresource === undefined ? {} : { subresource },
+      );
+      this.#jobs.wrote(written);
+      this.#onWrite(written);
+      return written;
+    } catch (error) {
+      if (isConflict(error) || isNotFound(error)) this.#jobs.forget(keyOf(job));
+      throw error;
+    }
+  }
+}
+
+/** The merge patch (RFC 7396) from one object to another; undefined when they are the same. */
+export function difference(before: unknown, after: unknown): unknown {
+  if (!isRecord(before) || !isRecord(after)) return same(before, after) ? undefined : after;
+  const patch: Record<string, unknown> = {};
+  for (const key of Object.keys(before)) if (after[key] === undefined) patch[key] = null;
+  for (const [key, value] of Object.entries(after)) {
+    if (value === undefined) continue;
+    const change = before[key] === undefined ? value : difference(before[key], value);
+    if (change !== undefined) patch[key] = change;
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

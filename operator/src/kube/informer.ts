@@ -25,13 +25,12 @@ export interface InformerMetrics {
   handlerFailed(type: string): void;
 }
 
-export interface InformerOptions<T> {
+export interface InformerSettings {
   readonly client: KubeClient;
   readonly type: ResourceType;
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
-  readonly indexes?: Indexes<T> | undefined;
   readonly log: Logger;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
@@ -44,6 +43,15 @@ export interface InformerOptions<T> {
   readonly metrics?: InformerMetrics | undefined;
 }
 
+export interface InformerOptions<T> extends InformerSettings {
+  readonly indexes?: Indexes<T> | undefined;
+}
+
+/** A method, not a function: so an informer of a narrow kind may stand where one of any kind is wanted. */
+interface Listener<T> {
+  handle(change: Change<T>): void;
+}
+
 const defaultMaxBackoffMs = 10_000;
 const maxBackoffOfUnservedMs = 1_000;
 const defaultRelistMs = 15 * 60_000;
@@ -53,12 +61,12 @@ const shortestWatchMs = 1_000;
 
 export class Informer<T extends KubeObject> {
   readonly store: Store<T>;
-  readonly #o: InformerOptions<T>;
+  readonly #o: InformerSettings;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #log: Logger;
   readonly #backoff: Backoff;
-  readonly #handlers: ((change: Change<T>) => void)[] = [];
+  readonly #listeners: Listener<T>[] = [];
   readonly #waiters = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
   #hasSynced = false;
   #started = false;
@@ -89,8 +97,9 @@ export class Informer<T extends KubeObject> {
 
   /** What is already in the store is told to a new handler at once, as "added". */
   onChange(handler: (change: Change<T>) => void): void {
-    this.#handlers.push(handler);
-    for (const object of this.store.list()) this.#tell(handler, { type: 'added', object });
+    const listener = { handle: handler };
+    this.#listeners.push(listener);
+    for (const object of this.store.list()) this.#tell(listener, { type: 'added', object });
   }
 
   /** Resolves at the first sync; rejects with kind "aborted" when `run` is ended before. */
@@ -229,13 +238,13 @@ export class Informer<T extends KubeObject> {
 
   #publish(changes: readonly Change<T>[]): void {
     for (const change of changes) {
-      for (const handler of this.#handlers) this.#tell(handler, change);
+      for (const listener of this.#listeners) this.#tell(listener, change);
     }
   }
 
-  #tell(handler: (change: Change<T>) => void, change: Change<T>): void {
+  #tell(listener: Listener<T>, change: Change<T>): void {
     try {
-      handler(change);
+      listener.handle(change);
     } catch (error) {
       this.#o.metrics?.handlerFailed(this.#o.type.plural);
       this.#log.error({ err: error, change: change.type, key: keyOf(change.object) }, 'a change handler threw');

@@ -15,14 +15,18 @@ export interface Change<T> {
   readonly previous?: T;
 }
 
+/** A method, not a function property: so a store of a narrow kind may stand where one of any kind is wanted. */
+interface Index<T> {
+  valuesOf(object: T): readonly string[];
+  readonly found: Map<string, Map<string, T>>;
+}
+
 export class Store<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
-  readonly #indexes: Indexes<T>;
-  readonly #indexed = new Map<string, Map<string, Map<string, T>>>();
+  readonly #indexes = new Map<string, Index<T>>();
 
   constructor(indexes: Indexes<T> = {}) {
-    this.#indexes = indexes;
-    for (const name of Object.keys(indexes)) this.#indexed.set(name, new Map());
+    for (const [name, valuesOf] of Object.entries(indexes)) this.#indexes.set(name, { valuesOf, found: new Map() });
   }
 
   get size(): number {
@@ -44,12 +48,12 @@ export class Store<T extends KubeObject> {
 
   /** The objects that index function `index` files under `value`; throws on an index that was not declared. */
   byIndex(index: string, value: string): T[] {
-    const values = this.#indexed.get(index);
-    if (!values) {
-      const known = Object.keys(this.#indexes).join(', ') || 'none';
+    const declared = this.#indexes.get(index);
+    if (!declared) {
+      const known = [...this.#indexes.keys()].join(', ') || 'none';
       throw new RangeError(`index: "${index}" is not declared on this store (declared: ${known})`);
     }
-    return [...(values.get(value)?.values() ?? [])];
+    return [...(declared.found.get(value)?.values() ?? [])];
   }
 
   /** Stores an object as it came from the server (it is changed: frozen and stripped) and says what that amounts to. */
@@ -94,24 +98,21 @@ export class Store<T extends KubeObject> {
   }
 
   #index(key: string, object: T): void {
-    for (const [name, valuesOf] of Object.entries(this.#indexes)) {
-      const values = this.#indexed.get(name);
-      if (!values) continue;
-      for (const value of valuesOf(object)) {
-        let keys = values.get(value);
-        if (!keys) values.set(value, (keys = new Map()));
+    for (const index of this.#indexes.values()) {
+      for (const value of index.valuesOf(object)) {
+        let keys = index.found.get(value);
+        if (!keys) index.found.set(value, (keys = new Map()));
         keys.set(key, object);
       }
     }
   }
 
   #unindex(key: string, object: T): void {
-    for (const [name, valuesOf] of Object.entries(this.#indexes)) {
-      const values = this.#indexed.get(name);
-      for (const value of valuesOf(object)) {
-        const keys = values?.get(value);
+    for (const index of this.#indexes.values()) {
+      for (const value of index.valuesOf(object)) {
+        const keys = index.found.get(value);
         keys?.delete(key);
-        if (keys?.size === 0) values?.delete(value);
+        if (keys?.size === 0) index.found.delete(value);
       }
     }
   }

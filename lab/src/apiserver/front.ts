@@ -46,6 +46,10 @@ export function createFront(options: FrontOptions): Server {
   front.on('request', (request: IncomingMessage, response: ServerResponse) => void answer(options, request, response));
   front.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
+    // An upgraded connection is no longer the HTTP server's to close.
+    const stop = (): void => void socket.destroy();
+    options.stopping.addEventListener('abort', stop);
+    socket.once('close', () => options.stopping.removeEventListener('abort', stop));
     void upgrade(options, request, socket, head);
   });
   front.on('tlsClientError', (_error, socket) => socket.destroy());

@@ -24,6 +24,15 @@ describe('the certificate authority', () => {
     expect(second.serviceAccountKeyPem).toBe(first.serviceAccountKeyPem);
   });
 
+  it('is one authority for all who start together', async () => {
+    const all = await Promise.all(Array.from({ length: 4 }, () => ensurePki(dir)));
+    expect(new Set(all.map((pki) => pki.caPem)).size).toBe(1);
+    expect(new Set(all.map((pki) => pki.serviceAccountKeyPem)).size).toBe(1);
+    for (const pki of all) {
+      expect(new X509Certificate(pki.serverCertPem).verify(new X509Certificate(pki.caPem).publicKey)).toBe(true);
+    }
+  });
+
   it('signs a server certificate for localhost and 127.0.0.1', async () => {
     const pki = await ensurePki(dir);
     const server = new X509Certificate(pki.serverCertPem);

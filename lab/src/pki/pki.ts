@@ -2,9 +2,9 @@
 // use, keeps them in one directory over restarts, and issues further certificates. Loopback only: the CA never expires
 // while a lab lives, and the server certificate is made anew when it would soon.
 
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { webcrypto, X509Certificate } from 'node:crypto';
+import { randomUUID, webcrypto, X509Certificate } from 'node:crypto';
 import { issueCertificate, makeAuthority, pemOfKey } from './certificates.ts';
 
 export interface IssuedCertificate {
@@ -83,17 +83,17 @@ async function pairOf(
   const kept = bundle === undefined ? undefined : splitBundle(bundle);
   if (kept !== undefined && usable(kept.certPem)) return kept;
   const made = await make();
-  await writeWhole(join(dir, `${name}.pem`), made.certPem + made.keyPem);
-  await writeWhole(join(dir, `${name}.crt`), made.certPem);
-  return made;
+  const text = made.certPem + made.keyPem;
+  const written = await writeWhole(join(dir, `${name}.pem`), text, { replace: bundle !== undefined });
+  const pair = splitBundle(written) ?? made;
+  await writeWhole(join(dir, `${name}.crt`), pair.certPem, { replace: true });
+  return pair;
 }
 
 async function fileOf(dir: string, name: string, make: () => Promise<string>): Promise<string> {
   const kept = await readIfThere(join(dir, name));
   if (kept !== undefined) return kept;
-  const made = await make();
-  await writeWhole(join(dir, name), made);
-  return made;
+  return writeWhole(join(dir, name), await make(), { replace: false });
 }
 
 function splitBundle(bundle: string): IssuedCertificate | undefined {
@@ -111,8 +111,24 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-async function writeWhole(file: string, text: string): Promise<void> {
-  const partial = `${file}.${process.pid}.partial`;
+/**
+ * Puts the text into place in one step. Without `replace` the file that is there already wins: two processes that start
+ * together agree on one authority. Resolves with what the file holds.
+ */
+async function writeWhole(file: string, text: string, options: { replace: boolean }): Promise<string> {
+  const partial = `${file}.${randomUUID()}.partial`;
   await writeFile(partial, text, { mode: 0o600 });
-  await rename(partial, file);
+  if (options.replace) {
+    await rename(partial, file);
+    return text;
+  }
+  try {
+    await link(partial, file);
+    return text;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return await readFile(file, 'utf8');
+  } finally {
+    await rm(partial);
+  }
 }

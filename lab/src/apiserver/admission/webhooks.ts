@@ -4,7 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { ApiFailure} from '../errors/status.ts';
+import type { ApiFailure } from '../errors/status.ts';
 import { failure, internalError, type StatusDetails } from '../errors/status.ts';
 import { jsonPatch } from '../patch/json.ts';
 import { jsonEqual } from '../patch/json-value.ts';

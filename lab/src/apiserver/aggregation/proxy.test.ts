@@ -75,7 +75,6 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  for (const client of sockets.clients) client.terminate();
   await server.stop();
   await new Promise((resolve) => {
     remote.close(resolve);
@@ -142,6 +141,16 @@ describe('an aggregated API', () => {
       )?.conditions?.[0]?.status;
     expect(await eventually(condition('v1.remote.dev'), (status) => status !== undefined)).toBe('True');
     expect(await eventually(condition('v1.lost.dev'), (status) => status !== undefined)).toBe('False');
+  });
+
+  it('loses its WebSockets when the server stops, which does not wait for them', async () => {
+    const url = `${server.url.replace('https', 'wss')}${root}/namespaces/shop/things/a/console`;
+    const socket = new WebSocket(url, { ca: server.pki.caPem, headers: { authorization: 'Bearer admin' } });
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await server.restart();
+    await closed;
+    expect((await server.get('/readyz')).text).toBe('ok');
   });
 
   it('that nobody answers is 503', async () => {

@@ -1,7 +1,7 @@
 // PATCH: the patch's media type picks how it is applied. Which types a kind takes is decided here: custom kinds have no
 // strategic merge.
 
-import type { ApiFailure} from '../errors/status.ts';
+import type { ApiFailure } from '../errors/status.ts';
 import { badRequest, unsupportedMediaType } from '../errors/status.ts';
 import { jsonPatch } from '../patch/json.ts';
 import { isObject } from '../patch/json-value.ts';

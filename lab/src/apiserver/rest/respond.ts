@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { stringify as toYaml } from 'yaml';
-import type { ApiFailure} from '../errors/status.ts';
+import type { ApiFailure } from '../errors/status.ts';
 import { badRequest, type Status } from '../errors/status.ts';
 import type { ApiObject, ServedResource } from '../registry/types.ts';
 import { jsonOf } from '../storage/store.ts';

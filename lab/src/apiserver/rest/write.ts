@@ -4,7 +4,7 @@
 
 import { applyConfiguration, ownershipAfterUpdate, type Actor } from '../apply/apply.ts';
 import { objectShape } from '../apply/shape.ts';
-import type { ApiFailure} from '../errors/status.ts';
+import type { ApiFailure } from '../errors/status.ts';
 import { alreadyExists, badRequest, conflict, invalid, notFound, plainError } from '../errors/status.ts';
 import { copyOf } from '../patch/json-value.ts';
 import type { ApiObject, FieldError, ServedResource, User, WriteContext } from '../registry/types.ts';
@@ -54,7 +54,8 @@ export async function createObject(
     const candidate = await preparedForCreate(parts, target, copyOf(given));
     const name = candidate.metadata?.name ?? '';
     const taken = parts.store.get(storageKey(resource), target.namespace, name) !== undefined;
-    if (!taken) return target.options.dryRun ? inOrder(resource, candidate) : storeObject(parts, resource, candidate, undefined);
+    if (!taken)
+      return target.options.dryRun ? inOrder(resource, candidate) : storeObject(parts, resource, candidate, undefined);
     const generated = !given.metadata?.name && given.metadata?.generateName;
     if (!generated || attempt >= mostAttempts) throw alreadyExists(resource, name);
   }

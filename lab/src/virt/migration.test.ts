@@ -56,7 +56,11 @@ function migration(name: string, vmiName: string, addedNodeSelector?: Record<str
 async function over(name: string): Promise<Migration> {
   return until(`migration ${name} to end`, async () => {
     const found = await cluster.admin.get<Migration>(virtualMachineInstanceMigrations, ref(name));
-    return (found.status?.phase === 'Succeeded' || found.status?.phase === 'Failed') && !found.metadata.finalizers?.length && found;
+    return (
+      (found.status?.phase === 'Succeeded' || found.status?.phase === 'Failed') &&
+      !found.metadata.finalizers?.length &&
+      found
+    );
   });
 }
 
@@ -80,9 +84,17 @@ describe('a live migration', () => {
     async () => {
       const before = await running('mover');
       const target = other(before.status?.nodeName);
-      await cluster.admin.create(virtualMachineInstanceMigrations, migration('move-1', 'mover', { 'kubernetes.io/hostname': target }));
-      const second = await refusal(cluster.admin.create(virtualMachineInstanceMigrations, migration('move-2', 'mover')));
-      expect(second).toMatchObject({ code: 400, message: expect.stringMatching(/in-flight migration detected\. Active migration job \(/) });
+      await cluster.admin.create(
+        virtualMachineInstanceMigrations,
+        migration('move-1', 'mover', { 'kubernetes.io/hostname': target }),
+      );
+      const second = await refusal(
+        cluster.admin.create(virtualMachineInstanceMigrations, migration('move-2', 'mover')),
+      );
+      expect(second).toMatchObject({
+        code: 400,
+        message: expect.stringMatching(/in-flight migration detected\. Active migration job \(/),
+      });
       const ended = await over('move-1');
       expect(ended.status?.phaseTransitionTimestamps?.map((entry) => entry.phase)).toEqual([
         'Pending',
@@ -126,7 +138,10 @@ describe('a live migration', () => {
       expect((await over('no-room')).status?.phase).toBe('Failed');
       const after = await getVmi('stayer');
       expect(after.status).toMatchObject({ phase: 'Running', nodeName: before.status?.nodeName });
-      await until('the target pod to go', async () => Object.keys((await getVmi('stayer')).status?.activePods ?? {}).length === 1);
+      await until(
+        'the target pod to go',
+        async () => Object.keys((await getVmi('stayer')).status?.activePods ?? {}).length === 1,
+      );
       await remove('stayer');
     },
     LONG,
@@ -166,7 +181,10 @@ describe('a live migration', () => {
 
 describe('an eviction of a launcher pod', () => {
   const evict = async (name: string, dryRun = false): Promise<unknown> => {
-    const { items } = await cluster.admin.list<LauncherPod>(pods, { namespace: NAMESPACE, labelSelector: `job=${name}` });
+    const { items } = await cluster.admin.list<LauncherPod>(pods, {
+      namespace: NAMESPACE,
+      labelSelector: `job=${name}`,
+    });
     const pod = items[0]?.metadata.name ?? '';
     const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace: NAMESPACE } };
     return cluster.admin.create(pods, eviction, { subresource: 'eviction', name: pod, dryRun });
@@ -181,13 +199,18 @@ describe('an eviction of a launcher pod', () => {
       expect(await refusal(evict('external', true))).toEqual({ code: 429, message: denied + text });
       expect((await getVmi('external')).status?.evacuationNodeName).toBeUndefined();
       expect(await refusal(evict('external'))).toEqual({ code: 429, message: denied + text });
-      expect(await refusal(evict('external'))).toEqual({ code: 429, message: `${denied}Evacuation in progress: ${text}` });
+      expect(await refusal(evict('external'))).toEqual({
+        code: 429,
+        message: `${denied}Evacuation in progress: ${text}`,
+      });
       await until('the condition on the machine', async () => {
         const vm = await getVm('external');
         return vm.status?.conditions?.some((condition) => condition.type === 'EvictionRequested');
       });
       const path = base('virtualmachineinstances', 'external', 'evacuate/cancel');
-      const wrong = await refusal(cluster.admin.raw.request({ method: 'PUT', path, body: { evacuationNodeName: 'pc-9' } }));
+      const wrong = await refusal(
+        cluster.admin.raw.request({ method: 'PUT', path, body: { evacuationNodeName: 'pc-9' } }),
+      );
       expect(wrong).toMatchObject({ code: 500, message: expect.stringContaining('the server rejected our request') });
       const cancel = await cluster.admin.raw.request({
         method: 'PUT',
@@ -234,7 +257,8 @@ describe('what only KubeVirt may write', () => {
       const bad = machineObject('bad', 'Sometimes');
       expect(await refusal(cluster.admin.create(virtualMachines, bad))).toEqual({
         code: 422,
-        message: 'admission webhook "virtualmachine-validator.kubevirt.io" denied the request: Invalid RunStrategy (Sometimes)',
+        message:
+          'admission webhook "virtualmachine-validator.kubevirt.io" denied the request: Invalid RunStrategy (Sometimes)',
       });
       await remove('guarded');
     },
@@ -249,11 +273,16 @@ describe('the subresources', () => {
       await running('called', {}, 'Always');
       const put = (call: string, resource = 'virtualmachines', body: object = {}, client = cluster.admin) =>
         client.raw.request({ method: 'PUT', path: base(resource, 'called', call), body });
-      expect(await refusal(put('start'))).toMatchObject({ code: 409, message: expect.stringContaining('VM is already running') });
+      expect(await refusal(put('start'))).toMatchObject({
+        code: 409,
+        message: expect.stringContaining('VM is already running'),
+      });
       const before = await getVmi('called');
       expect((await put('restart')).status).toBe(202);
       await until('a new instance runs', async () => {
-        const { items } = await cluster.admin.list<VirtualMachineInstance>(virtualMachineInstances, { namespace: NAMESPACE });
+        const { items } = await cluster.admin.list<VirtualMachineInstance>(virtualMachineInstances, {
+          namespace: NAMESPACE,
+        });
         return items.some((vmi) => vmi.metadata.uid !== before.metadata.uid && vmi.status?.phase === 'Running');
       });
       expect((await put('pause', 'virtualmachineinstances')).status).toBe(202);
@@ -273,10 +302,14 @@ describe('the subresources', () => {
     async () => {
       await running('talker');
       const open = () =>
-        new WebSocket(cluster.url.replace('https', 'wss') + base('virtualmachineinstances', 'talker', 'console'), ['plain.kubevirt.io'], {
-          ca: cluster.pki.caPem,
-          headers: { authorization: 'Bearer token-of-lab-admin' },
-        });
+        new WebSocket(
+          cluster.url.replace('https', 'wss') + base('virtualmachineinstances', 'talker', 'console'),
+          ['plain.kubevirt.io'],
+          {
+            ca: cluster.pki.caPem,
+            headers: { authorization: 'Bearer token-of-lab-admin' },
+          },
+        );
       const first = open();
       const heard: string[] = [];
       first.on('message', (data: Buffer, isBinary) => heard.push(`${isBinary ? 'binary' : 'text'} ${data.toString()}`));

@@ -28,6 +28,8 @@ import { vmReconciler } from './vm/reconcile.ts';
 import { vmiReconciler } from './vmi/reconcile.ts';
 
 const CONCURRENCY = 8;
+/** How long what is still to be told may take at the end. */
+const LAST_EVENTS_MS = 500;
 
 /** Resolves when all controllers run on synced watches; they end with the signal. Throws KubeError when the kinds cannot be installed. */
 export async function startVirtControllers(deps: PartDeps): Promise<void> {
@@ -42,12 +44,14 @@ export async function startVirtControllers(deps: PartDeps): Promise<void> {
     nodes: informers.of<Node>(nodes),
   };
   const name = 'virtualmachine-controller';
+  const events = new EventRecorder({ client, controller: name, instance: name, clock, log, newId: randomUUID });
+  signal.addEventListener('abort', () => void events.flush(LAST_EVENTS_MS), { once: true });
   const shared: ControllerDeps = {
     client,
     clock,
     log,
     random: Math.random,
-    events: new EventRecorder({ client, controller: name, instance: name, clock, log, newId: randomUUID }),
+    events,
     watches,
     config: configOf(await client.get<KubeVirtObject>(kubeVirts, kubeVirtRef)),
     madePods: new Unseen(watches.pods, clock),

@@ -9,7 +9,8 @@ import { inWords } from './daemon/preflight.ts';
 const usage = `usage: npm run lab -- COMMAND [--dir DIR]
 
   up [--detach] [--machines N] [--port N] [--no-operator]
-                             start the lab; Ctrl-C ends it. --detach returns when it is ready
+                             start the lab; Ctrl-C ends it. --detach returns when it is ready.
+                             --operator-flag=FLAG hands a flag to the operator, any number of times
   status [--json]            machines, jobs and what does not run
   down                       end the lab; its data stays in DIR (default: .lab)
   machine off|on NAME        power cut; power back

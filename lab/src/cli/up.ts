@@ -10,9 +10,7 @@ import { layoutOf, type LabLayout } from '../daemon/layout.ts';
 import { changesBetween, renderPicture, type LabView } from '../daemon/picture.ts';
 import { Screen } from '../daemon/screen.ts';
 import { maxMachines } from '../daemon/state.ts';
-import { defaultCacheDir } from '../images/cache.ts';
 import { programPath } from '../images/packages.ts';
-import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
 import { dirOption } from './status.ts';
 
 const options = {
@@ -21,6 +19,7 @@ const options = {
   machines: { type: 'string' },
   port: { type: 'string' },
   operator: { type: 'boolean', default: true },
+  'operator-flag': { type: 'string', multiple: true },
 } as const;
 
 export async function upCommand(args: string[]): Promise<void> {
@@ -53,6 +52,7 @@ export async function upCommand(args: string[]): Promise<void> {
     machines,
     port,
     operator: values.operator,
+    operatorFlags: values['operator-flag'] ?? [],
     say,
     onApi: (kubeconfig) => say(`export KUBECONFIG=${kubeconfig}`),
     onChange: show,
@@ -69,7 +69,7 @@ export async function upCommand(args: string[]): Promise<void> {
   const lab = first;
   started.lab = lab;
   say('the lab is ready');
-  await kubectlHint(layout, say);
+  if (!onPath('kubectl')) say(`kubectl is not on your PATH: export PATH=${layout.bin}:$PATH`);
   show();
   const ticking = setInterval(show, 1_000);
   const why = await ending.promise;
@@ -116,15 +116,6 @@ async function detached(layout: LabLayout, args: readonly string[]): Promise<voi
   showNew();
   child.unref();
   process.exit(0);
-}
-
-async function kubectlHint(layout: LabLayout, say: (line: string) => void): Promise<void> {
-  try {
-    await linkKubectl(layout.bin, await ensureKubectl(join(defaultCacheDir(), 'bin')));
-    if (!onPath('kubectl')) say(`kubectl is not on your PATH: export PATH=${layout.bin}:$PATH`);
-  } catch (error) {
-    say(`kubectl could not be unpacked: ${(error as Error).message}`);
-  }
 }
 
 function onPath(program: string): boolean {

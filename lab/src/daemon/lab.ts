@@ -11,6 +11,7 @@ import { defaultCacheDir, ensureImage } from '../images/cache.ts';
 import { tryLock, type FileLock } from '../images/file-lock.ts';
 import { identityOf } from '../machines/cgroup/processes.ts';
 import { ensurePki } from '../pki/pki.ts';
+import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
 import { probeAccel } from '../virt/qemu/accel.ts';
 import { approve, bootstrap, takesVirtualMachines } from './bootstrap.ts';
 import { Child } from './child.ts';
@@ -32,6 +33,8 @@ export interface LabOptions {
   readonly machines?: number | undefined;
   readonly port?: number | undefined;
   readonly operator: boolean;
+  /** Further flags of the operator, for tests and experiments. */
+  readonly operatorFlags: readonly string[];
   /** Progress and troubles, one line each. */
   readonly say: (line: string) => void;
   /** The API answers: the kubeconfig is good. */
@@ -60,6 +63,7 @@ export class Lab {
   #machines: Machines | undefined;
   #world: World | undefined;
   #server = '';
+  #operatorUrl = '';
   #ready = false;
 
   private constructor(options: LabOptions, state: LabState) {
@@ -91,13 +95,20 @@ export class Lab {
   }
 
   get view(): LabView {
-    const entries = this.#state.machines;
+    const world = this.#world;
+    const hosts = new Map(this.#machines?.hosts.map((host) => [host.name, host]));
+    const operator = this.#children.find(({ name }) => name === 'operator')?.identity?.pid;
     return {
       server: this.#server,
       kubeconfig: this.#o.layout.kubeconfig,
       ready: this.#ready,
-      machines: this.#world === undefined ? [] : entries.map((entry) => this.#world!.machine(entry)),
-      jobs: this.#world?.jobs() ?? [],
+      ...(this.#operatorUrl === ''
+        ? {}
+        : { operator: { url: this.#operatorUrl, ...(operator === undefined ? {} : { pid: operator }) } }),
+      machines: this.#state.machines.flatMap((entry) =>
+        world === undefined ? [] : [world.machine(entry, hosts.get(entry.name)?.emulators() ?? [])],
+      ),
+      jobs: world?.jobs() ?? [],
       missing: this.#children.filter((child) => !child.running).map(({ name }) => name),
     };
   }
@@ -124,6 +135,7 @@ export class Lab {
     if (stale.length > 0) say(`cleaned up after a lab that was killed: ${stale.join(', ')}`);
     for (const dir of [layout.runtime, layout.logs, layout.bootQueue]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#save({ processes: this.#processes() });
+    const tools = this.#provideTools();
     const [pki, port, image] = await Promise.all([ensurePki(layout.pki), this.#choosePort(), this.#prepareImage()]);
     const tokens = ensureTokens(layout.tokens);
     this.#server = `https://127.0.0.1:${port}`;
@@ -167,13 +179,23 @@ export class Lab {
     });
     await this.#machines.open();
     world.run(this.#stop.signal, this.#o.onChange);
-    if (this.#o.operator) {
-      this.#startChild('operator', ['operator/src/main.ts', '--kubeconfig', operatorConfig]);
-    }
+    if (this.#o.operator) await this.#startOperator(operatorConfig);
     await this.#machines.ready(readyDeadlineMs);
     await this.#until(readyDeadlineMs, 'the control plane', () => takesVirtualMachines(client));
+    await this.#until(readyDeadlineMs, 'the operator', () => this.#operatorReady());
+    await tools;
     this.#ready = true;
     this.#o.onChange();
+  }
+
+  /** kubectl and helm in the lab's own folder, unpacked once for all labs. Without them the lab is as good. */
+  async #provideTools(): Promise<void> {
+    const { layout, say } = this.#o;
+    try {
+      await linkKubectl(layout.bin, await ensureKubectl(join(defaultCacheDir(), 'bin')));
+    } catch (error) {
+      say(`kubectl could not be unpacked: ${(error as Error).message}`);
+    }
   }
 
   /** The tiny image is wanted by the first job anyway: it is built while the API server starts. */
@@ -190,6 +212,23 @@ export class Lab {
   #accel(kernel: string): Promise<'tcg' | 'kvm'> {
     const cacheFile = join(defaultCacheDir(), 'accelerator.json');
     return probeAccel({ kernel, cacheFile, log: pino({ level: 'silent' }) });
+  }
+
+  async #startOperator(kubeconfig: string): Promise<void> {
+    const port = await freePort(0);
+    this.#operatorUrl = `http://127.0.0.1:${port}`;
+    const flags = ['--kubeconfig', kubeconfig, '--metrics-port', String(port), ...this.#o.operatorFlags];
+    this.#startChild('operator', ['operator/src/main.ts', ...flags]);
+  }
+
+  async #operatorReady(): Promise<boolean> {
+    if (this.#operatorUrl === '') return true;
+    try {
+      return (await fetch(`${this.#operatorUrl}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
+    } catch {
+      // It has not begun to listen.
+      return false;
+    }
   }
 
   #startChild(name: string, args: readonly string[]): void {
@@ -214,15 +253,12 @@ export class Lab {
   async #choosePort(): Promise<number> {
     const { port, say } = this.#o;
     const wanted = port ?? this.#state.apiPort ?? 0;
-    const probe = net.createServer();
     try {
-      return await listenOn(probe, wanted);
+      return await freePort(wanted);
     } catch (error) {
       if (port !== undefined) throw error;
       say(`port ${wanted} of the last time is in use; another one is taken, so set KUBECONFIG again in your shells`);
-      return await listenOn(probe, 0);
-    } finally {
-      await new Promise((resolve) => probe.close(resolve));
+      return freePort(0);
     }
   }
 
@@ -282,4 +318,12 @@ export class Lab {
     this.#state = { ...this.#state, ...change };
     writeState(this.#o.layout.stateFile, this.#state);
   }
+}
+
+/** A port of loopback that nobody uses now: the wanted one, or any for 0. Throws EADDRINUSE. */
+async function freePort(wanted: number): Promise<number> {
+  const probe = net.createServer();
+  const port = await listenOn(probe, wanted);
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
 }

@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MachineCgroup } from '../machines/cgroup/cgroup.ts';
-import type { ProcessIdentity } from '../machines/cgroup/processes.ts';
+import { isEmulator, type ProcessIdentity } from '../machines/cgroup/processes.ts';
 import type { MachineConfig } from '../machines/config.ts';
 import type { Pki } from '../pki/pki.ts';
 import { Child } from './child.ts';
@@ -74,8 +74,9 @@ export class MachineHost {
     return this.#child.identity;
   }
 
-  get caps(): 'v1' | 'v2' | 'none' {
-    return this.#cgroup.kind;
+  /** Process ids of the guests that live on the machine now, whatever the API says. */
+  emulators(): number[] {
+    return this.#cgroup.processes().filter(isEmulator);
   }
 
   /** Lays the cable and, if the machine has power, starts it. A machine that hung when the lab ended waits for `resume`. */

@@ -9,6 +9,7 @@ const machine = (name: string, look: Partial<MachineView> = {}): MachineView => 
   node: 'Ready',
   approved: true,
   closed: false,
+  instances: [],
   guests: [],
   ...look,
 });
@@ -32,7 +33,10 @@ const view = (look: Partial<LabView> = {}): LabView => ({
 
 describe('the picture of a lab', () => {
   it('shows machines and jobs in columns', () => {
-    const machines = [machine('pc-1', { guests: ['hello-1 (Running)'] }), machine('pc-2', { cut: true, closed: true })];
+    const machines = [
+      machine('pc-1', { instances: ['hello-1 (Running)'] }),
+      machine('pc-2', { cut: true, closed: true }),
+    ];
     expect(renderPicture(view({ machines, jobs: [job('hello', { note: 'exit code 0' })] }), 200)).toEqual([
       'idlewild lab  https://127.0.0.1:1  2 machines, 1 job',
       'MACHINE  ROOM   POWER        NODE           GUESTS',

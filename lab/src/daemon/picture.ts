@@ -12,8 +12,10 @@ export interface MachineView {
   readonly approved: boolean;
   /** Cordoned, or tainted by the operator. */
   readonly closed: boolean;
-  /** namespace/name of the instances on it, with their phases. */
-  readonly guests: readonly string[];
+  /** Names of the instances on it, with their phases, as the API has them. */
+  readonly instances: readonly string[];
+  /** Process ids of the emulators that live on it. */
+  readonly guests: readonly number[];
 }
 
 export interface JobView {
@@ -28,6 +30,7 @@ export interface LabView {
   readonly server: string;
   readonly kubeconfig: string;
   readonly ready: boolean;
+  readonly operator?: { readonly pid?: number; /** Of /metrics, /healthz and /readyz. */ readonly url: string };
   readonly machines: readonly MachineView[];
   readonly jobs: readonly JobView[];
   /** Parts of the lab that should run and do not. */
@@ -44,7 +47,7 @@ export function renderPicture(view: LabView, width: number): string[] {
     machine.room,
     powerOf(machine),
     nodeOf(machine),
-    machine.guests.join(', ') || '-',
+    machine.instances.join(', ') || '-',
   ]);
   const newest = jobs.slice(-mostJobs);
   const hidden = jobs.length - newest.length;
@@ -76,7 +79,7 @@ export function changesBetween(before: LabView | undefined, after: LabView): str
 }
 
 function machineLine(machine: MachineView): string {
-  return `machine ${machine.name}: ${powerOf(machine)}, ${nodeOf(machine)}, guests: ${machine.guests.join(', ') || 'none'}`;
+  return `machine ${machine.name}: ${powerOf(machine)}, ${nodeOf(machine)}, guests: ${machine.instances.join(', ') || 'none'}`;
 }
 
 function jobLine({ name, phase, node, attempt, note }: JobView): string {

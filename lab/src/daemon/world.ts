@@ -35,9 +35,9 @@ export class World {
     return this.#nodeState(machine) === 'Ready';
   }
 
-  machine(entry: MachineEntry): MachineView {
+  machine(entry: MachineEntry, guests: readonly number[]): MachineView {
     const node = this.#nodes.store.get(entry.name);
-    const guests = this.#instances.store
+    const instances = this.#instances.store
       .list()
       .filter(({ status }) => status?.nodeName === entry.name && !['Succeeded', 'Failed'].includes(status.phase ?? ''))
       .map(({ metadata, status }) => `${metadata.name} (${status?.phase ?? 'new'})`);
@@ -51,7 +51,8 @@ export class World {
       closed:
         node?.spec?.unschedulable === true ||
         (node?.spec?.taints ?? []).some(({ key }) => key.startsWith('idlewild.dev/')),
-      guests: guests.sort(),
+      instances: instances.sort(),
+      guests,
     };
   }
 

@@ -65,3 +65,12 @@ export function signal(pid: number, name: NodeJS.Signals): void {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
+
+/** True for a process that runs a guest. The kernel keeps 15 characters of a name. */
+export function isEmulator(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu-system-');
+  } catch {
+    return false;
+  }
+}

@@ -1,5 +1,4 @@
-// Objects for tests: a virtual machine as the operator renders one, and small ways to read what became of it.
-import type { VirtualMachine } from '../model/instance.ts';
+// Objects for tests: a virtual machine as the operator renders one. Nothing of it is used by a running lab.
 import { NAMESPACE } from './cluster.ts';
 
 /** A VirtualMachine that is to be created: External eviction, one container disk, the pod network. */
@@ -31,8 +30,4 @@ export function machineObject(name: string, runStrategy = 'Once', spec: object =
       },
     },
   };
-}
-
-export function printable(vm: VirtualMachine): string | undefined {
-  return vm.status?.printableStatus;
 }

@@ -39,7 +39,7 @@ describe('more jobs than capacity', () => {
     expect(giant.status?.message).toMatch(/64 cores/);
     const listed = await lab.kubectl(['get', 'cj', 'giant']);
     expect(listed.stdout).toContain('Unsatisfiable');
-    await lab.lab('machine', 'add', 'big', '--cores', '64', '--memory', '2Gi');
+    await lab.lab('machine', 'add', 'big', '--cores', '128', '--memory', '3Gi');
     await untilJob(lab, 'giant', 'is claimed by the new machine', ({ status }) => status?.node === 'big');
     expect((await lab.kubectl(['delete', 'cj', 'giant', '--timeout=90s'])).code).toBe(0);
   }, 240_000);

@@ -1,0 +1,121 @@
+// Virtual machines, their instances, launcher pods and migrations for tests, as KubeVirt makes them of what we render.
+
+import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import type { Pod } from '@idlewild/operator/api/kubernetes.ts';
+import type {
+  MigrationPhase,
+  MigrationState,
+  VirtualMachine,
+  VirtualMachineInstance,
+  VirtualMachineInstanceMigration,
+  VmiCondition,
+  VmiPhase,
+} from '@idlewild/operator/api/kubevirt.ts';
+import { renderVirtualMachine } from '@idlewild/operator/render/virtual-machine.ts';
+import { at } from './job.ts';
+
+export const testNonce = '0123456789abcdef';
+
+/** The virtual machine of the job's last attempt, or of attempt `number`. */
+export function aVm(
+  job: ComputeJob,
+  o: { number?: number; deleted?: boolean; released?: boolean } = {},
+): VirtualMachine {
+  const attempts = job.status?.attempts ?? [];
+  const attempt = attempts.find(({ number }) => number === o.number) ?? attempts.at(-1);
+  if (!attempt) throw new Error(`${job.metadata.name} has no attempt yet`);
+  const vm = renderVirtualMachine({ job, attempt, nonce: testNonce, cpuModel: 'Nehalem' });
+  const metadata = { ...vm.metadata, uid: `uid-${vm.metadata.name}`, resourceVersion: '1' };
+  const template = o.released
+    ? { ...vm.spec.template, spec: { ...vm.spec.template.spec, affinity: {} } }
+    : vm.spec.template;
+  return {
+    ...vm,
+    metadata: { ...metadata, ...(o.deleted ? { deletionTimestamp: at(0) } : {}) },
+    spec: { ...vm.spec, template },
+  };
+}
+
+export interface InstanceOverrides {
+  readonly deleted?: boolean;
+  readonly evacuate?: string;
+  readonly migratable?: boolean | string;
+  readonly conditions?: VmiCondition[];
+  readonly migrationState?: MigrationState;
+  readonly endedAt?: number;
+}
+
+export function aVmi(
+  vm: VirtualMachine,
+  phase: VmiPhase,
+  node?: string,
+  o: InstanceOverrides = {},
+): VirtualMachineInstance {
+  const { migratable = true } = o;
+  const migration: VmiCondition =
+    migratable === true
+      ? { type: 'LiveMigratable', status: 'True' }
+      : { type: 'LiveMigratable', status: 'False', reason: 'HostDeviceNotLiveMigratable', message: String(migratable) };
+  return {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachineInstance',
+    metadata: {
+      name: vm.metadata.name,
+      namespace: vm.metadata.namespace ?? 'default',
+      uid: `uid-vmi-${vm.metadata.name}`,
+      labels: vm.metadata.labels ?? {},
+      ...(o.deleted ? { deletionTimestamp: at(0) } : {}),
+    },
+    spec: vm.spec.template.spec,
+    status: {
+      phase,
+      ...(node === undefined ? {} : { nodeName: node }),
+      machine: { type: 'pc-q35-7.2' },
+      ...(o.evacuate === undefined ? {} : { evacuationNodeName: o.evacuate }),
+      ...(o.migrationState === undefined ? {} : { migrationState: o.migrationState }),
+      phaseTransitionTimestamps: [{ phase, phaseTransitionTimestamp: at(o.endedAt ?? 0) }],
+      conditions: [...(phase === 'Running' ? [migration] : []), ...(o.conditions ?? [])],
+    },
+  };
+}
+
+export function aPod(vm: VirtualMachine, node: string | undefined, status: Pod['status'] = { phase: 'Running' }): Pod {
+  const name = `virt-launcher-${vm.metadata.name}-${node ?? 'pending'}`;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: `uid-${name}`,
+      resourceVersion: '1',
+      labels: vm.metadata.labels ?? {},
+    },
+    spec: { containers: [], ...(node === undefined ? {} : { nodeName: node }) },
+    status,
+  };
+}
+
+export function aMigration(
+  vm: VirtualMachine,
+  target: string,
+  phase: MigrationPhase,
+  o: { number?: number; createdAt?: number; endedAt?: number; state?: MigrationState } = {},
+): VirtualMachineInstanceMigration {
+  const name = `${vm.metadata.name}-m${o.number ?? 1}`;
+  return {
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: `uid-${name}`,
+      labels: { 'app.kubernetes.io/managed-by': 'idlewild' },
+      creationTimestamp: at(o.createdAt ?? 0),
+    },
+    spec: { vmiName: vm.metadata.name, addedNodeSelector: { 'kubernetes.io/hostname': target } },
+    status: {
+      phase,
+      phaseTransitionTimestamps: [{ phase, phaseTransitionTimestamp: at(o.endedAt ?? 0) }],
+      ...(o.state === undefined ? {} : { migrationState: o.state }),
+    },
+  };
+}

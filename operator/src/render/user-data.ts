@@ -27,6 +27,8 @@ export interface GuestPlaces {
   readonly home: string;
   readonly scratch: string;
   readonly state: string;
+  /** Keeps kernel messages off the serial line. */
+  readonly quieten: string;
   readonly powerOff: string;
 }
 
@@ -35,6 +37,7 @@ export const guestPlaces: GuestPlaces = {
   home: '/root',
   scratch: '/scratch',
   state: '/var/lib/idlewild',
+  quieten: 'dmesg -n 1 2>/dev/null',
   powerOff: 'poweroff -f || poweroff || systemctl poweroff',
 };
 
@@ -70,7 +73,7 @@ umask 022
 terminal=${quoted(places.terminal)}
 work=${quoted(places.home)}
 failed=
-dmesg -n 1 2>/dev/null
+${places.quieten}
 mark() { printf '\\nidlewild:%s:%s\\n' ${quoted(nonce)} "$1" >>"$terminal"; }
 say() { printf 'idlewild: %s\\n' "$1" >>"$terminal"; }
 `;

@@ -74,6 +74,7 @@ export async function upCommand(args: string[]): Promise<void> {
   const ticking = setInterval(show, 1_000);
   const why = await ending.promise;
   clearInterval(ticking);
+  delete started.lab;
   screen.draw([]);
   say(`${why}: ending the lab`);
   await lab.close();

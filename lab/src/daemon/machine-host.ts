@@ -153,7 +153,7 @@ export class MachineHost {
     this.#cgroup.thaw();
     await this.#child.stop(stopGraceMs);
     await this.#cgroup.kill();
-    this.#cgroup.remove();
+    await this.#cgroup.remove();
     await this.#link.close();
   }
 

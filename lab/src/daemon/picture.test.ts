@@ -82,7 +82,7 @@ describe('the changes of a lab', () => {
       jobs: [job('a', { phase: 'Failed' })],
     });
     expect(changesBetween(before, after)).toEqual([
-      'machine pc-1: hung, Ready, guests: none',
+      'machine pc-1: hung, Ready, guests: -',
       'job default/a: Failed on pc-1, attempt 1',
       'job default/gone: deleted',
     ]);

@@ -47,7 +47,7 @@ export function renderPicture(view: LabView, width: number): string[] {
     machine.room,
     powerOf(machine),
     nodeOf(machine),
-    machine.instances.join(', ') || '-',
+    guestsOf(machine),
   ]);
   const newest = jobs.slice(-mostJobs);
   const hidden = jobs.length - newest.length;
@@ -79,7 +79,13 @@ export function changesBetween(before: LabView | undefined, after: LabView): str
 }
 
 function machineLine(machine: MachineView): string {
-  return `machine ${machine.name}: ${powerOf(machine)}, ${nodeOf(machine)}, guests: ${machine.instances.join(', ') || 'none'}`;
+  return `machine ${machine.name}: ${powerOf(machine)}, ${nodeOf(machine)}, guests: ${guestsOf(machine)}`;
+}
+
+/** Of a machine without power the API server may believe for a while that its guests run. */
+function guestsOf({ instances, power }: MachineView): string {
+  if (instances.length === 0) return '-';
+  return power === 'off' ? `none; the API has ${instances.join(', ')}` : instances.join(', ');
 }
 
 function jobLine({ name, phase, node, attempt, note }: JobView): string {

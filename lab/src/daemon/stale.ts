@@ -21,7 +21,7 @@ export async function cleanStale(layout: LabLayout, state: LabState): Promise<st
   for (const { name } of state.machines) {
     const group = MachineCgroup.open({ name: join(layout.cgroup, name) });
     await group.kill();
-    group.remove();
+    await group.remove();
   }
   rmSync(layout.runtime, { recursive: true, force: true });
   return left.map(([name]) => name);

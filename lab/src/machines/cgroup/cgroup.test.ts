@@ -9,16 +9,16 @@ import { descendantsOf, identityOf, isAlive } from './processes.ts';
 const children: ChildProcess[] = [];
 const groups: MachineCgroup[] = [];
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
   for (const group of groups.splice(0)) {
     await group.kill();
-    group.remove();
+    await group.remove();
   }
+  for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
 /** A shell that counts into a file and has one child that sleeps. */
 function aCounter(file: string): ChildProcess {
-  const child = spawn('sh', ['-c', `sleep 1000 & while :; do echo x >> ${file}; sleep 0.01; done`]);
+  const child = spawn('sh', ['-c', `sleep 1000 & while :; do echo x >> ${file}; sleep 0.01; done`], { stdio: 'ignore' });
   children.push(child);
   return child;
 }
@@ -68,7 +68,7 @@ describe.each([
 
   it('ends a frozen tree too', async () => {
     const group = open();
-    const child = spawn('sleep', ['1000']);
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
     children.push(child);
     group.adopt(child.pid!);
     group.freeze();

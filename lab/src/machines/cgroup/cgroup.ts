@@ -2,7 +2,7 @@
 // Promises: works with cgroup v1 (cpu, memory, freezer), with v2, and without either (then nothing is capped and the process
 // tree is the handle). Never touches a group outside its own name.
 import { mkdirSync, readFileSync, rmdirSync, existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { descendantsOf, identityOf, isAlive, signal, type ProcessIdentity } from './processes.ts';
 
@@ -19,6 +19,7 @@ export interface MachineCgroupOptions {
 
 const periodUs = 100_000;
 const killDeadlineMs = 10_000;
+const removeDeadlineMs = 5_000;
 
 export class MachineCgroup {
   readonly kind: 'v1' | 'v2' | 'none';
@@ -128,22 +129,37 @@ export class MachineCgroup {
     this.#supervisor = undefined;
   }
 
-  /** Removes the group; it must be empty. */
-  remove(): void {
+  /** Removes the group; its processes must have been ended. What the kernel still takes down is waited for. */
+  async remove(): Promise<void> {
     const dirs =
       this.kind === 'v2'
         ? [...this.guestDirs, join(this.#tree, 'supervisor'), this.#tree]
         : this.kind === 'v1'
           ? [...this.guestDirs, this.#tree]
           : [];
-    for (const dir of dirs) {
-      try {
-        rmdirSync(dir);
-        rmdirSync(join(dir, '..'));
-      } catch (error) {
-        // The parent is shared by the machines of a lab and goes with the last of them.
-        if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-      }
+    for (const dir of dirs) await removeEmpty(dir);
+    // The parent is shared by the machines of a lab and goes with the last of them.
+    for (const parent of new Set(dirs.map((dir) => dirname(this.kind === 'v2' ? this.#tree : dir)))) {
+      rmdirIf(parent, ['EBUSY', 'ENOTEMPTY', 'ENOENT']);
     }
+  }
+}
+
+/** A group is busy until its last process has been reaped, which for a big guest takes a moment. */
+async function removeEmpty(dir: string): Promise<void> {
+  const deadline = performance.now() + removeDeadlineMs;
+  while (!rmdirIf(dir, performance.now() < deadline ? ['EBUSY'] : [])) await delay(20);
+}
+
+/** False when it could not be removed for one of these reasons; throws for any other. Gone already counts as removed. */
+function rmdirIf(dir: string, tolerated: readonly string[]): boolean {
+  try {
+    rmdirSync(dir);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'ENOENT') return true;
+    if (tolerated.includes(code)) return false;
+    throw error;
   }
 }

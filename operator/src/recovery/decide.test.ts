@@ -54,6 +54,13 @@ describe('a machine', () => {
     expect(kinds(recover({ node, renewed: true }))).toEqual(['untaint']);
   });
 
+  it('that the node controller has given up is lost at once for an operator that has just started, unless it is heard', () => {
+    const plain = aMachine('pc-1');
+    const node = { ...plain, status: { ...plain.status, conditions: [{ type: 'Ready', status: 'Unknown' as const }] } };
+    expect(kinds(recover({ node, silentMs: 100, renewed: false }))).toEqual(['taint', 'lookAgain']);
+    expect(kinds(recover({ node, silentMs: 100, renewed: true }))).toEqual(['lookAgain']);
+  });
+
   it('that renews again but is not ready yet keeps its taint', () => {
     expect(kinds(recover({ node: aMachine('pc-1', { taints: [lostTaint], ready: false }) }))).toEqual(['lookAgain']);
   });

@@ -10,7 +10,7 @@ import {
   type VirtualMachineInstance,
   type VirtualMachineInstanceMigration,
 } from '../api/kubevirt.ts';
-import { isTrue } from '../api/conditions.ts';
+import { getCondition, isTrue } from '../api/conditions.ts';
 import { isBeingDeleted } from '../api/meta.ts';
 import { openAttempt, type Attempt } from '../model/job.ts';
 import { labels, taints } from '../model/names.ts';
@@ -44,7 +44,8 @@ export function recoverMachine(input: RecoveryInput): RecoveryDecision[] {
   // Approved machines only: what has never been in the pool is not ours to taint.
   if (node.metadata.labels?.[labels.approved] !== 'true') return [];
   const tainted = (node.spec?.taints ?? []).some(({ key }) => key === taints.lost);
-  const silent = silentMs >= lostAfterMs;
+  // A process that restarts often never watches for the whole time. The node controller did, and by a longer measure.
+  const silent = silentMs >= lostAfterMs || (!renewed && isGivenUp(node));
   if (tainted && renewed && !silent)
     return isTrue(node.status?.conditions, 'Ready') ? [{ kind: 'untaint' }] : lookAgain(1_000);
   // A taint that we find is the verdict of our predecessor, and stands until the machine is heard again.
@@ -80,6 +81,11 @@ function cleared({ node, jobs, vmis, pods, migrations, lostAfterMs }: RecoveryIn
     ...stuck.map((pod) => ({ kind: 'removePod', pod }) as const),
     ...ended,
   ];
+}
+
+/** The node controller has not heard the kubelet for its grace period (pkg/controller/nodelifecycle in Kubernetes). */
+function isGivenUp(node: Node): boolean {
+  return getCondition(node.status?.conditions, 'Ready')?.status === 'Unknown';
 }
 
 function lookAgain(afterMs: number): RecoveryDecision[] {

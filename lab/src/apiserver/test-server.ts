@@ -218,6 +218,8 @@ export async function startShop(options: { watchHistory?: number } = {}): Promis
   const server = await TestServer.start(options);
   await server.post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', gearDefinition);
   await server.post('/api/v1/namespaces', { metadata: { name: 'shop' } });
+  // No controller runs beside this server.
+  await server.post('/api/v1/namespaces/shop/serviceaccounts', { metadata: { name: 'default' } });
   return server;
 }
 

@@ -1,5 +1,6 @@
 // The definitions of every built-in kind, loaded once per process. Holds the few types that the declarations lack.
 import type { Schema } from '../registry/types.ts';
+import { closeSchemas } from './json-schema-props.ts';
 import { applyOverrides } from './overrides.ts';
 import { loadDefinitions, nameDefinition } from './type-definitions.ts';
 import type { Definitions } from './type-definitions.ts';
@@ -82,6 +83,7 @@ function apiService(objectMeta: Schema): Schema {
 function load(): Definitions {
   const definitions = loadDefinitions(files);
   applyOverrides(definitions);
+  closeSchemas(definitions);
   const objectMeta = definitions.get('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
   if (!objectMeta) throw new Error('the declarations hold no ObjectMeta');
   const name = 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService';

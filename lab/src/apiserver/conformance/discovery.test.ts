@@ -60,7 +60,9 @@ describe('kubectl finding its way', () => {
       { apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' }, spec: { ports: [{ port: 'http' }] } },
     ]);
     expect(wrong.code).toBe(1);
-    expect(wrong.stderr).toContain('spec.ports[0].port');
+    expect(wrong.stderr).toContain(
+      'Service in version "v1" cannot be handled as a Service: json: cannot unmarshal string into Go struct field ServicePort.spec.ports.port of type int32',
+    );
     const name = await cluster.kubectl(['create', 'namespace', 'Not_A_Label']);
     expect(name.stderr).toContain('a lowercase RFC 1123 label must consist of lower case alphanumeric characters');
   });

@@ -18,7 +18,9 @@ afterEach(async () => {
 
 /** A shell that counts into a file and has one child that sleeps. */
 function aCounter(file: string): ChildProcess {
-  const child = spawn('sh', ['-c', `sleep 1000 & while :; do echo x >> ${file}; sleep 0.01; done`], { stdio: 'ignore' });
+  const child = spawn('sh', ['-c', `sleep 1000 & while :; do echo x >> ${file}; sleep 0.01; done`], {
+    stdio: 'ignore',
+  });
   children.push(child);
   return child;
 }

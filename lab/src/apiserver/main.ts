@@ -40,7 +40,6 @@ const server = await startApiServer({
   pki: await ensurePki(required('pki-dir')),
   log,
 });
-process.stdout.write(`${JSON.stringify({ ready: true, url: server.url, port: server.port })}\n`);
 
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -51,3 +50,6 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     void server.close().then(() => process.exit(0));
   });
 }
+
+// Only now: whoever reads the line may send a signal at once.
+process.stdout.write(`${JSON.stringify({ ready: true, url: server.url, port: server.port })}\n`);

@@ -15,7 +15,7 @@ export function createAdmission(store: Store, webhooks: Webhooks, auth: ServerAu
     async mutate(request) {
       refuseByNamespace(store, request);
       const filled = request.object === undefined ? undefined : fillIn(store, request, request.object);
-      if (filled !== undefined) refusePod(store, request, filled);
+      if (filled !== undefined) await refusePod(store, request, filled);
       return webhooks.mutate({ ...request, object: filled });
     },
     async validate(request) {

@@ -37,14 +37,21 @@ export function defaultPod(store: Store, pod: ApiObject): ApiObject {
   return { ...pod, spec };
 }
 
-/** A pod that names a service account or priority class that is not there. */
-export function refusePod(store: Store, request: AdmissionRequest, pod: ApiObject): void {
+/** A controller makes the default account a moment after its namespace: this often, this many ms apart, it is looked for. */
+const accountLooks = 10;
+const accountWaitMs = 150;
+
+/** Throws a 403 for a pod that names a service account or priority class that is not there. */
+export async function refusePod(store: Store, request: AdmissionRequest, pod: ApiObject): Promise<void> {
   const { resource, operation, subresource, namespace, name } = request;
   if (operation !== 'CREATE' || subresource !== '' || resource.group !== '' || resource.plural !== 'pods') return;
   const spec = (pod['spec'] ?? {}) as { serviceAccountName?: string; priorityClassName?: string };
   const account = spec.serviceAccountName ?? 'default';
-  // The default account is made by a controller a moment after its namespace; a pod does not have to wait for it here.
-  if (account !== 'default' && store.get('/serviceaccounts', namespace, account) === undefined) {
+  const there = (): boolean => store.get('/serviceaccounts', namespace, account) !== undefined;
+  for (let look = 1; account === 'default' && !there() && look < accountLooks; look += 1) {
+    await new Promise((resolve) => setTimeout(resolve, accountWaitMs));
+  }
+  if (!there()) {
     const why = `error looking up service account ${namespace}/${account}: serviceaccount "${account}" not found`;
     throw forbidden(resource, name, why);
   }

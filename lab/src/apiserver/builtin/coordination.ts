@@ -73,6 +73,10 @@ export const disruptionBudgets: ServedResource = defineKind({
     },
     ageColumn,
   ],
+  // Nothing may be disrupted until somebody has counted.
+  prepareCreate(budget) {
+    budget['status'] = { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 };
+  },
   validate(budget): FieldError[] {
     const both =
       member(budget, 'spec', 'minAvailable') !== undefined && member(budget, 'spec', 'maxUnavailable') !== undefined;

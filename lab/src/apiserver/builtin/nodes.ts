@@ -63,6 +63,12 @@ function validate(node: ApiObject, old: ApiObject | undefined): FieldError[] {
   return errors;
 }
 
+/** A node that names no port of its kubelet has the port 0, which is none. */
+function fillEndpoints(node: ApiObject): void {
+  const status = asRecord(node['status']);
+  node['status'] = { ...status, daemonEndpoints: status['daemonEndpoints'] ?? { kubeletEndpoint: { Port: 0 } } };
+}
+
 /** Taints say since when, as the eviction of pods counts from there. */
 function stampTaints(node: ApiObject, now: number): void {
   for (const taint of asArray(member(node, 'spec', 'taints')).map(asRecord)) {
@@ -82,7 +88,10 @@ export const nodes: ServedResource = defineKind({
   keepStatusOnCreate: true,
   columns,
   fields: { 'spec.unschedulable': (node) => textAt('spec.unschedulable')(node) || 'false' },
-  prepareCreate: (node, context) => stampTaints(node, context.now()),
+  prepareCreate(node, context) {
+    fillEndpoints(node);
+    stampTaints(node, context.now());
+  },
   prepareUpdate: (node, _old, context) => stampTaints(node, context.now()),
   validate,
 });

@@ -48,8 +48,8 @@ const webhook: Readonly<Record<string, Schema>> = {
   failurePolicy: { default: 'Fail', enum: ['Ignore', 'Fail'] },
   matchPolicy: { default: 'Equivalent', enum: ['Exact', 'Equivalent'] },
   timeoutSeconds: { default: 10, minimum: 1, maximum: 30 },
-  namespaceSelector: { default: {} },
-  objectSelector: { default: {} },
+  namespaceSelector: { default: {}, ...atomicMap },
+  objectSelector: { default: {}, ...atomicMap },
 };
 
 /** Additions to the members of a definition; one with a `type` is a member that the declarations lack. */
@@ -115,9 +115,13 @@ const members: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
   [`${core}.ServiceStatus`]: { conditions: mergedBy('type') },
   [`${core}.PersistentVolumeClaimSpec`]: { accessModes: atomic, volumeMode: { default: 'Filesystem' } },
   [`${core}.PersistentVolumeClaimStatus`]: { conditions: mergedBy('type') },
-  [`${core}.Event`]: { type: { enum: ['Normal', 'Warning', ''] } },
-  ['io.k8s.api.events.v1.Event']: { type: { enum: ['Normal', 'Warning'] } },
-  ['io.k8s.api.policy.v1.PodDisruptionBudgetSpec']: { selector: { 'x-kubernetes-patch-strategy': 'replace' } },
+  [`${core}.Event`]: { type: { enum: ['Normal', 'Warning', ''] }, involvedObject: atomicMap, related: atomicMap },
+  ['io.k8s.api.events.v1.Event']: { type: { enum: ['Normal', 'Warning'] }, regarding: atomicMap, related: atomicMap },
+  ['io.k8s.api.policy.v1.PodDisruptionBudgetSpec']: {
+    selector: { 'x-kubernetes-patch-strategy': 'replace', ...atomicMap },
+  },
+  ['io.k8s.api.rbac.v1.RoleBinding']: { roleRef: atomicMap },
+  ['io.k8s.api.rbac.v1.ClusterRoleBinding']: { roleRef: atomicMap },
   ['io.k8s.api.policy.v1.PodDisruptionBudgetStatus']: { conditions: mergedBy('type') },
   ['io.k8s.api.discovery.v1.EndpointSlice']: { endpoints: atomic, ports: atomic },
   [`${admission}.ValidatingWebhookConfiguration`]: { webhooks: mergedBy('name') },

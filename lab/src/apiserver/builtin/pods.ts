@@ -40,6 +40,13 @@ function prepareCreate(pod: ApiObject): void {
   pod['status'] = { phase: 'Pending', qosClass: qosClass(spec) };
 }
 
+/** The first of the addresses is the address. */
+function fillAddresses(pod: ApiObject): void {
+  const status = asRecord(pod['status']);
+  const ip = asString(status['podIP']);
+  if (ip !== '' && member(asArray(status['podIPs'])[0], 'ip') !== ip) pod['status'] = { ...status, podIPs: [{ ip }] };
+}
+
 /** A limit without a request is also the request. */
 function limitsToRequests(resources: Record<string, unknown>): void {
   const limits = asRecord(resources['limits']);
@@ -145,6 +152,7 @@ export const pods: ServedResource = defineKind({
     'status.nominatedNodeName': textAt('status.nominatedNodeName'),
   },
   prepareCreate,
+  prepareUpdate: fillAddresses,
   validate,
   gracePeriodSeconds(pod) {
     const phase = member(pod, 'status', 'phase');

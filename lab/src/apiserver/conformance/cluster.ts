@@ -79,7 +79,10 @@ export class Cluster {
       };
       await writeFile(join(dir, `${token}.kubeconfig`), stringify(config), { mode: 0o600 });
     }
-    return new Cluster(dir, server, pki, programs);
+    const started = new Cluster(dir, server, pki, programs);
+    // No controller runs beside this server.
+    await started.ok(['create', 'serviceaccount', 'default']);
+    return started;
   }
 
   get url(): string {

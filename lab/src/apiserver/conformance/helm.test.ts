@@ -51,7 +51,7 @@ describe('helm', () => {
       code: 0,
       stdout: 'release "demo" uninstalled\n',
     });
-    expect((await cluster.kubectl(['get', 'cm,sa,role,secrets'])).stderr).toBe(
+    expect((await cluster.kubectl(['get', 'cm,role,secrets'])).stderr).toBe(
       'No resources found in default namespace.\n',
     );
   });

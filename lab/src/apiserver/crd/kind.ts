@@ -15,6 +15,13 @@ function fillNames(crd: ApiObject): void {
   if (asString(names['listKind']) === '') names['listKind'] = `${asString(names['kind'])}List`;
 }
 
+/** As long as nobody has weighed the names, none is accepted; objects will be stored in the storage version. */
+function startStatus(crd: ApiObject): void {
+  const storage = asArray(member(crd, 'spec', 'versions')).find((version) => member(version, 'storage') === true);
+  const storedVersions = [asString(member(storage, 'name'))].filter((name) => name !== '');
+  crd['status'] = { acceptedNames: { plural: '', kind: '' }, storedVersions };
+}
+
 function validateVersions(spec: Record<string, unknown>): FieldError[] {
   const versions = asArray(spec['versions']).map(asRecord);
   const errors = versions.flatMap((version, index) => validateVersion(version, `spec.versions[${index}]`));
@@ -143,7 +150,10 @@ export const customResourceDefinitions: ServedResource = defineKind({
   status: true,
   generation: true,
   columns: [{ name: 'Created At', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
-  prepareCreate: fillNames,
+  prepareCreate(crd) {
+    fillNames(crd);
+    startStatus(crd);
+  },
   prepareUpdate: fillNames,
   validate,
 });

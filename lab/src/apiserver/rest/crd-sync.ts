@@ -2,9 +2,13 @@
 // definition that is being deleted away before the definition itself goes.
 
 import type { Logger } from 'pino';
+import { ownershipAfterUpdate } from '../apply/apply.ts';
+import { objectShape } from '../apply/shape.ts';
+import { customResourceDefinitions } from '../crd/kind.ts';
 import { crdFinalizer, isTerminating, reconcileCrds } from '../crd/lifecycle.ts';
 import type { ApiObject, User } from '../registry/types.ts';
 import { deleteObject } from './delete.ts';
+import { timestamp } from './metadata.ts';
 import { inVersion, storageKey, type Parts } from './parts.ts';
 
 export const crdKey = 'apiextensions.k8s.io/customresourcedefinitions';
@@ -16,9 +20,21 @@ export function syncDefinitions(parts: Parts): void {
   const { store, registry } = parts;
   for (const changed of reconcileCrds(store.list(crdKey), parts.clock.now())) {
     const stored = store.get(crdKey, '', changed.metadata?.name ?? '');
-    if (stored !== undefined) store.put(crdKey, changed, stored);
+    if (stored !== undefined) store.put(crdKey, ownedByServer(parts, stored, changed), stored);
   }
   registry.setCustomResourceDefinitions(store.list(crdKey));
+}
+
+/** The status of a definition is the server's own word. */
+function ownedByServer(parts: Parts, stored: ApiObject, changed: ApiObject): ApiObject {
+  const shape = objectShape(customResourceDefinitions.schema, customResourceDefinitions);
+  return ownershipAfterUpdate(shape, stored, changed, {
+    manager: 'kube-apiserver',
+    apiVersion: 'apiextensions.k8s.io/v1',
+    subresource: 'status',
+    time: timestamp(parts.clock.now()),
+    reset: [],
+  });
 }
 
 /** Deletes the objects of definitions that are being deleted; when none is left, the definition goes. */

@@ -47,7 +47,8 @@ export function renderTable(
     metadata,
     columnDefinitions: columns.map((column) => ({
       name: column.name,
-      type: column.type,
+      // Built-in kinds hand out ages as texts, custom ones as what they were computed from.
+      type: !resource.custom && column.type === 'date' ? 'string' : column.type,
       format: column.format ?? '',
       description: column.description ?? (column.jsonPath === undefined ? '' : describePath(column.jsonPath)),
       priority: column.priority ?? 0,

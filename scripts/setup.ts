@@ -14,14 +14,16 @@ function run(command: string, args: readonly string[]): void {
   }
 }
 
-const missing = await missingPackages();
+/** The guest script is tested under the shell of the tiny image, too. */
+const wanted = [...labPackages, { name: 'busybox', program: 'busybox' }];
+const missing = await missingPackages(wanted);
 if (missing.length > 0) {
   const onDebian = spawnSync('apt-get', ['--version']).status === 0;
   if (!onDebian || process.getuid?.() !== 0) {
     console.error(
       onDebian
         ? `Some packages are missing. Run this, then make again:\n\n  sudo ${installLine(missing)}\n`
-        : `The lab is made for Debian 12 and its packages: ${labPackages.map(({ name }) => name).join(', ')}. apt-get was not found here.`,
+        : `The lab is made for Debian 12 and its packages: ${wanted.map(({ name }) => name).join(', ')}. apt-get was not found here.`,
     );
     process.exit(1);
   }

@@ -34,21 +34,15 @@ describe('a batch job', () => {
   }, 120_000);
 
   it('is seen by kubectl get -w in the phases Published, Claimed, Starting, Running and Succeeded, in this order', async () => {
-    const all = lab.kubectl([
-      'get',
-      'cj',
-      '-w',
-      '--request-timeout=45s',
-      '-o',
-      'jsonpath={.metadata.name} {.status.phase}{"\\n"}',
-    ]);
+    const watching = lab.follow(['get', 'cj', '-w', '-o', 'jsonpath={.metadata.name} {.status.phase}{"\\n"}']);
+    const phases = () =>
+      [...watching.printed().matchAll(/^watched (\w+)$/gm)]
+        .map(([, phase]) => phase)
+        .filter((phase, index, all) => phase !== all[index - 1]);
     await submit(lab, 'watched', { script: 'sleep 1\n' });
     await untilJob(lab, 'watched', 'finishes', finished);
-    const seen = (await all).stdout
-      .split('\n')
-      .filter((line) => line.startsWith('watched '))
-      .map((line) => line.slice('watched '.length))
-      .filter((phase, index, phases) => phase !== '' && phase !== phases[index - 1]);
+    const seen = await until('kubectl shows the end', async () => phases().at(-1) === 'Succeeded' && phases());
+    watching.stop();
     expect(seen).toEqual(['Published', 'Claimed', 'Starting', 'Running', 'Succeeded']);
   }, 180_000);
 

@@ -52,6 +52,21 @@ async function twins(lost: ReadonlySet<string>): Promise<string[]> {
   return alive.filter((name, index) => alive.indexOf(name) !== index);
 }
 
+/** Twenty jobs, a drain and a power-off; ends when every job has. */
+async function work(lost: Set<string>): Promise<void> {
+  for (const { name, exit } of jobs)
+    await submit(lab, name, { script: `sleep ${1 + (exit % 2)}; echo ${name}; exit ${exit}` });
+  await untilJob(lab, 'job-2', 'runs or has run', inPhase('Running', 'Succeeded'), { timeoutMs: 180_000 });
+  const draining = lab.kubectl(['drain', 'pc-1', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=240s']);
+  await untilJob(lab, 'job-6', 'runs or has run', inPhase('Running', 'Succeeded'), { timeoutMs: 240_000 });
+  lost.add('pc-2');
+  await lab.lab('machine', 'off', 'pc-2');
+  expect((await draining).code).toBe(0);
+  await lab.kubectl(['uncordon', 'pc-1']);
+  for (const { name } of jobs)
+    await untilJob(lab, name, 'finishes', inPhase('Succeeded', 'Failed'), { timeoutMs: 400_000 });
+}
+
 describe(`an operator that is killed at random moments (seed ${seed})`, () => {
   it('brings twenty jobs with a drain and a power-off among them to their right ends and leaves nothing', async () => {
     const next = random(seed);
@@ -59,11 +74,10 @@ describe(`an operator that is killed at random moments (seed ${seed})`, () => {
     let kills = 0;
     const doubled: string[] = [];
     const lost = new Set<string>();
-    const killing = (async () => {
+    const killing = async () => {
       while (!over) {
         const pid = await until('the operator runs', operatorPid);
-        const wait = 300 + next() * 5000;
-        const at = performance.now() + wait;
+        const at = performance.now() + 500 + next() ** 2 * 25_000;
         await until('the moment to kill', async () => {
           doubled.push(...(await twins(lost)));
           return over || performance.now() >= at;
@@ -73,21 +87,15 @@ describe(`an operator that is killed at random moments (seed ${seed})`, () => {
         kills += 1;
         await until('another operator', async () => over || (await operatorPid()) !== pid);
       }
-    })();
-
-    for (const { name, exit } of jobs)
-      await submit(lab, name, { script: `sleep ${1 + (exit % 2)}; echo ${name}; exit ${exit}` });
-    await untilJob(lab, 'job-2', 'runs or has run', inPhase('Running', 'Succeeded'), { timeoutMs: 180_000 });
-    const draining = lab.kubectl(['drain', 'pc-1', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=240s']);
-    await untilJob(lab, 'job-6', 'runs or has run', inPhase('Running', 'Succeeded'), { timeoutMs: 240_000 });
-    lost.add('pc-2');
-    await lab.lab('machine', 'off', 'pc-2');
-    expect((await draining).code).toBe(0);
-    await lab.kubectl(['uncordon', 'pc-1']);
-    for (const { name } of jobs)
-      await untilJob(lab, name, 'finishes', inPhase('Succeeded', 'Failed'), { timeoutMs: 400_000 });
-    over = true;
-    await killing;
+    };
+    const working = async () => {
+      try {
+        await work(lost);
+      } finally {
+        over = true;
+      }
+    };
+    await Promise.all([working(), killing()]);
 
     expect(kills).toBeGreaterThan(3);
     expect(doubled).toEqual([]);

@@ -1,6 +1,6 @@
 // A cluster under test, as a user has it: a kubeconfig, real kubectl, and (only in the lab) switches for machines' power and
 // network. Every wait here is for a condition with a generous deadline; nothing sleeps for a fixed time.
-import { execFile, type ExecFileException } from 'node:child_process';
+import { execFile, spawn, type ExecFileException } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,6 @@ import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import * as resources from '@idlewild/operator/api/resources.ts';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { transportFromKubeConfig } from '@idlewild/operator/kube/credentials.ts';
-import { stringify } from 'yaml';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const cli = join(root, 'lab/src/cli.ts');
@@ -26,6 +25,8 @@ export interface LabCluster {
   readonly client: KubeClient;
   /** Runs real kubectl; never throws for an exit code. `stdin` is fed to it, for `apply -f -`. */
   kubectl(args: readonly string[], stdin?: string): Promise<Finished>;
+  /** Runs kubectl until it is stopped, such as `get -w`; `printed` is its output so far. */
+  follow(args: readonly string[]): { printed(): string; stop(): void };
   /** Runs a command of the lab's own command line, such as `machine off pc-2`. */
   lab(...args: string[]): Promise<Finished>;
   /** Starts the same lab again, as `make lab` does. */
@@ -51,6 +52,12 @@ export async function startLab(options: { machines?: number } = {}): Promise<Lab
     kubeconfig,
     client: new KubeClient(transport),
     kubectl: (args, stdin) => run(join(dir, 'bin/kubectl'), args, { KUBECONFIG: kubeconfig }, stdin),
+    follow: (args) => {
+      const child = spawn(join(dir, 'bin/kubectl'), args, { env: { ...process.env, KUBECONFIG: kubeconfig } });
+      let printed = '';
+      child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+      return { printed: () => printed, stop: () => child.kill() };
+    },
     lab,
     up,
     stop: async () => {
@@ -98,9 +105,9 @@ export type JobSpec = Partial<Omit<ComputeJob['spec'], 'resources' | 'retries'>>
   retries?: Partial<ComputeJob['spec']['retries']>;
 };
 
-/** A manifest of a job on the tiny image with 128 MiB, as YAML. */
+/** A manifest of a job on the tiny image with 128 MiB, as JSON: YAML 1.1 would read words such as y and on as booleans. */
 export function manifest(name: string, spec: JobSpec, namespace = 'default'): string {
-  return stringify({
+  return JSON.stringify({
     apiVersion: 'idlewild.dev/v1alpha1',
     kind: 'ComputeJob',
     metadata: { name, namespace },

@@ -11,7 +11,7 @@ import type {
   Verb,
   WriteContext,
 } from '../registry/types.ts';
-import { asString, isRecord, member } from '../schema/json.ts';
+import { asString, isRecord, member, sameJson } from '../schema/json.ts';
 import { schemaFunctions } from '../schema/schema-functions.ts';
 import { definition } from './definitions.ts';
 
@@ -124,9 +124,10 @@ export function defineKind(kind: KindDescription): ServedResource {
   };
 }
 
+/** Whether the write wants something else; in which order its members come does not matter. */
 function changed(next: ApiObject, old: ApiObject): boolean {
-  const rest = ({ metadata: _m, status: _s, ...others }: ApiObject) => JSON.stringify(others);
-  return rest(next) !== rest(old);
+  const rest = ({ apiVersion: _a, kind: _k, metadata: _m, status: _s, ...others }: ApiObject) => others;
+  return !sameJson(rest(next), rest(old));
 }
 
 /** In a built-in kind null means absent, but not inside of what the schema leaves open. */

@@ -81,6 +81,31 @@ describe('a status', () => {
   });
 });
 
+describe('the generation of a built-in kind', () => {
+  it('does not move with the status, in whatever order its writer sends the members', async () => {
+    const path = '/apis/policy/v1/namespaces/shop/poddisruptionbudgets';
+    const { body } = await server.post(path, {
+      metadata: { name: 'counted' },
+      spec: { minAvailable: 1, selector: { matchLabels: { a: 'b' } } },
+    });
+    const { status, spec, metadata } = body;
+    const next = {
+      status: { ...(status as object), disruptionsAllowed: 1 },
+      spec: { selector: (spec as { selector: unknown }).selector, minAvailable: 1 },
+      apiVersion: 'policy/v1',
+      metadata,
+      kind: 'PodDisruptionBudget',
+    };
+    const written = await server.put(`${path}/counted/status`, next);
+    expect([written.metadata.generation, written.body['status']]).toEqual([
+      1,
+      expect.objectContaining({ disruptionsAllowed: 1 }),
+    ]);
+    const moved = await server.patch(`${path}/counted`, 'merge', { spec: { minAvailable: 2 } });
+    expect(moved.metadata.generation).toBe(2);
+  });
+});
+
 describe('the first pod of a namespace', () => {
   it('waits for the default service account, and is refused if that does not come', async () => {
     await server.post('/api/v1/namespaces', { metadata: { name: 'late' } });

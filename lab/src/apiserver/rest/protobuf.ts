@@ -1,144 +1,21 @@
-// Protobuf request bodies. kubectl's typed commands (drain, create token, auth can-i, create namespace ...) send their
-// objects so; the closed set of those kinds is decoded here by message tables, any other kind is refused with 415.
-// Field numbers: the generated.proto files of k8s.io/api and k8s.io/apimachinery.
+// Protobuf request bodies: the wire format read by message tables. A kind without a table is refused with 415, broken bytes
+// with 400. Answers are never protobuf; clients that send it take JSON too.
 
 import { badRequest, unsupportedMediaType } from '../errors/status.ts';
 import type { ApiObject } from '../registry/types.ts';
-
-type FieldType =
-  'string' | 'int' | 'bool' | 'bytes' | 'time' | Message | { readonly mapOf: 'string' | 'bytes' | Message };
-interface Field {
-  readonly name: string;
-  readonly type: FieldType;
-  readonly repeated?: true;
-}
-/** Fields by number. */
-type Message = Readonly<Record<number, Field>>;
-
-const one = (name: string, type: FieldType = 'string'): Field => ({ name, type });
-const many = (name: string, type: FieldType = 'string'): Field => ({ name, type, repeated: true });
-const stringMap = (name: string): Field => ({ name, type: { mapOf: 'string' } });
-const bytesMap = (name: string): Field => ({ name, type: { mapOf: 'bytes' } });
-
-const ownerReference: Message = {
-  1: one('kind'),
-  3: one('name'),
-  4: one('uid'),
-  5: one('apiVersion'),
-  6: one('controller', 'bool'),
-  7: one('blockOwnerDeletion', 'bool'),
-};
-const metadata = one('metadata', {
-  1: one('name'),
-  2: one('generateName'),
-  3: one('namespace'),
-  5: one('uid'),
-  6: one('resourceVersion'),
-  7: one('generation', 'int'),
-  8: one('creationTimestamp', 'time'),
-  9: one('deletionTimestamp', 'time'),
-  10: one('deletionGracePeriodSeconds', 'int'),
-  11: stringMap('labels'),
-  12: stringMap('annotations'),
-  13: many('ownerReferences', ownerReference),
-  14: many('finalizers'),
-});
-const deleteOptions: Message = {
-  1: one('gracePeriodSeconds', 'int'),
-  2: one('preconditions', { 1: one('uid'), 2: one('resourceVersion') }),
-  3: one('orphanDependents', 'bool'),
-  4: one('propagationPolicy'),
-  5: many('dryRun'),
-};
-const resourceAttributes: Message = {
-  1: one('namespace'),
-  2: one('verb'),
-  3: one('group'),
-  4: one('version'),
-  5: one('resource'),
-  6: one('subresource'),
-  7: one('name'),
-};
-const nonResourceAttributes: Message = { 1: one('path'), 2: one('verb') };
-const subjectAccessSpec: Message = {
-  1: one('resourceAttributes', resourceAttributes),
-  2: one('nonResourceAttributes', nonResourceAttributes),
-  3: one('user'),
-  4: many('groups'),
-  5: { name: 'extra', type: { mapOf: { 1: many('items') } } },
-  6: one('uid'),
-};
-const boundObject: Message = { 1: one('kind'), 2: one('apiVersion'), 3: one('name'), 4: one('uid') };
-const objectReference: Message = {
-  1: one('kind'),
-  2: one('namespace'),
-  3: one('name'),
-  4: one('uid'),
-  5: one('apiVersion'),
-};
-const policyRule: Message = {
-  1: many('verbs'),
-  2: many('apiGroups'),
-  3: many('resources'),
-  4: many('resourceNames'),
-  5: many('nonResourceURLs'),
-};
-const subject: Message = { 1: one('kind'), 2: one('apiGroup'), 3: one('name'), 4: one('namespace') };
-const roleRef: Message = { 1: one('apiGroup'), 2: one('kind'), 3: one('name') };
-const binding: Message = { 1: metadata, 2: many('subjects', subject), 3: one('roleRef', roleRef) };
-const role: Message = { 1: metadata, 2: many('rules', policyRule) };
-
-const kinds: Readonly<Record<string, Message>> = {
-  'v1/DeleteOptions': deleteOptions,
-  'meta.k8s.io/v1/DeleteOptions': deleteOptions,
-  'policy/v1/Eviction': { 1: metadata, 2: one('deleteOptions', deleteOptions) },
-  'authentication.k8s.io/v1/TokenRequest': {
-    1: metadata,
-    2: one('spec', { 1: many('audiences'), 3: one('boundObjectRef', boundObject), 4: one('expirationSeconds', 'int') }),
-  },
-  'authentication.k8s.io/v1/TokenReview': { 1: metadata, 2: one('spec', { 1: one('token'), 2: many('audiences') }) },
-  'authentication.k8s.io/v1/SelfSubjectReview': { 1: metadata },
-  'authorization.k8s.io/v1/SelfSubjectAccessReview': {
-    1: metadata,
-    2: one('spec', {
-      1: one('resourceAttributes', resourceAttributes),
-      2: one('nonResourceAttributes', nonResourceAttributes),
-    }),
-  },
-  'authorization.k8s.io/v1/SelfSubjectRulesReview': { 1: metadata, 2: one('spec', { 1: one('namespace') }) },
-  'authorization.k8s.io/v1/SubjectAccessReview': { 1: metadata, 2: one('spec', subjectAccessSpec) },
-  'authorization.k8s.io/v1/LocalSubjectAccessReview': { 1: metadata, 2: one('spec', subjectAccessSpec) },
-  'v1/Namespace': { 1: metadata, 2: one('spec', { 1: many('finalizers') }) },
-  'v1/ConfigMap': { 1: metadata, 2: stringMap('data'), 3: bytesMap('binaryData'), 4: one('immutable', 'bool') },
-  'v1/Secret': {
-    1: metadata,
-    2: bytesMap('data'),
-    3: one('type'),
-    4: stringMap('stringData'),
-    5: one('immutable', 'bool'),
-  },
-  'v1/ServiceAccount': {
-    1: metadata,
-    2: many('secrets', objectReference),
-    3: many('imagePullSecrets', { 1: one('name') }),
-    4: one('automountServiceAccountToken', 'bool'),
-  },
-  'v1/Binding': { 1: metadata, 2: one('target', objectReference) },
-  'rbac.authorization.k8s.io/v1/Role': role,
-  'rbac.authorization.k8s.io/v1/ClusterRole': role,
-  'rbac.authorization.k8s.io/v1/RoleBinding': binding,
-  'rbac.authorization.k8s.io/v1/ClusterRoleBinding': binding,
-};
+import { messages, one, type Field, type FieldType, type Message } from './protobuf-messages.ts';
 
 const magic = Buffer.from('k8s\0', 'latin1');
 const envelope: Message = { 1: one('typeMeta', { 1: one('apiVersion'), 2: one('kind') }), 2: one('raw', 'bytes') };
+
+const intOrString: Message = { 1: one('type', 'int'), 2: one('int', 'int'), 3: one('text') };
 
 /** Decodes the envelope `k8s\0` and the object in it; 415 for a kind without a table, 400 for broken bytes. */
 export function decodeProtobuf(body: Buffer): ApiObject {
   if (!body.subarray(0, 4).equals(magic)) throw badRequest('the body is not a Kubernetes protobuf object');
   const outer = decode(body.subarray(4), envelope);
   const { apiVersion = '', kind = '' } = (outer['typeMeta'] ?? {}) as { apiVersion?: string; kind?: string };
-  const message = kinds[`${apiVersion}/${kind}`];
+  const message = messages[`${apiVersion}/${kind}`];
   if (message === undefined) throw unsupportedMediaType(['application/json', 'application/yaml']);
   const raw = Buffer.from((outer['raw'] as string | undefined) ?? '', 'base64');
   return { kind, apiVersion, ...decode(raw, message) };
@@ -153,7 +30,7 @@ function decode(bytes: Buffer, message: Message): Record<string, unknown> {
     const field = message[tag >>> 3];
     if (wire === 0) {
       const value = readVarint(reader);
-      if (field !== undefined)
+      if (field !== undefined && !(value === 0n && field.zeroIsAbsent))
         put(result, field, field.type === 'bool' ? value !== 0n : Number(BigInt.asIntN(64, value)));
     } else if (wire === 2) {
       const length = Number(readVarint(reader));
@@ -190,6 +67,14 @@ function partValue(type: FieldType, part: Buffer): unknown {
   if (type === 'time') {
     const seconds = decode(part, { 1: one('seconds', 'int') })['seconds'];
     return seconds === undefined ? undefined : new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z');
+  }
+  if (type === 'intOrString') {
+    const {
+      type: form,
+      int = 0,
+      text = '',
+    } = decode(part, intOrString) as { type?: number; int?: number; text?: string };
+    return form === 1 ? text : int;
   }
   return typeof type === 'object' ? decode(part, type as Message) : undefined;
 }

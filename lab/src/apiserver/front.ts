@@ -14,6 +14,7 @@ import { handleResource } from './rest/handler.ts';
 import type { Parts } from './rest/parts.ts';
 import { resourceRequest } from './rest/request.ts';
 import { sendFailure, sendNotFoundPage } from './rest/respond.ts';
+import { interactiveRefusal } from './subresources/interactive.ts';
 
 export interface FrontOptions {
   readonly parts: Parts;
@@ -94,7 +95,9 @@ async function route(
 function answerPath(options: FrontOptions, request: IncomingMessage, response: ServerResponse, url: URL): void {
   const path = url.pathname;
   if (healthPaths.some((health) => path === health || path.startsWith(`${health}/`))) {
-    return sendAnswer(response, { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: 'ok' });
+    const check = path.split('/')[1] ?? '';
+    const body = url.searchParams.has('verbose') ? `[+]ping ok\n[+]storage ok\n${check} check passed\n` : 'ok';
+    return sendAnswer(response, { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body });
   }
   const accept = request.headers.accept ?? '';
   const found =
@@ -134,7 +137,7 @@ async function upgrade(options: FrontOptions, request: IncomingMessage, socket: 
     if (target === undefined) authorizePath(parts.auth, user, request.method ?? 'GET', url.pathname);
     else authorizeResource(parts.auth, user, target, url.searchParams);
     const remote = aggregatedService(parts.store, url.pathname);
-    if (remote === undefined) throw methodNotAllowed();
+    if (remote === undefined) throw (target && interactiveRefusal(parts, target)) ?? methodNotAllowed();
     await proxyUpgrade(parts.store, remote, user, options.frontProxy, request, socket, head);
   } catch (error) {
     const failure = failureOf(options, request, error);

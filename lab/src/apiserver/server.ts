@@ -10,6 +10,7 @@ import type { Pki } from '../pki/pki.ts';
 import { createAdmission } from './admission/chain.ts';
 import { Webhooks } from './admission/webhooks.ts';
 import { watchAvailability } from './aggregation/availability.ts';
+import { syncLocalApiServices } from './aggregation/local-api-services.ts';
 import { createAuth } from './auth/auth.ts';
 import { bootstrapObjects } from './builtin/bootstrap.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -19,6 +20,7 @@ import { createRegistry } from './registry/registry.ts';
 import type { ApiObject, ObjectReader, StaticToken, User } from './registry/types.ts';
 import { apiServiceKey, cleanTerminating, crdKey, syncDefinitions } from './rest/crd-sync.ts';
 import { storageKey, type Parts } from './rest/parts.ts';
+import { followClusterRoles } from './rest/role-aggregation.ts';
 import { createObject } from './rest/write.ts';
 import { schemaFunctions } from './schema/schema-functions.ts';
 import { Store } from './storage/store.ts';
@@ -76,6 +78,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
   };
   followDefinitions(parts, log);
   await createBootstrapObjects(parts);
+  followClusterRoles(store);
   const stopping = new AbortController();
   const [frontProxy, kubeletClient] = await Promise.all([
     options.pki.issue('front-proxy-client'),
@@ -128,6 +131,7 @@ function followDefinitions(parts: Parts, log: Logger): void {
     syncing = true;
     try {
       syncDefinitions(parts);
+      syncLocalApiServices(parts);
     } finally {
       syncing = false;
     }
@@ -145,7 +149,10 @@ function followDefinitions(parts: Parts, log: Logger): void {
   sync();
   registry.setApiServices(store.list(apiServiceKey));
   store.subscribe(crdKey, sync);
-  store.subscribe(apiServiceKey, () => registry.setApiServices(store.list(apiServiceKey)));
+  store.subscribe(apiServiceKey, (change) => {
+    registry.setApiServices(store.list(apiServiceKey));
+    if (change.type === 'DELETED') sync();
+  });
   // An object that was the last of its definition may have been held by a finalizer until now.
   store.subscribeAll((change) => {
     if (change.type === 'DELETED' && change.resource !== crdKey) cleanLater();

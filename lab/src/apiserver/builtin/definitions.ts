@@ -99,5 +99,7 @@ export function definition(name: string): Schema {
   return schema;
 }
 
+export const objectMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+
 /** `metadata` of every object. */
-export const objectMetaSchema: Schema = definition('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
+export const objectMetaSchema: Schema = definition(objectMetaName);

@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly input?: string;
   /** A static token's name (`admin` by default). */
   readonly as?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A command that runs on while the test goes on. */
@@ -159,12 +160,13 @@ export class Cluster {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  #spawn(program: string, args: readonly string[], { as = 'admin' }: RunOptions): ChildProcess {
+  #spawn(program: string, args: readonly string[], { as = 'admin', env: more = {} }: RunOptions): ChildProcess {
     const env = {
       PATH: process.env['PATH'] ?? '',
       HOME: this.#dir,
       KUBECONFIG: join(this.#dir, `${as}.kubeconfig`),
       KUBECACHEDIR: join(this.#dir, 'cache'),
+      ...more,
     };
     const child = spawn(program, args, { env, cwd: this.#dir, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#children.add(child);

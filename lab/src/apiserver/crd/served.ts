@@ -1,12 +1,25 @@
 // From a stored CustomResourceDefinition to the resources that it makes served: one per served version. Custom
 // resources are stored in the storage version; conversion changes nothing but apiVersion.
-import { ageColumn, allVerbs, takeOver } from '../builtin/kind.ts';
-import { objectMetaSchema } from '../builtin/definitions.ts';
-import type { ApiObject, Column, FieldError, Scale, Schema, ServedResource } from '../registry/types.ts';
+import { ageColumn, takeOver } from '../builtin/kind.ts';
+import { objectMetaName, objectMetaSchema } from '../builtin/definitions.ts';
+import { nameDefinition } from '../builtin/type-definitions.ts';
+import type { ApiObject, Column, FieldError, Scale, Schema, ServedResource, Verb } from '../registry/types.ts';
 import { asArray, asRecord, asString, isRecord, member, sameJson } from '../schema/json.ts';
 import { schemaFunctions } from '../schema/schema-functions.ts';
 import { findByJsonPath } from './json-path.ts';
 import { conditionStatus, namesOf } from './names.ts';
+
+/** In the order in which Kubernetes lists them for custom kinds. */
+const customVerbs: readonly Verb[] = [
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'create',
+  'update',
+  'watch',
+];
 
 /** Nothing for a CRD whose names were not accepted, or that is being removed. */
 export function resourcesOf(crd: ApiObject): ServedResource[] {
@@ -45,9 +58,16 @@ function fullSchema(version: Record<string, unknown>): Schema {
   const head: Record<string, Schema> = {
     apiVersion: { type: 'string', description: 'APIVersion names the API group and version of this object.' },
     kind: { type: 'string', description: 'Kind names the type of this object.' },
-    metadata: { ...objectMetaSchema, description: "Standard object's metadata." },
+    metadata: nameDefinition({ ...objectMetaSchema, description: "Standard object's metadata." }, objectMetaName),
   };
-  return { ...schema, properties: { ...schema.properties, ...head } };
+  const selectable = asArray(version['selectableFields']).map((field) => ({
+    fieldPath: asString(member(field, 'jsonPath')).replace(/^\./, ''),
+  }));
+  return {
+    ...schema,
+    properties: { ...schema.properties, ...head },
+    ...(selectable.length > 0 && { 'x-kubernetes-selectable-fields': selectable }),
+  };
 }
 
 function columnsOf(version: Record<string, unknown>): readonly Column[] {
@@ -93,7 +113,7 @@ function served(crd: ApiObject, version: Record<string, unknown>, storageVersion
     shortNames: names.shortNames,
     categories: names.categories,
     namespaced: member(crd, 'spec', 'scope') === 'Namespaced',
-    verbs: allVerbs,
+    verbs: customVerbs,
     statusSubresource: split,
     ...(scale && { scale }),
     storageVersion,

@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { createDiscovery } from '../discovery/discovery.ts';
+import { reconcileCrds } from '../crd/lifecycle.ts';
 import { createRegistry } from '../registry/registry.ts';
+import type { ApiObject } from '../registry/types.ts';
 import { isRecord, member } from '../schema/json.ts';
+import { gearDefinition } from '../test-server.ts';
 import { createOpenApi } from './openapi.ts';
 
 function read(path: string, accept = 'application/json'): unknown {
@@ -62,6 +65,23 @@ describe('OpenAPI', () => {
     const patch = member(document, 'paths', '/api/v1/namespaces/{namespace}/pods/{name}', 'patch');
     expect(member(patch, 'requestBody', 'content')).toHaveProperty(['application/strategic-merge-patch+json']);
     expect(patch).toMatchObject({ 'x-kubernetes-group-version-kind': { group: '', version: 'v1', kind: 'Pod' } });
+  });
+
+  it('keeps the extensions of a custom kind and refers to the metadata of all', () => {
+    const registry = createRegistry();
+    const definition = { ...structuredClone(gearDefinition), metadata: { name: 'gears.test.dev', uid: 'u' } };
+    registry.setCustomResourceDefinitions(reconcileCrds([definition as unknown as ApiObject], 0));
+    const answer = createOpenApi(registry)('/openapi/v3/apis/test.dev/v1', 'application/json', undefined);
+    const gear = member(JSON.parse(String(answer?.body)), 'components', 'schemas', 'dev.test.v1.Gear');
+    expect(gear).toMatchObject({
+      'x-kubernetes-selectable-fields': [{ fieldPath: 'spec.mode' }],
+      properties: {
+        metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+        spec: {
+          properties: { parts: { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] } },
+        },
+      },
+    });
   });
 
   it('answers 304 to the tag of what it would send', () => {

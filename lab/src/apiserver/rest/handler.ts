@@ -5,8 +5,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ConnectionOptions } from 'node:tls';
 import { badRequest, methodNotAllowed, notFound } from '../errors/status.ts';
 import type { ApiObject, ServedResource, User, Verb } from '../registry/types.ts';
+import { absentList } from '../builtin/absent-kinds.ts';
 import { bindPod } from '../subresources/binding.ts';
 import { evictPod } from '../subresources/eviction.ts';
+import { interactiveRefusal } from '../subresources/interactive.ts';
 import { streamLog } from '../subresources/pod-log.ts';
 import { readScale, writeScale } from '../subresources/scale.ts';
 import { negotiate } from '../table/negotiate.ts';
@@ -46,6 +48,9 @@ const reviewGroups = ['authentication.k8s.io', 'authorization.k8s.io'];
 export async function handleResource(context: HandlerContext, exchange: Exchange): Promise<void> {
   const { target, response } = exchange;
   const resource = context.parts.registry.find(target.group, target.version, target.plural);
+  const { group, version, plural, verb } = target;
+  const absent = verb === 'list' ? absentList(group, version, plural, context.parts.store.revision) : undefined;
+  if (absent !== undefined) return sendJson({ response, warnings: [] }, 200, JSON.stringify(absent));
   if (resource === undefined || !isInScope(resource, target)) {
     sendNotFoundPage(response);
     return;
@@ -223,6 +228,8 @@ async function handleSubresource(context: HandlerContext, exchange: Exchange, re
   const served = resource.subresources?.find((subresource) => subresource.name === target.subresource);
   if (target.subresource === 'status' && resource.statusSubresource) return handleStatus(context, exchange, resource);
   if (target.subresource === 'scale' && resource.scale !== undefined) return handleScale(context, exchange, resource);
+  const refusal = interactiveRefusal(parts, target);
+  if (refusal !== undefined) throw refusal;
   if (served === undefined || target.rest !== '') return sendNotFoundPage(response);
   if (!served.verbs.includes(target.verb)) throw methodNotAllowed();
   const namespace = namespaceOf(resource, target);

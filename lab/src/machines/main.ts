@@ -129,8 +129,9 @@ async function main(configFile: string): Promise<void> {
     },
     handle: (request) => consoles.handle(request),
     upgrade: (request, raw, socket, head) => consoles.upgrade(request, raw, socket, head),
-    receiver: (podUid, channel) => {
-      const sockets = keeper.launcherOf(podUid)?.guest?.sockets;
+    receiver: ({ namespace, pod, channel }) => {
+      const uid = podInformer.store.get(`${namespace}/${pod}`)?.metadata.uid;
+      const sockets = uid === undefined ? undefined : keeper.launcherOf(uid)?.guest?.sockets;
       return channel === 'memory' ? sockets?.migrateSocket : sockets?.nbdSocket;
     },
   });

@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import type { Logger } from 'pino';
 import { readLog, type ReadOptions } from '../logs/log-file.ts';
-import { parseTunnelPath, tunnelProtocol } from './tunnel.ts';
+import { parseTunnelPath, tunnelProtocol, type TunnelRequest } from './tunnel.ts';
 
 export interface LogSource {
   readonly file: string;
@@ -36,7 +36,7 @@ export interface EndpointOptions {
   /** Takes over the connection of a console; answers it itself. */
   readonly upgrade: (request: HandlerRequest, raw: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** The local socket where a launcher pod receives, or undefined. */
-  readonly receiver: (podUid: string, channel: 'memory' | 'disks') => string | undefined;
+  readonly receiver: (request: Omit<TunnelRequest, 'machine'>) => string | undefined;
 }
 
 export interface HandlerRequest {
@@ -156,7 +156,7 @@ function takeOver(options: EndpointOptions, request: IncomingMessage, socket: Du
   }
   const caller = (request.socket as TLSSocket).getPeerCertificate().subject?.CN ?? '';
   if (!String(caller).startsWith('system:node:')) return refuse(socket, 403);
-  const path = options.receiver(tunnel.podUid, tunnel.channel);
+  const path = options.receiver(tunnel);
   if (path === undefined) return refuse(socket, 404);
   const near = net.connect(path);
   near.once('error', () => refuse(socket, 502));

@@ -23,18 +23,19 @@ export interface Peers {
 export interface TunnelRequest {
   readonly machine: string;
   /** The launcher pod that receives. */
-  readonly podUid: string;
+  readonly namespace: string;
+  readonly pod: string;
   readonly channel: Channel;
 }
 
 /** Path of a tunnel's request; the receiver takes it apart again. */
-export function tunnelPath({ podUid, channel }: Omit<TunnelRequest, 'machine'>): string {
-  return `/v1/migrations/${podUid}/${channel}`;
+export function tunnelPath({ namespace, pod, channel }: Omit<TunnelRequest, 'machine'>): string {
+  return `/v1/namespaces/${namespace}/pods/${pod}/arrival/${channel}`;
 }
 
 export function parseTunnelPath(path: string): Omit<TunnelRequest, 'machine'> | undefined {
-  const match = /^\/v1\/migrations\/([0-9a-f-]{36})\/(memory|disks)$/.exec(path);
-  return match === null ? undefined : { podUid: match[1]!, channel: match[2] as Channel };
+  const match = /^\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/arrival\/(memory|disks)$/.exec(path);
+  return match === null ? undefined : { namespace: match[1]!, pod: match[2]!, channel: match[3] as Channel };
 }
 
 /** A connection to the machine, over the peer port; throws when the machine refuses or is not there. */

@@ -201,15 +201,15 @@ export class Handler {
     const { config, clock, log } = this.#o;
     const migration = vmi.status?.migrationState;
     const limits = migration?.migrationConfiguration ?? migrationDefaults;
-    const podUid = Object.entries(vmi.status?.activePods ?? {}).find(([, node]) => node === migration?.targetNode)?.[0];
-    if (launcher.guest === undefined || migration?.targetNode === undefined || podUid === undefined) {
+    if (launcher.guest === undefined || migration?.targetNode === undefined || migration.targetPod === undefined) {
       throw new Error('the target pod of the migration is not known yet');
     }
     await this.#write(vmi, (each) => status.asSending(each, clock.now()));
     this.#event(vmi, 'Migrating', 'VirtualMachineInstance is migrating.');
     const tunnel = new TunnelEntrance();
     this.#tunnels.set(launcher.uid, tunnel);
-    const target = { machine: migration.targetNode, podUid };
+    const { targetNode: machine, targetPod: pod } = migration;
+    const target = { machine, namespace: vmi.metadata.namespace ?? 'default', pod };
     const sockets = await tunnel.open(config, target, config.runtime, (error) => log.warn({ err: error }, 'tunnel'));
     const timeoutMs = completionLimitMs(launcher.guest.spec, limits.completionTimeoutPerGiB);
     const stalledMs = limits.progressTimeout * 1000;

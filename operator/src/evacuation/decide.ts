@@ -13,7 +13,7 @@ import {
 import { isBeingDeleted, labelOf } from '../api/meta.ts';
 import { requirementOf, subscribers, type Requirement, type Verdict } from '../matching/subscribe.ts';
 import { explain } from '../matching/words.ts';
-import { openAttempt, type Attempt } from '../model/job.ts';
+import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import { labels, managedBy } from '../model/names.ts';
 import { targetOf, type Pool } from '../model/pool.ts';
 import { isPinned } from '../render/virtual-machine.ts';
@@ -57,10 +57,13 @@ export type EvacuationDecision =
 
 export function evacuate(input: EvacuationInput): EvacuationDecision {
   const { job, vmi, migrations, nowMs, settings } = input;
-  const attempt = openAttempt(job);
-  if (!attempt || isBeingDeleted(job) || isBeingDeleted(vmi) || isInstanceOver(vmi)) return { kind: 'wait' };
+  const last = lastAttempt(job);
+  if (!last || isBeingDeleted(job) || isBeingDeleted(vmi)) return { kind: 'wait' };
+  // Also after the end of the job: a guest may finish right after its move.
   const unrecorded = migrations.find((migration) => isOurs(migration) && isNews(job, migration));
-  if (unrecorded) return { kind: 'record', migration: unrecorded, attempt };
+  if (unrecorded) return { kind: 'record', migration: unrecorded, attempt: last };
+  const attempt = openAttempt(job);
+  if (!attempt || isInstanceOver(vmi)) return { kind: 'wait' };
   const running = migrations.find((migration) => !isMigrationOver(migration));
   if (running) return watchOver(running, nowMs, settings);
   if (!vmi.status?.evacuationNodeName) {

@@ -9,7 +9,7 @@ import { virtualMachineInstanceMigrations } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isAlreadyExists, isNotFound, toKubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
-import { openAttempt } from '../model/job.ts';
+import { lastAttempt } from '../model/job.ts';
 import { annotations, attemptLabels, labels } from '../model/names.ts';
 import type { EvacuationReason } from '../model/reasons.ts';
 import * as status from '../model/status.ts';
@@ -38,7 +38,7 @@ export class Evacuation {
   readonly reconcile = async (key: string, _context: ReconcileContext): Promise<Result> => {
     const { world, clock } = this.#deps;
     const job = world.jobs.get(key);
-    const attempt = job && openAttempt(job);
+    const attempt = job && lastAttempt(job);
     if (!job || !attempt) return;
     const vmi = world.vmisOf(key).find(({ metadata }) => metadata.name === attempt.virtualMachine);
     if (!vmi) return;

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import type { Pod } from '../api/kubernetes.ts';
 import { Backoff } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { Clock } from '../kube/clock.ts';
+import type { Clock, Timer } from '../kube/clock.ts';
 import { isNotFound, toKubeError } from '../kube/errors.ts';
 import { consoleContainer } from '../model/names.ts';
 import { MarkerReader } from '../render/markers.ts';
@@ -79,6 +79,7 @@ class PodConsole {
   #stream = new AbortController();
   #pod: Pod;
   #gone = false;
+  #late: Timer | undefined;
   #wake: () => void = () => undefined;
 
   constructor(o: ConsolesOptions, jobKey: string, nonce: string, pod: Pod) {
@@ -96,7 +97,7 @@ class PodConsole {
     this.#wake();
     if (ended) {
       const stream = this.#stream;
-      this.#o.clock.setTimeout(() => stream.abort(), lateEndMs);
+      this.#late = this.#o.clock.setTimeout(() => stream.abort(), lateEndMs);
     }
   }
 
@@ -109,6 +110,7 @@ class PodConsole {
   }
 
   close(): void {
+    this.#late?.cancel();
     this.#stop.abort();
     this.#wake();
     this.#stream.abort();

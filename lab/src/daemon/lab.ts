@@ -12,7 +12,7 @@ import { tryLock, type FileLock } from '../images/file-lock.ts';
 import { identityOf } from '../machines/cgroup/processes.ts';
 import { ensurePki } from '../pki/pki.ts';
 import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
-import { probeAccel } from '../virt/qemu/accel.ts';
+import { probeAccel, type AccelChoice } from '../virt/qemu/accel.ts';
 import { approve, bootstrap, takesVirtualMachines } from './bootstrap.ts';
 import { Child } from './child.ts';
 import { serveControl, type NewMachine, type Request } from './control.ts';
@@ -21,7 +21,7 @@ import type { LabLayout } from './layout.ts';
 import { listenOn } from './link.ts';
 import { MachineHost } from './machine-host.ts';
 import { Machines } from './machines.ts';
-import type { LabView } from './picture.ts';
+import { accelInWords, type LabView } from './picture.ts';
 import { Obstacle, preflight } from './preflight.ts';
 import { cleanStale } from './stale.ts';
 import { defaultMachines, readState, writeState, type LabState } from './state.ts';
@@ -63,6 +63,7 @@ export class Lab {
   #machines: Machines | undefined;
   #world: World | undefined;
   #server = '';
+  #accel: AccelChoice | undefined;
   #operatorUrl = '';
   #ready = false;
 
@@ -102,6 +103,7 @@ export class Lab {
       server: this.#server,
       kubeconfig: this.#o.layout.kubeconfig,
       ready: this.#ready,
+      ...(this.#accel === undefined ? {} : { accel: this.#accel }),
       ...(this.#operatorUrl === ''
         ? {}
         : { operator: { url: this.#operatorUrl, ...(operator === undefined ? {} : { pid: operator }) } }),
@@ -156,7 +158,7 @@ export class Lab {
     say('installing the kinds of the lab');
     await bootstrap(client, join(projectRoot, 'crds'));
     this.#startChild('control plane', ['lab/src/controlplane.ts', '--dir', layout.dir, '--server', this.#server]);
-    const accel = image.kernel === undefined ? 'tcg' : await this.#accel(image.kernel);
+    const accel = await this.#chooseAccel(image.kernel);
     const world = new World(client);
     this.#world = world;
     this.#machines = new Machines({
@@ -209,9 +211,12 @@ export class Lab {
     });
   }
 
-  #accel(kernel: string): Promise<'tcg' | 'kvm'> {
+  async #chooseAccel(kernel: string | undefined): Promise<'tcg' | 'kvm'> {
+    if (kernel === undefined) return 'tcg';
     const cacheFile = join(defaultCacheDir(), 'accelerator.json');
-    return probeAccel({ kernel, cacheFile, log: pino({ level: 'silent' }) });
+    this.#accel = await probeAccel({ kernel, cacheFile, log: pino({ level: 'silent' }) });
+    this.#o.say(accelInWords(this.#accel));
+    return this.#accel.accel;
   }
 
   async #startOperator(kubeconfig: string): Promise<void> {

@@ -47,6 +47,13 @@ describe('the picture of a lab', () => {
     ]);
   });
 
+  it.each([
+    ['kvm', 'a kernel boots with it', 'guests run with KVM: a kernel boots with it'],
+    ['tcg', 'no /dev/kvm', 'guests run emulated, which is slow: no /dev/kvm'],
+  ] as const)('says that guests run with %s, and why', (accel, why, line) => {
+    expect(renderPicture(view({ accel: { accel, why } }), 200)[1]).toBe(line);
+  });
+
   it('says how to begin when there is no job, and what does not run', () => {
     const lines = renderPicture(view({ missing: ['operator'], ready: false }), 200);
     expect(lines[0]).toContain('(starting)');

@@ -1,5 +1,6 @@
 // The lab in a few lines: machines, jobs and what they do. Pure: the same world gives the same lines, for the live picture, for
 // `status` and, line by line on change, for a log.
+import type { AccelChoice } from '../virt/qemu/accel.ts';
 import type { Power } from './state.ts';
 
 export interface MachineView {
@@ -30,6 +31,8 @@ export interface LabView {
   readonly server: string;
   readonly kubeconfig: string;
   readonly ready: boolean;
+  /** Absent until it is chosen. */
+  readonly accel?: AccelChoice;
   readonly operator?: { readonly pid?: number; /** Of /metrics, /healthz and /readyz. */ readonly url: string };
   readonly machines: readonly MachineView[];
   readonly jobs: readonly JobView[];
@@ -55,6 +58,7 @@ export function renderPicture(view: LabView, width: number): string[] {
     `idlewild lab  ${view.server}  ${count(machines.length, 'machine')}, ${count(jobs.length, 'job')}${
       view.ready ? '' : '  (starting)'
     }`,
+    ...(view.accel === undefined ? [] : [accelInWords(view.accel)]),
     ...(view.missing.length === 0 ? [] : [`not running: ${view.missing.join(', ')}`]),
     ...table(['MACHINE', 'ROOM', 'POWER', 'NODE', 'GUESTS'], rows),
     ...(newest.length === 0
@@ -62,6 +66,11 @@ export function renderPicture(view: LabView, width: number): string[] {
       : table(['JOB', 'PHASE', 'NODE', 'ATTEMPT', 'NOTE'], newest.map(jobRow))),
     ...(hidden > 0 ? [`and ${count(hidden, 'older job')}`] : []),
   ].map((line) => (line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line));
+}
+
+/** What guests run with, and why. */
+export function accelInWords({ accel, why }: AccelChoice): string {
+  return accel === 'kvm' ? `guests run with KVM: ${why}` : `guests run emulated, which is slow: ${why}`;
 }
 
 /** What is worth a line in a log when `before` became `after`. */

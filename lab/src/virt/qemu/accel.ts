@@ -26,20 +26,39 @@ export interface HostFacts {
   readonly kvmDevice: boolean;
 }
 
+const defaultTimeoutMs = 3000;
+
+/** What guests run with, and the reason in words for people. */
+export interface AccelChoice {
+  readonly accel: Accel;
+  readonly why: string;
+}
+
 /** The fastest accelerator that is proven to work here. Never throws for want of KVM. */
-export async function probeAccel(probe: AccelProbe, facts?: HostFacts): Promise<Accel> {
+export async function probeAccel(probe: AccelProbe, facts?: HostFacts): Promise<AccelChoice> {
   const host = facts ?? (await hostFacts());
   const cached = await readAnswer(probe.cacheFile, host.bootId);
   if (cached !== undefined) return cached;
-  const accel = mayHaveKvm(host) && (await kernelBoots(probe)) ? 'kvm' : 'tcg';
-  await keepAnswer(probe.cacheFile, { bootId: host.bootId, accel });
-  probe.log.info({ accel }, 'accelerator chosen');
-  return accel;
+  const choice = await choose(probe, host);
+  await keepAnswer(probe.cacheFile, { bootId: host.bootId, ...choice });
+  probe.log.info({ ...choice }, 'accelerator chosen');
+  return choice;
 }
 
-/** Whether opening /dev/kvm is worth a try: the device exists and the processor says that it can virtualize. */
-export function mayHaveKvm({ cpuInfo, kvmDevice }: Pick<HostFacts, 'cpuInfo' | 'kvmDevice'>): boolean {
-  return kvmDevice && /^flags\s*:.*\b(?:vmx|svm)\b/m.test(cpuInfo);
+async function choose(probe: AccelProbe, host: HostFacts): Promise<AccelChoice> {
+  const hindrance = kvmHindrance(host);
+  if (hindrance !== undefined) return { accel: 'tcg', why: hindrance };
+  const seconds = (probe.timeoutMs ?? defaultTimeoutMs) / 1000;
+  return (await kernelBoots(probe))
+    ? { accel: 'kvm', why: 'a kernel boots with it' }
+    : { accel: 'tcg', why: `/dev/kvm opens, but no kernel boots with it within ${seconds} s` };
+}
+
+/** Why opening /dev/kvm is not worth a try; undefined when the device exists and the processor says that it can virtualize. */
+export function kvmHindrance({ cpuInfo, kvmDevice }: Pick<HostFacts, 'cpuInfo' | 'kvmDevice'>): string | undefined {
+  if (!kvmDevice) return '/dev/kvm does not exist or may not be used by this user';
+  if (/^flags\s*:.*\b(?:vmx|svm)\b/m.test(cpuInfo)) return undefined;
+  return 'the processor of this host offers no virtualization (neither vmx nor svm)';
 }
 
 async function hostFacts(): Promise<HostFacts> {
@@ -54,7 +73,7 @@ async function hostFacts(): Promise<HostFacts> {
   return { bootId: bootId.trim(), cpuInfo, kvmDevice };
 }
 
-function kernelBoots({ kernel, timeoutMs = 3000 }: AccelProbe): Promise<boolean> {
+function kernelBoots({ kernel, timeoutMs = defaultTimeoutMs }: AccelProbe): Promise<boolean> {
   const machine = ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'];
   const processor = ['-machine', machineType, '-accel', 'kvm', '-cpu', 'max,-arch-capabilities', '-m', '128'];
   const append = 'console=ttyS0 earlyprintk=serial,ttyS0 panic=-1';
@@ -87,13 +106,13 @@ function kernelBoots({ kernel, timeoutMs = 3000 }: AccelProbe): Promise<boolean>
   });
 }
 
-async function readAnswer(file: string, bootId: string): Promise<Accel | undefined> {
+async function readAnswer(file: string, bootId: string): Promise<AccelChoice | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '{}');
-  const answer = JSON.parse(text) as { bootId?: string; accel?: Accel };
-  return answer.bootId === bootId ? answer.accel : undefined;
+  const { bootId: of, accel, why } = JSON.parse(text) as { bootId?: string } & Partial<AccelChoice>;
+  return of === bootId && accel !== undefined && why !== undefined ? { accel, why } : undefined;
 }
 
-async function keepAnswer(file: string, answer: { bootId: string; accel: Accel }): Promise<void> {
+async function keepAnswer(file: string, answer: AccelChoice & { bootId: string }): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(`${file}.${process.pid}`, JSON.stringify(answer));
   await rename(`${file}.${process.pid}`, file);

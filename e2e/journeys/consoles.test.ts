@@ -90,7 +90,8 @@ describe('pause and unpause', () => {
     const session = await open('shell-1', 'console');
     const before = Number(await session.ask('before', counter));
     await put('pause');
-    await lab.kubectl(['wait', 'vmi/shell-1', '--for=condition=Paused', '--timeout=20s']);
+    const paused = await lab.kubectl(['wait', 'vmi/shell-1', '--for=condition=Paused', '--timeout=20s']);
+    expect(paused.stderr).toBe('');
     const typed = session.ask('after', counter);
     await expect(session.until(/after=</, 1500)).rejects.toThrow('did not come');
     await put('unpause');

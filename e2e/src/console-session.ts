@@ -45,14 +45,14 @@ export class ConsoleSession {
   readonly #closed: Promise<void>;
   #received = Buffer.alloc(0);
   #textFrames = 0;
-  #changed: () => void = () => undefined;
+  readonly #waiting = new Set<() => void>();
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on('message', (data: Buffer, binary) => {
       this.#received = Buffer.concat([this.#received, data]);
       if (!binary) this.#textFrames += 1;
-      this.#changed();
+      for (const wake of this.#waiting) wake();
     });
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
@@ -102,11 +102,13 @@ export class ConsoleSession {
       const left = deadline - performance.now();
       if (left <= 0) throw new Error(`${String(pattern)} did not come within ${timeoutMs} ms, but: ${this.text}`);
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#changed = () => {
+        const wake = (): void => {
           clearTimeout(timer);
+          this.#waiting.delete(wake);
           resolve();
         };
+        const timer = setTimeout(wake, left);
+        this.#waiting.add(wake);
       });
     }
   }

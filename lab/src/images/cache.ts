@@ -1,16 +1,17 @@
 // The image cache: an image is built on first use, once, by whoever asks first, and never changes afterwards.
 // Promise: any number of processes may ask at once, and a builder killed at any point leaves nothing that is mistaken for
-// an image. An image folder in the cache is complete, for it appears by a rename.
+// an image. An image folder in the cache is complete, for it appears by a rename. Old versions go when a new one is built.
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import { brokenRecipe } from './broken.ts';
 import { debianRecipe, desktopRecipe } from './debian.ts';
 import { takeLock } from './file-lock.ts';
 import { ImageError, imageNameOf } from './guest-image.ts';
 import type { GuestImage, ImageName } from './guest-image.ts';
+import { noteUse, removeObsolete, removingPrefix } from './old-versions.ts';
 import { requirePackages } from './packages.ts';
 import { recipeHash } from './recipe.ts';
 import type { BuiltImage, Recipe } from './recipe.ts';
@@ -53,7 +54,7 @@ export async function ensureImage(reference: string, options: ImageOptions): Pro
   const recipe = recipes[name];
   const imagesDir = join(options.cacheDir, 'images');
   const finalDir = join(imagesDir, `${name}-${await recipeHash(recipe)}`);
-  const cached = await readImage(name, finalDir);
+  const cached = await useImage(name, finalDir);
   if (cached !== undefined) return cached;
   const report = (step: string): void => {
     options.log.info({ image: name, step }, 'image');
@@ -64,7 +65,7 @@ export async function ensureImage(reference: string, options: ImageOptions): Pro
     onWait: () => report('waiting for another process that builds it'),
   });
   try {
-    return (await readImage(name, finalDir)) ?? (await buildImage(recipe, imagesDir, finalDir, report, options.signal));
+    return (await useImage(name, finalDir)) ?? (await buildImage(recipe, imagesDir, finalDir, report, options.signal));
   } finally {
     lock.release();
   }
@@ -87,7 +88,8 @@ async function buildImage(
   const prefix = `building-${recipe.name}-`;
   // The lock is ours, so whatever lies there was left by a builder that was killed.
   for (const entry of await readdir(imagesDir)) {
-    if (entry.startsWith(prefix)) await rm(join(imagesDir, entry), { recursive: true, force: true });
+    const left = entry.startsWith(prefix) || entry.startsWith(removingPrefix(recipe.name));
+    if (left) await rm(join(imagesDir, entry), { recursive: true, force: true });
   }
   const workDir = await mkdtemp(join(imagesDir, prefix));
   try {
@@ -107,7 +109,19 @@ async function buildImage(
   report('built');
   const image = await readImage(recipe.name, finalDir);
   if (image === undefined) throw new ImageError('build', `${finalDir} vanished while it was built`);
+  try {
+    const removed = await removeObsolete(imagesDir, recipe.name, basename(finalDir));
+    if (removed.length > 0) report(`removed ${removed.join(', ')}, which had not been used for long`);
+  } catch (error) {
+    // The image that was asked for is there all the same.
+    report(`old versions could not be removed: ${(error as Error).message}`);
+  }
   return image;
+}
+
+/** The image if it is there; it then counts as used and is not removed for a while. */
+async function useImage(name: ImageName, folder: string): Promise<GuestImage | undefined> {
+  return (await noteUse(folder)) ? readImage(name, folder) : undefined;
 }
 
 async function readImage(name: ImageName, folder: string): Promise<GuestImage | undefined> {

@@ -1,151 +1,41 @@
 // One lab with two machines and real guests, used as a person uses it: by its command line and its API.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as resources from '@idlewild/operator/api/resources.ts';
-import { KubeClient } from '@idlewild/operator/kube/client.ts';
-import { transportFromKubeConfig } from '@idlewild/operator/kube/credentials.ts';
-import { isNotFound } from '@idlewild/operator/kube/errors.ts';
+import { WebSocket } from 'ws';
 import { ask } from '../daemon/control.ts';
-import { layoutOf } from '../daemon/layout.ts';
-import type { LabView } from '../daemon/picture.ts';
 import { readState } from '../daemon/state.ts';
 import { isAlive } from '../machines/cgroup/processes.ts';
-import type { VirtualMachineInstance } from '../virt/model/instance.ts';
-import type { LauncherPod } from '../virt/model/launcher-pod.ts';
 import type { Migration } from '../virt/model/migration.ts';
+import {
+  begin,
+  end,
+  access,
+  client,
+  counting,
+  create,
+  dir,
+  guestsOn,
+  inPhase,
+  instance,
+  lab,
+  layout,
+  logOf,
+  namespace,
+  podDirs,
+  podOn,
+  podsOf,
+  remove,
+  silentMs,
+  status,
+  ticks,
+  until,
+  up,
+} from './lab-under-test.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'lab-'));
-const layout = layoutOf(dir);
-const namespace = 'default';
-let client: KubeClient;
-
-function lab(...args: string[]): Promise<{ code: number; out: string }> {
-  const cli = join(import.meta.dirname, '..', 'cli.ts');
-  return new Promise((resolve) => {
-    execFile(process.execPath, [cli, ...args, '--dir', dir], (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? 1), out: stdout + stderr });
-    });
-  });
-}
-
-async function up(): Promise<void> {
-  const { code, out } = await lab('up', '--detach', '--machines', '2', '--no-operator');
-  if (code !== 0) throw new Error(out);
-  expect(out).toContain(`export KUBECONFIG=${layout.kubeconfig}\n`);
-}
-
-async function status(): Promise<LabView> {
-  return JSON.parse((await lab('status', '--json')).out) as LabView;
-}
-
-async function until<T>(what: string, look: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> {
-  const deadline = performance.now() + 90_000;
-  for (;;) {
-    const value = await look();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-const instance = (name: string): Promise<VirtualMachineInstance | undefined> =>
-  client
-    .get<VirtualMachineInstance>(resources.virtualMachineInstances, { namespace, name })
-    .catch((error: unknown) => (isNotFound(error) ? undefined : Promise.reject(error as Error)));
-
-const inPhase = (name: string, phase: string) =>
-  until(`${name} is ${phase}`, async () => {
-    const vmi = await instance(name);
-    return vmi?.status?.phase === phase && vmi;
-  });
-
-async function podsOf(name: string): Promise<LauncherPod[]> {
-  const labelSelector = `vm.kubevirt.io/name=${name}`;
-  return (await client.list<LauncherPod>(resources.pods, { namespace, labelSelector })).items;
-}
-
-/** The newest pod of the instance on that machine: a guest that comes back leaves a finished one behind. */
-async function podOn(name: string, node: string | undefined): Promise<LauncherPod> {
-  const created = (pod: LauncherPod): string => pod.metadata.creationTimestamp ?? '';
-  const here = (await podsOf(name)).filter((pod) => pod.spec.nodeName === node);
-  const found = here.sort((a, b) => created(a).localeCompare(created(b))).at(-1);
-  if (found === undefined) throw new Error(`${name} has no pod on ${node}`);
-  return found;
-}
-
-async function logOf(pod: LauncherPod, container = 'guest-console-log', timeoutMs = 10_000): Promise<string> {
-  const ref = { namespace, name: pod.metadata.name };
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of client.logs(ref, { container, signal: AbortSignal.timeout(timeoutMs) })) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-const ticks = async (pod: LauncherPod): Promise<number[]> =>
-  [...(await logOf(pod)).matchAll(/^tick (\d+)$/gm)].map((match) => Number(match[1]));
-
-interface VmLook {
-  readonly script: string;
-  readonly image?: string;
-  readonly secret?: boolean;
-}
-
-/** A machine that has not answered for so long does not answer. */
-const silentMs = 3_000;
-const counting = 'i=0; while :; do i=$((i+1)); echo "tick $i" >/dev/ttyS0; sleep 0.5; done';
-
-async function create(name: string, { script, image = 'lab/tiny', secret = true }: VmLook): Promise<void> {
-  if (secret) {
-    const metadata = { namespace, name: `${name}-init` };
-    await client.create(resources.secrets, { metadata, stringData: { userdata: `#!/bin/sh\n${script}\n` } } as never);
-  }
-  const spec = {
-    terminationGracePeriodSeconds: 5,
-    evictionStrategy: 'External',
-    domain: {
-      cpu: { cores: 1 },
-      memory: { guest: '128Mi' },
-      devices: {
-        autoattachGraphicsDevice: false,
-        disks: ['root', 'scratch', 'init'].map((disk) => ({ name: disk, disk: { bus: 'virtio' } })),
-        interfaces: [{ name: 'default', masquerade: {} }],
-      },
-    },
-    networks: [{ name: 'default', pod: {} }],
-    volumes: [
-      { name: 'root', containerDisk: { image } },
-      { name: 'scratch', emptyDisk: { capacity: '64Mi' } },
-      { name: 'init', cloudInitNoCloud: { secretRef: { name: `${name}-init` } } },
-    ],
-  };
-  await client.create(resources.virtualMachines, {
-    metadata: { namespace, name },
-    spec: { runStrategy: 'Once', template: { spec } },
-  } as never);
-}
-
-async function remove(name: string): Promise<void> {
-  await client.delete(resources.virtualMachines, { namespace, name });
-  await until(`${name} is gone`, async () => (await instance(name)) === undefined && (await podsOf(name)).length === 0);
-}
-
-const guestsOn = async (machine: string | undefined): Promise<readonly number[]> =>
-  (await status()).machines.find(({ name }) => name === machine)?.guests ?? [];
-
-const podDirs = (machine: string | undefined): string[] => readdirSync(join(dir, 'machines', machine ?? '', 'pods'));
-
-beforeAll(async () => {
-  await up();
-  client = new KubeClient(await transportFromKubeConfig(layout.kubeconfig));
-}, 180_000);
-
-afterAll(async () => {
-  await client.raw.close();
-  await lab('down');
-  rmSync(dir, { recursive: true, force: true });
-}, 60_000);
+beforeAll(begin, 180_000);
+afterAll(end, 60_000);
 
 describe('a lab', () => {
   it('runs a virtual machine that ends by itself, keeps its log, and forgets it when it is deleted', async () => {
@@ -251,6 +141,50 @@ describe('a lab', () => {
     }
     await remove('mover');
   }, 240_000);
+
+  it('gives consoles, a screenshot, and a pause', async () => {
+    await create('seen', { script: 'sleep 1000', screen: true });
+    await inPhase('seen', 'Running');
+    const path = (subresource: string): string =>
+      `/apis/subresources.kubevirt.io/v1/namespaces/${namespace}/virtualmachineinstances/seen/${subresource}`;
+    const { token, server, ca } = access();
+    const open = (subresource: string): WebSocket =>
+      new WebSocket(`${server.replace('https', 'wss')}${path(subresource)}`, 'plain.kubevirt.io', {
+        ca,
+        headers: { authorization: `Bearer ${token}` },
+      });
+    const serial = open('console');
+    let heard = '';
+    serial.on('message', (data: Buffer, binary) => (heard += binary ? data.toString() : ''));
+    const pod = await podOn('seen', (await instance('seen'))?.status?.nodeName);
+    await until('the guest is up', async () => (await logOf(pod)).includes('is up'));
+    await until('the shell answers', () => {
+      serial.send(Buffer.from('echo $((6*7))\r'));
+      return heard.includes('\n42');
+    });
+    serial.terminate();
+    const screen = open('vnc');
+    const greeting = await new Promise<Buffer>((resolve, reject) => {
+      screen.once('message', (data: Buffer) => resolve(data));
+      screen.once('error', reject);
+    });
+    expect(greeting.toString()).toBe('RFB 003.008\n');
+    screen.terminate();
+    const picture = await client.raw.request({ method: 'GET', path: path('vnc/screenshot') });
+    expect(
+      Buffer.from(picture.body as Uint8Array)
+        .subarray(1, 4)
+        .toString(),
+    ).toBe('PNG');
+
+    const paused = async (): Promise<boolean> =>
+      (await instance('seen'))?.status?.conditions?.some(({ type }) => type === 'Paused') === true;
+    await client.raw.request({ method: 'PUT', path: path('pause') });
+    await until('it is paused', paused);
+    await client.raw.request({ method: 'PUT', path: path('unpause') });
+    await until('it is not', async () => !(await paused()));
+    await remove('seen');
+  }, 180_000);
 
   it('keeps a guest where it is when its migration stalls and is called off', async () => {
     await create('stay', { script: counting });

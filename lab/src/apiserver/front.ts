@@ -65,8 +65,13 @@ async function answer(options: FrontOptions, request: IncomingMessage, response:
     await route(options, request, response, warnings);
   } catch (error) {
     const failure = failureOf(options, request, error);
-    if (response.headersSent) response.destroy();
-    else sendFailure({ response, warnings }, failure);
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    // What is left of a body that was given up is not another request.
+    if (!request.complete) response.once('finish', () => request.socket.destroySoon());
+    sendFailure({ response, warnings }, failure);
   }
 }
 

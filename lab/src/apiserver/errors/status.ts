@@ -149,6 +149,10 @@ export function tooLarge(limit: number): ApiFailure {
 }
 
 /** 410: the history that the client asks for is compacted. */
+export function requestTimeout(): ApiFailure {
+  return failure(504, 'Timeout', 'Timeout: request did not complete within the allotted timeout', {});
+}
+
 export function expired(message: string): ApiFailure {
   return failure(410, 'Expired', message);
 }

@@ -1,15 +1,18 @@
 // Request bodies: read with a limit, then decoded from JSON, YAML or (for the few kinds that kubectl sends so) protobuf.
 // Knows nothing of what the object means.
 
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { parse as parseYaml } from 'yaml';
-import { badRequest, tooLarge, unsupportedMediaType } from '../errors/status.ts';
+import { badRequest, requestTimeout, tooLarge, unsupportedMediaType } from '../errors/status.ts';
 import { isObject } from '../patch/json-value.ts';
 import type { ApiObject } from '../registry/types.ts';
 import { duplicateFields } from './duplicates.ts';
 import { decodeProtobuf } from './protobuf.ts';
 
 const bodyLimit = 3 * 1024 * 1024;
+const mostDiscarded = 32 * 1024 * 1024;
+/** How long Kubernetes waits for a request that is no watch. */
+const bodyTimeoutMs = 60_000;
 const accepted = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 export interface DecodedBody {
@@ -18,16 +21,29 @@ export interface DecodedBody {
   readonly duplicates: readonly string[];
 }
 
-/** Throws a 413 over 3 MiB. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= bodyLimit) chunks.push(chunk);
-  }
-  if (size > bodyLimit) throw tooLarge(bodyLimit);
-  return Buffer.concat(chunks);
+/** Throws a 413 over 3 MiB, and a 504 if the body has not come within the time. The rest of such a body stays unread. */
+export function readBody(request: Readable, timeoutMs = bodyTimeoutMs): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer = setTimeout(() => finish(() => reject(requestTimeout())), timeoutMs);
+    const finish = (settle: () => void): void => {
+      clearTimeout(timer);
+      request.off('data', take).off('end', end).off('error', fail).off('close', cut);
+      settle();
+    };
+    const take = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size <= bodyLimit) chunks.push(chunk);
+      // Somewhat more is taken and thrown away, since a client that is still sending may not hear the answer.
+      else if (size > mostDiscarded) finish(() => reject(tooLarge(bodyLimit)));
+    };
+    const end = (): void =>
+      finish(() => (size > bodyLimit ? reject(tooLarge(bodyLimit)) : resolve(Buffer.concat(chunks))));
+    const fail = (error: Error): void => finish(() => reject(badRequest(`reading the body failed: ${error.message}`)));
+    const cut = (): void => finish(() => reject(badRequest('the body ended before its time')));
+    request.on('data', take).on('end', end).on('error', fail).on('close', cut);
+  });
 }
 
 export function mediaType(header: string | undefined): string {

@@ -27,6 +27,9 @@ const schema = `
     revision INTEGER PRIMARY KEY, resource TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL, previous TEXT);
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);`;
 
+/** Bytes of unused pages that are nobody's worry. */
+const mostWaste = 16 * 1024 * 1024;
+
 export class Database {
   readonly #db: DatabaseSync;
   readonly #upsert: StatementSync;
@@ -40,6 +43,7 @@ export class Database {
     this.#db = new DatabaseSync(file);
     this.#db.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;');
     this.#db.exec(schema);
+    this.#giveBackSpace();
     this.#upsert = this.#db.prepare(
       'INSERT OR REPLACE INTO objects (resource, namespace, name, body) VALUES (?,?,?,?)',
     );
@@ -86,6 +90,13 @@ export class Database {
 
   close(): void {
     this.#db.close();
+  }
+
+  /** Pages that a time of many or large changes left behind: given back when they are most of a large file. */
+  #giveBackSpace(): void {
+    const pragma = (name: string): number => Number(this.#db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+    const [free, all, size] = [pragma('freelist_count'), pragma('page_count'), pragma('page_size')];
+    if (free * size > mostWaste && free * 2 > all) this.#db.exec('VACUUM');
   }
 
   #transaction(body: () => void): void {

@@ -1,7 +1,7 @@
 // The store's promises: one order of changes, nothing lost over a restart, and a bounded past.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Store, StaleWrite, type Change } from './store.ts';
@@ -113,5 +113,38 @@ describe('the store', () => {
   it('lets no second process at the same file', () => {
     store.put(kind, object('a'), undefined);
     expect(() => open()).toThrow(/locked/);
+  });
+});
+
+describe('the space that the past takes', () => {
+  const text = 'x'.repeat(100_000);
+
+  it('is bounded by its size too, and never less than the newest hundred changes', () => {
+    store.close();
+    store = new Store(join(dir, 'state.sqlite'), { historySize: 2_000_000 });
+    let last = store.put(kind, object('large'), undefined);
+    for (let i = 0; i < 200; i += 1) last = store.put(kind, { ...last, data: { i: String(i), text } }, last);
+    expect(store.changesSince(kind, store.compacted)?.length).toBe(100);
+    expect(store.changesSince(kind, store.compacted - 1)).toBeUndefined();
+    let small = store.put(kind, object('small'), undefined);
+    for (let i = 0; i < 300; i += 1) small = store.put(kind, { ...small, data: { i: String(i) } }, small);
+    expect(store.changesSince(kind, store.compacted)?.length).toBeGreaterThan(300);
+  });
+
+  it('is given back when the file is opened again', async () => {
+    const file = join(dir, 'state.sqlite');
+    let last = store.put(kind, object('large'), undefined);
+    for (let i = 0; i < 300; i += 1) last = store.put(kind, { ...last, data: { i: String(i), text } }, last);
+    store.close();
+    const full = (await stat(file)).size;
+    store = new Store(file, { history: 5 });
+    let small = store.put(kind, object('small'), undefined);
+    for (let i = 0; i < 5; i += 1) small = store.put(kind, { ...small, data: { i: String(i) } }, small);
+    store.close();
+    store = open(5);
+    store.close();
+    expect((await stat(file)).size).toBeLessThan(full / 10);
+    store = open(5);
+    expect(names(store.list(kind))).toEqual(['large', 'small']);
   });
 });

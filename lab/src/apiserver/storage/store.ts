@@ -23,21 +23,33 @@ interface Shelf {
 }
 
 const defaultHistory = 4000;
+/** Characters of JSON that the history may hold: large objects shorten it rather than fill the memory. */
+const defaultHistorySize = 64 * 1024 * 1024;
+/** The newest changes are kept whatever their size. */
+const leastHistory = 100;
+/** History is trimmed when it is this much over its limits, not at each change. */
+const slack = 1.25;
 
 export class Store {
   readonly #database: Database;
   readonly #shelves = new Map<string, Shelf>();
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #historyLimit: number;
+  readonly #historySizeLimit: number;
   readonly #unannounced: Change[] = [];
   #history: Change[] = [];
+  #historySize = 0;
   #revision: number;
   #compacted: number;
 
-  /** @param options.history how many changes a returning watcher can catch up with */
-  constructor(file: string, options: { history?: number } = {}) {
+  /**
+   * @param options.history how many changes a returning watcher can catch up with
+   * @param options.historySize how many characters of JSON these changes may hold
+   */
+  constructor(file: string, options: { history?: number; historySize?: number } = {}) {
     this.#database = new Database(file);
     this.#historyLimit = options.history ?? defaultHistory;
+    this.#historySizeLimit = options.historySize ?? defaultHistorySize;
     this.#compacted = this.#database.compactedRevision();
     this.#revision = this.#compacted;
     for (const row of this.#database.objects()) {
@@ -45,14 +57,16 @@ export class Store {
       this.#shelf(row.resource).objects.set(keyOf(row.namespace, row.name), object);
       this.#revision = Math.max(this.#revision, Number(object.metadata?.resourceVersion ?? 0));
     }
+    const read = sharingReader();
     for (const row of this.#database.history()) {
       this.#history.push({
         type: row.type,
         revision: row.revision,
         resource: row.resource,
-        object: JSON.parse(row.body) as ApiObject,
-        previous: row.previous === null ? undefined : (JSON.parse(row.previous) as ApiObject),
+        object: read(row.body),
+        previous: row.previous === null ? undefined : read(row.previous),
       });
+      this.#historySize += row.body.length;
       this.#shelf(row.resource).revision = row.revision;
       this.#revision = Math.max(this.#revision, row.revision);
     }
@@ -173,7 +187,10 @@ export class Store {
     shelf.sorted = undefined;
     shelf.revision = revision;
     this.#history.push(change);
-    if (this.#history.length > this.#historyLimit * 1.25) this.#compact();
+    this.#historySize += body.length;
+    const tooMany = this.#history.length > this.#historyLimit * slack;
+    const tooLarge = this.#historySize > this.#historySizeLimit * slack && this.#history.length > leastHistory;
+    if (tooMany || tooLarge) this.#compact();
     this.#announce(change);
   }
 
@@ -191,7 +208,14 @@ export class Store {
   }
 
   #compact(): void {
-    const dropped = this.#history.length - this.#historyLimit;
+    let dropped = Math.max(0, this.#history.length - this.#historyLimit);
+    let size = this.#historySize;
+    const sizeOf = (change: Change | undefined): number => (change === undefined ? 0 : jsonOf(change.object).length);
+    for (let i = 0; i < dropped; i += 1) size -= sizeOf(this.#history[i]);
+    for (; size > this.#historySizeLimit && this.#history.length - dropped > leastHistory; dropped += 1) {
+      size -= sizeOf(this.#history[dropped]);
+    }
+    this.#historySize = size;
     const last = this.#history[dropped - 1];
     if (last === undefined) return;
     this.#database.compact(last.revision);
@@ -218,6 +242,16 @@ export function jsonOf(object: ApiObject): string {
     encoded.set(object, json);
   }
   return json;
+}
+
+/** Reads rows whose texts repeat (what one change made is what the next one found) without keeping them twice. */
+function sharingReader(): (json: string) => ApiObject {
+  const known = new Map<string, ApiObject>();
+  return (json) => {
+    let object = known.get(json);
+    if (object === undefined) known.set(json, (object = JSON.parse(json) as ApiObject));
+    return object;
+  };
 }
 
 function keyOf(namespace: string, name: string): string {

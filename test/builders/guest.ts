@@ -14,7 +14,7 @@ import type {
 import { renderVirtualMachine } from '@idlewild/operator/render/virtual-machine.ts';
 import { at } from './job.ts';
 
-export const testNonce = '0123456789abcdef';
+const testNonce = '0123456789abcdef';
 
 /** The virtual machine of the job's last attempt, or of attempt `number`. */
 export function aVm(

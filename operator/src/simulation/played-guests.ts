@@ -100,9 +100,14 @@ export class PlayedGuests {
 
   move(vmiUid: string, pod: string): void {
     const guest = this.#guests.get(vmiUid);
-    if (!guest) return;
-    guest.pod = pod;
-    guest.onMove?.();
+    if (guest) guest.pod = pod;
+  }
+
+  /** The migration is over for KubeVirt, too. */
+  settle(vmiUid: string): void {
+    const guest = this.#guests.get(vmiUid);
+    guest?.onMove?.();
+    delete guest?.onMove;
   }
 
   kill(vmiUid: string): void {

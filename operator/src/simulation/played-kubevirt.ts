@@ -246,6 +246,7 @@ export class PlayedKubeVirt {
         state ?? {},
         own.filter(({ spec }) => spec.nodeName !== target),
       );
+      this.guests.settle(vmi.metadata.uid ?? '');
       return;
     }
     const pod = own.find(({ spec, status }) => spec.nodeName === target && status?.phase !== 'Succeeded');

@@ -192,6 +192,11 @@ const batch: Scenario = {
   },
 };
 
+const repeated: Scenario = {
+  jobs: { bad: { image: { containerDisk: 'sim/exit-3-after-10' }, retries: { limit: 1, when: ['ScriptFailed'] } } },
+  ends: { bad: { phase: 'Failed', exitCode: 3, attempt: 2, failures: 2 } },
+};
+
 const drained: Scenario = {
   jobs: { mover: { image: { containerDisk: 'sim/exit-when-moved' } } },
   meanwhile: async ({ job }) => {
@@ -258,7 +263,7 @@ describe('the operator', () => {
 
 describe('an operator that is killed after any one of its writes is followed by one that brings to the same end', () => {
   it.each([
-    ['jobs that run to their ends', batch],
+    ['a job that fails twice', repeated],
     ['a guest that moves', drained],
     ['a job whose machine is lost', poweredOff],
   ])(

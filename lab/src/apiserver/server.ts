@@ -57,7 +57,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
   await mkdir(options.dataDir, { recursive: true });
   const store = new Store(join(options.dataDir, 'state.sqlite'), { history: options.watchHistory ?? 4000 });
   const registry = createRegistry();
-  const webhooks = new Webhooks(store, log);
+  const webhooks = new Webhooks(store, registry, log);
   const auth = createAuth({
     reader: readerOf(store),
     tokens: options.tokens,

@@ -1,8 +1,9 @@
 // Which webhooks a request goes to: rules by operation, group, version, resource and scope, then selectors. Pure.
 
+import type { MatchCondition } from '../cel/match-conditions.ts';
 import { objectSelector } from '../rest/label-selector.ts';
 import type { AdmissionRequest } from '../rest/parts.ts';
-import type { ApiObject } from '../registry/types.ts';
+import type { ApiObject, ServedResource } from '../registry/types.ts';
 
 export interface Webhook {
   readonly name: string;
@@ -14,6 +15,8 @@ export interface Webhook {
   readonly namespaceSelector?: unknown;
   readonly objectSelector?: unknown;
   readonly reinvocationPolicy?: string;
+  readonly matchPolicy?: string;
+  readonly matchConditions?: readonly MatchCondition[];
 }
 
 export interface WebhookClientConfig {
@@ -35,12 +38,24 @@ interface Rule {
   readonly scope?: string;
 }
 
-export function isCalledFor(
+/**
+ * The version of the resource in which the hook is asked; undefined if it is not asked. `others` are further served
+ * versions, for hooks whose policy takes a request for one of them as equivalent.
+ */
+export function calledAs(
   webhook: Webhook,
   request: AdmissionRequest,
+  others: readonly ServedResource[],
   namespaceObject: ApiObject | undefined,
-): boolean {
-  if (!(webhook.rules ?? []).some((rule) => ruleMatches(rule, request))) return false;
+): ServedResource | undefined {
+  const equivalent = webhook.matchPolicy === 'Exact' ? [] : others;
+  const found = [request.resource, ...equivalent].find((resource) =>
+    (webhook.rules ?? []).some((rule) => ruleMatches(rule, { ...request, resource })),
+  );
+  return found !== undefined && isSelected(webhook, request, namespaceObject) ? found : undefined;
+}
+
+function isSelected(webhook: Webhook, request: AdmissionRequest, namespaceObject: ApiObject | undefined): boolean {
   if (!selects(webhook.objectSelector, request.object) && !selects(webhook.objectSelector, request.old)) return false;
   const isNamespace = request.resource.group === '' && request.resource.plural === 'namespaces';
   if (!request.resource.namespaced && !isNamespace) return true;

@@ -2,53 +2,22 @@
 // kubelet may do to nodes.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { gear, gearsPath, startShop, type TestServer } from '../test-server.ts';
-
-interface Review {
-  readonly request: {
-    readonly uid: string;
-    readonly operation: string;
-    readonly subResource?: string;
-    readonly kind: { readonly kind: string };
-    readonly object: { readonly metadata?: { readonly name?: string } } | null;
-    readonly oldObject: unknown;
-    readonly userInfo: { readonly username: string };
-  };
-}
+import { startHookServer, type HookServer, type Review } from './hook-server.ts';
 
 let server: TestServer;
-let hook: Server;
+let hook: HookServer;
 let answer: (review: Review) => Record<string, unknown>;
-const seen: Review[] = [];
+let seen: Review[];
 
 beforeAll(async () => {
   server = await startShop();
-  const { certPem, keyPem } = await server.pki.issue('hook', { hosts: ['127.0.0.1', 'hook.shop.svc'] });
-  hook = createServer({ cert: certPem, key: keyPem }, (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
-      seen.push(review);
-      const body = {
-        apiVersion: 'admission.k8s.io/v1',
-        kind: 'AdmissionReview',
-        response: { uid: review.request.uid, ...answer(review) },
-      };
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(body));
-    });
-  });
-  await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', () => resolve()));
+  hook = await startHookServer(server.pki, (review) => answer(review));
+  ({ seen } = hook);
 });
 afterAll(async () => {
   await server.stop();
-  await new Promise((resolve) => {
-    hook.close(resolve);
-    hook.closeAllConnections();
-  });
+  await hook.stop();
 });
 beforeEach(async () => {
   seen.length = 0;
@@ -58,7 +27,6 @@ beforeEach(async () => {
   }
 });
 
-const port = (): number => (hook.address() as AddressInfo).port;
 async function install(kind: 'Mutating' | 'Validating', more: Record<string, unknown> = {}): Promise<void> {
   const { status, text } = await server.post(
     `/apis/admissionregistration.k8s.io/v1/${kind.toLowerCase()}webhookconfigurations`,
@@ -69,10 +37,7 @@ async function install(kind: 'Mutating' | 'Validating', more: Record<string, unk
           name: 'hook.test.dev',
           admissionReviewVersions: ['v1'],
           sideEffects: 'None',
-          clientConfig: {
-            url: `https://127.0.0.1:${port()}/hook`,
-            caBundle: Buffer.from(server.pki.caPem).toString('base64'),
-          },
+          clientConfig: hook.clientConfig('/hook'),
           rules: [{ operations: ['*'], apiGroups: ['test.dev'], apiVersions: ['*'], resources: ['gears'] }],
           ...more,
         },
@@ -196,7 +161,7 @@ describe('a validating webhook', () => {
   it('behind a service is found by the service', async () => {
     await server.post('/api/v1/namespaces/shop/services', {
       metadata: { name: 'hook' },
-      spec: { type: 'ExternalName', externalName: '127.0.0.1', ports: [{ port: 443, targetPort: port() }] },
+      spec: { type: 'ExternalName', externalName: '127.0.0.1', ports: [{ port: 443, targetPort: hook.port }] },
     });
     await install('Validating', {
       clientConfig: {

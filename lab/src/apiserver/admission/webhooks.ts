@@ -4,71 +4,118 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { matchOutcome } from '../cel/match-conditions.ts';
 import type { ApiFailure } from '../errors/status.ts';
 import { failure, internalError, type StatusDetails } from '../errors/status.ts';
 import { jsonPatch } from '../patch/json.ts';
 import { jsonEqual } from '../patch/json-value.ts';
-import type { ApiObject } from '../registry/types.ts';
-import type { AdmissionRequest } from '../rest/parts.ts';
+import type { ApiObject, Registry, ServedResource } from '../registry/types.ts';
+import { inVersion, toStored, type AdmissionRequest } from '../rest/parts.ts';
 import type { Store } from '../storage/store.ts';
-import { isCalledFor, type Webhook } from './rules.ts';
+import { calledAs, type Webhook } from './rules.ts';
 import { WebhookConnections, type AdmissionResponse } from './webhook-call.ts';
 
 const group = 'admissionregistration.k8s.io';
 const dryRunSafe = ['None', 'NoneOnDryRun'];
 
+/** A hook that is asked, and the version in which it sees the object. */
+interface Call {
+  readonly webhook: Webhook;
+  readonly as: ServedResource;
+}
+
 export class Webhooks {
   readonly #store: Store;
+  readonly #registry: Registry;
   readonly #log: Logger;
   readonly #connections = new WebhookConnections();
 
-  constructor(store: Store, log: Logger) {
+  constructor(store: Store, registry: Registry, log: Logger) {
     this.#store = store;
+    this.#registry = registry;
     this.#log = log;
   }
 
   /** The object after all mutating hooks; the same object if none changed it. */
   async mutate(request: AdmissionRequest): Promise<ApiObject | undefined> {
     let { object } = request;
-    for (const webhook of this.#matching('mutatingwebhookconfigurations', request)) {
-      const response = await this.#call(webhook, { ...request, object });
-      if (response?.patch === undefined || object === undefined) continue;
-      if (response.patchType !== 'JSONPatch') {
-        throw internalError(
-          `failed calling webhook "${webhook.name}": unsupported patch type ${JSON.stringify(response.patchType)}`,
-        );
-      }
-      const patched = jsonPatch(object, JSON.parse(Buffer.from(response.patch, 'base64').toString())) as ApiObject;
-      if (!jsonEqual(patched, object)) object = patched;
+    const earlier: Call[] = [];
+    const again = new Set<Call>();
+    for (const call of this.#matching('mutatingwebhookconfigurations', request)) {
+      const before = object;
+      object = await this.#mutateBy(call, request, object);
+      // Hooks that wish so see what a later one changed, once.
+      if (object !== before) for (const other of earlier) again.add(other);
+      if (call.webhook.reinvocationPolicy === 'IfNeeded') earlier.push(call);
     }
+    for (const call of again) object = await this.#mutateBy(call, request, object);
     return object;
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
-    const webhooks = this.#matching('validatingwebhookconfigurations', request);
-    await Promise.all(webhooks.map((webhook) => this.#call(webhook, request)));
+    const calls = this.#matching('validatingwebhookconfigurations', request);
+    await Promise.all(calls.map((call) => this.#ask(call, request)));
   }
 
   async close(): Promise<void> {
     await this.#connections.close();
   }
 
-  #matching(plural: string, request: AdmissionRequest): Webhook[] {
-    if (request.resource.group === group) return [];
+  async #mutateBy(
+    call: Call,
+    request: AdmissionRequest,
+    object: ApiObject | undefined,
+  ): Promise<ApiObject | undefined> {
+    const { webhook, as } = call;
+    const response = await this.#ask(call, { ...request, object });
+    if (response?.patch === undefined || object === undefined) return object;
+    if (response.patchType !== 'JSONPatch') {
+      throw internalError(
+        `failed calling webhook "${webhook.name}": unsupported patch type ${JSON.stringify(response.patchType)}`,
+      );
+    }
+    const operations: unknown = JSON.parse(Buffer.from(response.patch, 'base64').toString());
+    const seen = converted(object, request.resource, as);
+    const patched = converted(jsonPatch(seen, operations) as ApiObject, as, request.resource);
+    return patched === undefined || jsonEqual(patched, object) ? object : patched;
+  }
+
+  #matching(plural: string, request: AdmissionRequest): Call[] {
+    const { resource } = request;
+    if (resource.group === group) return [];
     const configurations = this.#store.list(`${group}/${plural}`);
     if (configurations.length === 0) return [];
     const namespaceObject = this.#store.get('/namespaces', '', request.namespace);
+    const others = this.#registry
+      .versionsOf(resource.group, resource.plural)
+      .filter(({ version }) => version !== resource.version);
     return configurations
       .flatMap((configuration) => (configuration['webhooks'] ?? []) as Webhook[])
-      .filter((webhook) => isCalledFor(webhook, request, namespaceObject));
+      .flatMap((webhook) => {
+        const as = calledAs(webhook, request, others, namespaceObject);
+        return as === undefined ? [] : [{ webhook, as }];
+      });
   }
 
-  /** Undefined if the hook failed and its policy is to be passed over. Throws its refusal. */
-  async #call(webhook: Webhook, request: AdmissionRequest): Promise<AdmissionResponse | undefined> {
+  /** Undefined if the hook was not asked or failed and its policy is to be passed over. Throws its refusal. */
+  async #ask({ webhook, as }: Call, request: AdmissionRequest): Promise<AdmissionResponse | undefined> {
+    const object = converted(request.object, request.resource, as);
+    const old = converted(request.old, request.resource, as);
+    const review = reviewOf({ ...request, object, old }, as);
+    const outcome = matchOutcome(webhook.matchConditions ?? [], {
+      schema: as.schema,
+      object,
+      oldObject: old,
+      request: review.request,
+    });
+    if (outcome === 'differs') return undefined;
+    if (outcome !== 'matches') {
+      if (webhook.failurePolicy === 'Ignore') return undefined;
+      throw internalError(`failed calling webhook "${webhook.name}": ${outcome.error}`);
+    }
     if (request.dryRun && !dryRunSafe.includes(webhook.sideEffects ?? '')) {
       throw failure(400, 'BadRequest', `admission webhook "${webhook.name}" does not support dry run`);
     }
-    const review = reviewOf(request);
     let response: AdmissionResponse;
     try {
       response = await this.#connections.call(this.#store, webhook, review);
@@ -85,26 +132,35 @@ export class Webhooks {
   }
 }
 
-function reviewOf(request: AdmissionRequest): {
+/** An object of the resource in another version of it; the object itself where the versions are one or it is another kind. */
+function converted<T extends ApiObject | undefined>(object: T, from: ServedResource, to: ServedResource): T {
+  if (from === to || object === undefined || object.kind !== from.kind) return object;
+  return inVersion(to, toStored(from, object)) as T;
+}
+
+function reviewOf(
+  request: AdmissionRequest,
+  as: ServedResource,
+): {
   readonly request: { readonly uid: string; readonly [field: string]: unknown };
   readonly [field: string]: unknown;
 } {
   const { resource, operation, subresource, namespace, name, object, old, user, dryRun } = request;
-  const kind = { group: resource.group, version: resource.version, kind: resource.kind };
+  const kindOf = (of: ServedResource) => ({ group: of.group, version: of.version, kind: of.kind });
+  const pluralOf = (of: ServedResource) => ({ group: of.group, version: of.version, resource: of.plural });
   const [objectGroup, objectVersion] = groupAndVersion(object?.apiVersion);
   const own = object?.kind !== undefined && object.kind !== resource.kind;
-  const shownKind = own ? { group: objectGroup, version: objectVersion, kind: object.kind } : kind;
-  const plural = { group: resource.group, version: resource.version, resource: resource.plural };
+  const ownKind = own ? { group: objectGroup, version: objectVersion, kind: object.kind } : undefined;
   return {
     kind: 'AdmissionReview',
     apiVersion: 'admission.k8s.io/v1',
     request: {
       uid: randomUUID(),
-      kind: shownKind,
-      resource: plural,
+      kind: ownKind ?? kindOf(as),
+      resource: pluralOf(as),
       ...(subresource === '' ? {} : { subResource: subresource }),
-      requestKind: shownKind,
-      requestResource: plural,
+      requestKind: ownKind ?? kindOf(resource),
+      requestResource: pluralOf(resource),
       ...(subresource === '' ? {} : { requestSubResource: subresource }),
       name,
       ...(resource.namespaced ? { namespace } : {}),

@@ -1,5 +1,6 @@
 // Objects that extend the server itself: webhook configurations and API services. They are stored and checked here;
 // admission and aggregation act on them.
+import { matchConditionFault } from '../cel/match-conditions.ts';
 import type { ApiObject, FieldError, ServedResource } from '../registry/types.ts';
 import { invalid, required } from '../schema/errors.ts';
 import { asArray, asRecord, asString, member } from '../schema/json.ts';
@@ -23,6 +24,14 @@ function validateWebhooks(configuration: ApiObject): FieldError[] {
       errors.push(required(`${at}.clientConfig`, 'exactly one of url or service is required'));
     if (url !== '' && !url.startsWith('https://'))
       errors.push(invalid(`${at}.clientConfig.url`, url, "'https' is the only allowed URL scheme"));
+    asArray(hook['matchConditions'])
+      .map(asRecord)
+      .forEach((condition, position) => {
+        const expression = asString(condition['expression']);
+        const fault = matchConditionFault(expression);
+        if (fault !== undefined)
+          errors.push(invalid(`${at}.matchConditions[${position}].expression`, expression, fault));
+      });
     return errors;
   });
 }

@@ -64,10 +64,15 @@ export async function runOperator({
     notReady: () =>
       Object.entries(world.informers).flatMap(([name, { hasSynced }]) => (hasSynced ? [] : [`${name} not read yet`])),
   });
+  const reading = new AbortController();
+  const informers = world.run(AbortSignal.any([signal, reading.signal]));
   try {
-    const informers = world.run(signal);
-    await Promise.race([world.untilSynced(), informers]);
-    if (signal.aborted) return 'stopped';
+    try {
+      await world.untilSynced();
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return 'stopped';
+    }
     onReady?.({ metricsPort: server.port });
     const end = options['leader-elect']
       ? await runWithLease({
@@ -85,7 +90,8 @@ export async function runOperator({
     await recorder.flush(1_000);
     return end;
   } finally {
-    await server.close();
+    reading.abort();
+    await Promise.all([informers, server.close()]);
   }
 }
 

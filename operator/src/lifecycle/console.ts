@@ -16,6 +16,9 @@ import { nothingRead, type ConsoleReading } from './decide.ts';
 /** A stream that is still open this long after its container ended hangs, and is opened again. */
 const lateEndMs = 3_000;
 
+/** A log that cannot be read for this long is no reason to wait any longer. */
+const patienceMs = 60_000;
+
 export interface ConsolesOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
@@ -54,9 +57,10 @@ export class Consoles {
       (all, one) => ({
         started: all.started || one.started,
         exitCode: all.exitCode ?? one.exitCode,
+        current: all.current && one.current,
         complete: all.complete && one.complete,
       }),
-      { ...nothingRead, complete: true },
+      { ...nothingRead, current: true, complete: true },
     );
   }
 
@@ -77,6 +81,7 @@ class PodConsole {
   readonly #nonce: string;
   readonly #stop = new AbortController();
   #stream = new AbortController();
+  readonly #since: number;
   #pod: Pod;
   #gone = false;
   #late: Timer | undefined;
@@ -87,6 +92,7 @@ class PodConsole {
     this.#jobKey = jobKey;
     this.#nonce = nonce;
     this.#pod = pod;
+    this.#since = o.clock.monotonic();
     this.#run().catch((error: unknown) => o.log.error({ err: error, pod: pod.metadata.name }, 'console reading ended'));
   }
 
@@ -120,16 +126,20 @@ class PodConsole {
     const backoff = new Backoff({ baseMs: 50, maxMs: 2_000 });
     while (!this.#stop.signal.aborted && !this.reading.complete) {
       if (this.#gone) {
-        this.#news({ ...this.reading, complete: true });
+        this.#news({ ...this.reading, current: true, complete: true });
         return;
       }
       if (!hasLog(this.#pod)) {
+        this.#caughtUp();
         await this.#pause();
         continue;
       }
       const over = isOver(this.#pod);
       try {
-        await this.#read();
+        // First what is there, which ends when it has been read; then what comes.
+        if (!this.reading.current) await this.#read({ follow: false });
+        this.#caughtUp();
+        await this.#read({ follow: true });
         if (over) {
           this.#news({ ...this.reading, complete: true });
           return;
@@ -140,13 +150,18 @@ class PodConsole {
         else {
           const { metadata } = this.#pod;
           this.#o.log.debug({ pod: metadata.name, err: toKubeError(error).message }, 'console log broke off');
+          if (this.#o.clock.monotonic() - this.#since > patienceMs) this.#caughtUp();
         }
       }
       if (!this.#gone) await this.#pause(backoff.next());
     }
   }
 
-  async #read(): Promise<void> {
+  #caughtUp(): void {
+    if (!this.reading.current) this.#news({ ...this.reading, current: true });
+  }
+
+  async #read({ follow }: { follow: boolean }): Promise<void> {
     const markers = new MarkerReader(this.#nonce);
     const stream = new AbortController();
     this.#stream = stream;
@@ -154,7 +169,7 @@ class PodConsole {
     const { name, namespace } = this.#pod.metadata;
     const log = this.#o.client.logs(
       { name, namespace },
-      { container: consoleContainer, follow: true, signal: stream.signal },
+      { container: consoleContainer, follow, signal: stream.signal },
     );
     for await (const chunk of log) {
       for (const marker of markers.read(Buffer.from(chunk).toString('latin1'))) {

@@ -30,7 +30,7 @@ function decide(
 const kinds = (decisions: LifecycleDecision[]): string[] => decisions.map(({ kind }) => kind);
 const claimed = (name = 'j', spec: Parameters<typeof aJob>[1] = {}) => aJob(name, spec).published().claimedBy('pc-1');
 const running = (name = 'j', spec: Parameters<typeof aJob>[1] = {}) => claimed(name, spec).created().started();
-const console = { started: true, complete: false };
+const console = { started: true, current: true, complete: false };
 
 /** The guest of a job on pc-1 in `phase`, with its launcher pod. */
 function guestOf(
@@ -116,7 +116,7 @@ describe('from the claim to the start', () => {
           .with({ ...claimed().created().job.status })
       : claimed();
     const ran = o.guest.vmi?.status?.phase === 'Running' ? withRunning(job) : job;
-    const [end] = decide(ran, { ...o, nowS: 301 });
+    const [end] = decide(ran, { console: { ...nothingRead, current: true }, ...o, nowS: 301 });
     expect(end).toMatchObject({ kind: 'end', reason: 'StartFailed', failure: true });
     expect((end as { message: string }).message).toMatch(/^the guest did not start within 5 min on pc-1: /);
     expect((end as { message: string }).message).toMatch(words);
@@ -171,6 +171,14 @@ describe('while it runs', () => {
     ]);
   });
 
+  it('no deadline is judged before the console was read: it may have said all there is to say while nobody listened', () => {
+    const unread = { started: false, current: false, complete: false };
+    const late = withRunning(claimed().created());
+    expect(kinds(decide(late, { guest: guestOf(late, 'Running'), console: unread, nowS: 9999 }))).not.toContain('end');
+    const over = running('b', { walltime: '10s' });
+    expect(kinds(decide(over, { guest: guestOf(over, 'Running'), console: unread, nowS: 9999 }))).not.toContain('end');
+  });
+
   it('the walltime ends it: a batch job fails, a session ends well', () => {
     const batch = running('b', { walltime: '10s' });
     expect(decide(batch, { guest: guestOf(batch, 'Running'), console, nowS: 9 })).not.toContainEqual(
@@ -191,8 +199,8 @@ describe('the end of an attempt', () => {
     const found = decide(builder, o).find(({ kind }) => kind === 'end');
     return found?.kind === 'end' ? { reason: found.reason, outcome: found.outcome, failure: found.failure } : undefined;
   };
-  const exit = (exitCode: number) => ({ started: true, complete: false, exitCode });
-  const complete = { started: true, complete: true };
+  const exit = (exitCode: number) => ({ started: true, current: true, complete: false, exitCode });
+  const complete = { started: true, current: true, complete: true };
   const both = { retries: { limit: 1, when: ['ScriptFailed', 'StartFailed'] as const } } as unknown as Parameters<
     typeof aJob
   >[1];
@@ -271,7 +279,7 @@ describe('the end of an attempt', () => {
     [
       'a guest that ended before its script',
       claimed().created(),
-      { guest: guestOf(claimed().created(), 'Failed'), console: { started: false, complete: true } },
+      { guest: guestOf(claimed().created(), 'Failed'), console: { started: false, current: true, complete: true } },
       { reason: 'StartFailed', outcome: undefined, failure: true },
     ],
     [

@@ -16,11 +16,13 @@ import { canBeReleased, howFar, isDead, isOfAttempt, trouble, wasTakenAway, type
 export interface ConsoleReading {
   readonly started: boolean;
   readonly exitCode?: number | undefined;
+  /** What had been printed by a moment ago has been read, or that was tried for long enough. */
+  readonly current: boolean;
   /** Every log was read to its end. */
   readonly complete: boolean;
 }
 
-export const nothingRead: ConsoleReading = { started: false, complete: false };
+export const nothingRead: ConsoleReading = { started: false, current: false, complete: false };
 
 export interface LifecycleSettings {
   /** A guest that reported its exit has this long to power itself off. */
@@ -169,22 +171,30 @@ function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   return [...noteIfNew(job, 'WaitingForEarlier', message), wake];
 }
 
+/** How soon a deadline is looked at again for which the console had to be read first. */
+const unreadMs = 1_000;
+
 /** The attempt's deadline: an end when it is past, else when it will be (ms since the epoch). */
 function deadlines(
-  { job, guest, nowMs }: LifecycleInput,
+  { job, guest, console, nowMs }: LifecycleInput,
   attempt: Attempt,
 ): Extract<LifecycleDecision, { kind: 'end' }> | { kind: 'later'; atMs: number } {
   const { walltime, startDeadline, mode, image } = job.spec;
+  // Nobody may have read the console for a long time: what it says comes before any verdict.
+  const unread =
+    guest.pods.length > 0 && !console.current ? ({ kind: 'later', atMs: nowMs + unreadMs } as const) : undefined;
   if (attempt.started === undefined) {
     const limit = durationMs(startDeadline);
     const atMs = Date.parse(attempt.claimed ?? '') + limit;
     if (nowMs < atMs) return { kind: 'later', atMs };
+    if (unread) return unread;
     const message = `the guest did not start within ${inWords(limit)} on ${attempt.node}: ${howFar(guest, image.containerDisk)}`;
     return end(job, { reason: 'StartFailed', message, failure: true });
   }
   if (walltime === undefined) return { kind: 'later', atMs: Number.POSITIVE_INFINITY };
   const atMs = Date.parse(attempt.started) + durationMs(walltime);
   if (nowMs < atMs) return { kind: 'later', atMs };
+  if (unread) return unread;
   const message = `its walltime of ${walltime} is over`;
   return mode === 'Batch'
     ? end(job, { reason: 'WalltimeExceeded', message, failure: false, outcome: 'Failed' })

@@ -40,7 +40,11 @@ export function mortal(inner: Transport, logs: ConsoleLogs, dieAfter = Number.PO
         if (death.signal.aborted) throw gone();
         const [, namespace, pod] = /\/namespaces\/([^/]+)\/pods\/([^/]+)\/log$/.exec(request.path) ?? [];
         if (pod === undefined) return inner.stream(request);
-        return { status: 200, headers: {}, body: logs.follow(`${namespace}/${pod}`, request.signal) };
+        return {
+          status: 200,
+          headers: {},
+          body: logs.follow(`${namespace}/${pod}`, request.query?.follow === true, request.signal),
+        };
       },
     },
   };

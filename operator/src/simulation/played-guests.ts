@@ -49,14 +49,14 @@ export class ConsoleLogs {
     this.#changes.emit('change');
   }
 
-  /** From the beginning, until the log has ended. */
-  async *follow(pod: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  /** From the beginning; with `follow` until the log has ended. */
+  async *follow(pod: string, follow: boolean, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     let at = 0;
     while (!signal.aborted) {
       const text = (this.#text.get(pod) ?? '').slice(at);
       at += text.length;
       if (text !== '') yield Buffer.from(text);
-      else if (this.#over.has(pod)) return;
+      else if (!follow || this.#over.has(pod)) return;
       else await once(this.#changes, 'change', { signal });
     }
   }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { pipeline, type Duplex } from 'node:stream';
 import { createWebSocketStream, WebSocketServer, type WebSocket } from 'ws';
 import type { HandlerAnswer, HandlerRequest } from '../../machines/endpoint/server.ts';
+import type { AgentInfo } from '../qemu/guest-agent.ts';
 import type { Guest } from '../qemu/guest.ts';
 
 export const consoleProtocol = 'plain.kubevirt.io';
@@ -55,7 +56,7 @@ export class Consoles {
         if (!guest.spec.graphics) return { status: 400, body: 'no graphics devices are present' };
         return { status: 200, type: 'image/png', body: await guest.screenshot() };
       case 'guestosinfo':
-        return { status: 200, type: 'application/json', body: '{}' };
+        return { status: 200, type: 'application/json', body: JSON.stringify(guestInfo(await guest.agentInfo())) };
       default:
         return { status: 404, body: `the machine serves no subresource ${subresource}` };
     }
@@ -93,6 +94,11 @@ export class Consoles {
       client.close(1011, (error as Error).message.slice(0, 100));
     }
   }
+}
+
+/** The answer of the subresource guestosinfo, as far as the agent's words fill it. */
+function guestInfo({ agentVersion, hostname, os }: AgentInfo): Readonly<Record<string, unknown>> {
+  return { guestAgentVersion: agentVersion, hostname, os };
 }
 
 function refusalOf(guest: Guest | undefined, subresource: string): string | undefined {

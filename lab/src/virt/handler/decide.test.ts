@@ -56,6 +56,24 @@ describe('the machine that holds a guest', () => {
       guest: running,
       step: { kind: 'report-running' },
     },
+    {
+      title: 'reports the agent in a guest once it has answered',
+      status: { phase: 'Running' },
+      guest: { state: 'running', agent: true },
+      step: { kind: 'report-agent' },
+    },
+    {
+      title: 'leaves a guest alone whose agent is reported',
+      status: { phase: 'Running', conditions: [{ type: 'AgentConnected', status: 'True' }] },
+      guest: { state: 'running', agent: true },
+      step: { kind: 'none' },
+    },
+    {
+      title: 'reports that the agent is gone',
+      status: { phase: 'Running', conditions: [{ type: 'AgentConnected', status: 'True' }] },
+      guest: { state: 'running', agent: false },
+      step: { kind: 'report-agent' },
+    },
     { title: 'leaves a running guest alone', status: { phase: 'Running' }, guest: running, step: { kind: 'none' } },
     {
       title: 'reports a guest that has ended',

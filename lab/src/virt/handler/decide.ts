@@ -10,7 +10,8 @@ export type GuestEnd = 'shutdown' | 'crashed' | 'killed' | 'migrated' | 'lost' |
 export type GuestView =
   | { readonly state: 'none' }
   | { readonly state: 'starting' }
-  | { readonly state: 'running' }
+  /** `agent`: the agent in it has said who the guest is. */
+  | { readonly state: 'running'; readonly agent?: boolean }
   /** Prepared for a migration; nothing has arrived yet. */
   | { readonly state: 'incoming' }
   | { readonly state: 'sending'; readonly migrationUid: string }
@@ -22,6 +23,8 @@ export type GuestStep =
   | { readonly kind: 'none' }
   | { readonly kind: 'start' }
   | { readonly kind: 'report-running' }
+  /** The agent in the guest came or went. */
+  | { readonly kind: 'report-agent' }
   | { readonly kind: 'report-ended'; readonly end: GuestEnd }
   /** The guest may not live on here; its pod ends. */
   | { readonly kind: 'drop'; readonly why: string }
@@ -90,7 +93,9 @@ function asHolder(vmi: VirtualMachineInstance, guest: GuestView, machine: string
       ) {
         return { kind: 'send', migrationUid: migration.migrationUid };
       }
-      return nothing;
+      return phase === 'Running' && guest.agent !== undefined && guest.agent !== isAgentConnected(vmi)
+        ? { kind: 'report-agent' }
+        : nothing;
     case 'sending':
       return asSource(vmi, guest);
     case 'sent':
@@ -150,6 +155,10 @@ function asTarget(vmi: VirtualMachineInstance, pod: LauncherPod, guest: GuestVie
     case 'sent':
       return nothing;
   }
+}
+
+function isAgentConnected(vmi: VirtualMachineInstance): boolean {
+  return vmi.status?.conditions?.some(({ type, status }) => type === 'AgentConnected' && status === 'True') === true;
 }
 
 function ownerUid(pod: LauncherPod): string | undefined {

@@ -6,6 +6,7 @@ import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import type { Logger } from 'pino';
 import { LogTail, type LogWriter } from '../../machines/logs/log-file.ts';
 import type { BootQueue } from '../qemu/boot-queue.ts';
+import type { AgentInfo } from '../qemu/guest-agent.ts';
 import { Guest } from '../qemu/guest.ts';
 import type { GuestSpec } from '../qemu/guest-spec.ts';
 import type { GuestExit } from '../qemu/exit.ts';
@@ -36,6 +37,9 @@ export interface SendLimits {
   readonly maxDowntimeMs: number;
 }
 
+/** A guest that starts, or has just arrived on a busy machine, may need long for its first answer. */
+const agentPatienceMs = 60_000;
+
 type Inner =
   | { readonly state: 'starting' | 'running' | 'incoming' }
   | { readonly state: 'sending'; readonly migrationUid: string; readonly stop: AbortController }
@@ -54,6 +58,8 @@ export class HeldGuest {
   sent: MigrationResult | undefined;
   /** Why the last start, arrival or sending failed. */
   failure: string | undefined;
+  /** What the agent in the guest says; undefined while there is none that answers. */
+  agent: AgentInfo | undefined;
   /** Where an incoming migration is received. */
   sockets: MigrationSockets | undefined;
 
@@ -81,6 +87,7 @@ export class HeldGuest {
   get view(): GuestView {
     const inner = this.#inner;
     if (inner.state === 'sending') return { state: 'sending', migrationUid: inner.migrationUid };
+    if (inner.state === 'running') return { state: 'running', agent: this.agent !== undefined };
     if (inner.state !== 'sent') return inner;
     return { state: 'sent', migrationUid: inner.migrationUid, forMs: this.#o.clock.monotonic() - inner.at };
   }
@@ -177,8 +184,19 @@ export class HeldGuest {
     this.#guest = guest;
     this.#tail = new LogTail(guest.serialLogPath, consoleLog);
     this.#tail.start((error) => log.warn({ err: error }, 'the serial line could not be logged'));
+    guest.on('agent', (connected) => void this.#agentChanged(guest, connected));
     guest.once('exit', (exit) => void this.#exited(exit));
     return guest;
+  }
+
+  async #agentChanged(guest: Guest, connected: boolean): Promise<void> {
+    try {
+      this.agent = connected ? await guest.agentInfo(agentPatienceMs) : undefined;
+    } catch (error) {
+      this.agent = undefined;
+      this.#o.compute.line(`the agent in the guest does not answer: ${(error as Error).message}`);
+    }
+    this.#o.onChange();
   }
 
   async #failed(error: Error): Promise<void> {

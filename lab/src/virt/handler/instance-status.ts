@@ -10,6 +10,7 @@ import {
   type VmiStatus,
 } from '../model/instance.ts';
 import type { MigrationState } from '../model/migration.ts';
+import type { GuestOs } from '../qemu/guest-agent.ts';
 import { isLocal, macOf } from './guest-plan.ts';
 
 type Vmi = VirtualMachineInstance;
@@ -56,6 +57,17 @@ export function asPaused(vmi: Vmi, paused: boolean, nowMs: number): Vmi {
     ? withCondition(old, { ...condition, status: 'True' }, wholeSeconds(nowMs))
     : withoutConditions(old, 'Paused');
   return { ...vmi, status: { ...vmi.status, conditions } };
+}
+
+/** The agent in the guest has told who the guest is, or is gone. */
+export function asAgent(vmi: Vmi, os: GuestOs | undefined, nowMs: number): Vmi {
+  const { guestOSInfo: _old, ...status } = vmi.status ?? {};
+  const conditions = status.conditions ?? [];
+  if (os === undefined) {
+    return { ...vmi, status: { ...status, conditions: withoutConditions(conditions, 'AgentConnected') } };
+  }
+  const connected = withCondition(conditions, { type: 'AgentConnected', status: 'True' }, wholeSeconds(nowMs));
+  return { ...vmi, status: { ...status, conditions: connected, guestOSInfo: { ...os } } };
 }
 
 /** @param port where the target takes the source's connections. */

@@ -77,6 +77,9 @@ export class Handler {
         this.#event(vmi, 'Created', 'VirtualMachineInstance defined.');
         this.#event(vmi, 'Started', 'VirtualMachineInstance started.');
         return undefined;
+      case 'report-agent':
+        await this.#write(vmi, (each) => status.asAgent(each, guest?.agent?.os, now));
+        return undefined;
       case 'report-ended':
         return this.#reportEnded(vmi, launcher, step.end);
       case 'prepare-incoming':

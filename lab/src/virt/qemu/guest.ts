@@ -11,6 +11,8 @@ import type { Logger } from 'pino';
 import { qemuArgv } from './argv.ts';
 import { classifyExit } from './exit.ts';
 import type { GuestExit } from './exit.ts';
+import { askAgent } from './guest-agent.ts';
+import type { AgentInfo } from './guest-agent.ts';
 import { checkSpec, guestPaths } from './guest-spec.ts';
 import type { GuestPaths, GuestSpec } from './guest-spec.ts';
 import { migrateGuest, MigrationError } from './migration-source.ts';
@@ -124,6 +126,11 @@ export class Guest extends EventEmitter<GuestEvents> {
     return this.#agentConnected;
   }
 
+  /** Asks the agent in the guest who the guest is. Throws when it does not answer in time. */
+  async agentInfo(timeoutMs?: number): Promise<AgentInfo> {
+    return askAgent(this.paths.agentSocket, timeoutMs);
+  }
+
   /** Unix socket of the screen; there only if the spec has graphics. */
   get vncSocket(): string {
     return this.paths.vncSocket;
@@ -214,10 +221,11 @@ export class Guest extends EventEmitter<GuestEvents> {
 
   /** As target: waits until the guest is here, takes its disks over and lets it run. Answers when it ran again, ms since the epoch. */
   async arrived(options: ArrivalOptions): Promise<{ readonly resumedAtMs: number }> {
-    return awaitArrival(this.#qmp, options).then((arrival) => {
-      this.#setState(options.paused === true ? 'paused' : 'running');
-      return arrival;
-    });
+    const arrival = await awaitArrival(this.#qmp, options);
+    this.#setState(options.paused === true ? 'paused' : 'running');
+    // The agent opened its port at the source, so no event tells of it here.
+    this.#setAgent(await hasAgent(this.#qmp));
+    return arrival;
   }
 
   /**
@@ -257,9 +265,14 @@ export class Guest extends EventEmitter<GuestEvents> {
         this.#shutdownReason = String(event.data['reason']);
         return;
       case 'VSERPORT_CHANGE':
-        this.#agentConnected = event.data['open'] === true;
-        this.emit('agent', this.#agentConnected);
+        this.#setAgent(event.data['open'] === true);
     }
+  }
+
+  #setAgent(connected: boolean): void {
+    if (connected === this.#agentConnected) return;
+    this.#agentConnected = connected;
+    this.emit('agent', connected);
   }
 
   async #finish(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<GuestExit> {
@@ -288,6 +301,11 @@ export class Guest extends EventEmitter<GuestEvents> {
     this.#state = state;
     this.emit('state', state);
   }
+}
+
+async function hasAgent(qmp: Qmp): Promise<boolean> {
+  const devices = await qmp.execute<{ label: string; 'frontend-open': boolean }[]>('query-chardev');
+  return devices.some((device) => device.label === 'agent0' && device['frontend-open']);
 }
 
 interface GuestParts {

@@ -13,7 +13,7 @@ beforeAll(async () => {
   const script = '(n=0; while :; do n=$((n+1)); echo $n >/run/counter; sleep 0.2; done) &';
   await submit(lab, 'shell', { mode: 'Session', console: 'VNC', script });
   await submit(lab, 'plain', { mode: 'Session', console: 'Serial' });
-  for (const name of ['shell', 'plain']) await untilJob(lab, name, 'runs', inPhase('Running'));
+  for (const name of ['shell', 'plain']) await untilJob(lab, name, 'runs', inPhase('Running'), { timeoutMs: 240_000 });
 }, 300_000);
 
 afterAll(async () => {
@@ -96,6 +96,12 @@ describe('pause and unpause', () => {
     await expect(session.until(/after=</, 1500)).rejects.toThrow('did not come');
     await put('unpause');
     expect(Number(await typed)).toBeGreaterThanOrEqual(before);
+    await until('it is ready again, without the reason why it was not', async () => {
+      const query = '{.status.conditions[?(@.type=="Ready")]}';
+      const { stdout } = await lab.kubectl(['get', 'vmi', 'shell-1', '-o', `jsonpath=${query}`]);
+      const ready = JSON.parse(stdout) as { status: string; reason?: string; message?: string };
+      return ready.status === 'True' && ready.reason === undefined && ready.message === undefined;
+    });
     const later = Number(await session.ask('later', counter));
     await until(
       'the counter goes on',

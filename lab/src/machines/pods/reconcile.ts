@@ -253,11 +253,13 @@ export class PodKeeper {
   async #writeStatus(pod: LauncherPod, status: PodStatus): Promise<void> {
     if (holds(pod.status, status)) return;
     const { namespace, name, uid } = pod.metadata;
+    // Entries are merged by type: what a condition no longer has must be taken away by name.
+    const conditions = status.conditions.map((condition) => ({ reason: null, message: null, ...condition }));
     try {
       await this.#o.client.strategicMergePatch(
         pods,
         { namespace, name },
-        { metadata: { uid }, status },
+        { metadata: { uid }, status: { ...status, conditions } },
         { subresource: 'status' },
       );
     } catch (error) {

@@ -47,6 +47,9 @@ export interface RunningApiServer {
   close(): Promise<void>;
 }
 
+/** How long open answers may take to end when the server stops, ms. */
+const lastWordsMs = 250;
+
 const server: User = { name: 'system:apiserver', groups: ['system:masters'] };
 
 /** Resolves when the server answers. Rejects if the port or the data directory is taken. */
@@ -112,9 +115,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
     port,
     async close() {
       stopping.abort();
+      // Watches are ended by the signal; they get a moment to say so, so that clients see an end and no broken connection.
       await new Promise<void>((resolve) => {
-        front.close(() => resolve());
-        front.closeAllConnections();
+        const force = setTimeout(() => front.closeAllConnections(), lastWordsMs);
+        front.close(() => {
+          clearTimeout(force);
+          resolve();
+        });
+        front.closeIdleConnections();
       });
       await webhooks.close();
       store.close();

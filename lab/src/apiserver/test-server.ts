@@ -53,9 +53,11 @@ export class TestServer {
     return this.#running.url;
   }
 
+  /** Stops and starts again over the same state, on the same port. */
   async restart(): Promise<void> {
+    const { port } = this.#running;
     await this.#running.close();
-    this.#running = await launch(this.dir, this.pki, this.#history);
+    this.#running = await launch(this.dir, this.pki, this.#history, port);
   }
 
   async ask(method: string, path: string, options: AskOptions = {}): Promise<TestAnswer> {
@@ -225,9 +227,10 @@ export async function startShop(options: { watchHistory?: number } = {}): Promis
 
 export const gearsPath = '/apis/test.dev/v1/namespaces/shop/gears';
 
-function launch(dir: string, pki: Pki, watchHistory: number | undefined): Promise<RunningApiServer> {
+function launch(dir: string, pki: Pki, watchHistory: number | undefined, port = 0): Promise<RunningApiServer> {
   return startApiServer({
     dataDir: join(dir, 'data'),
+    port,
     pki,
     tokens: [
       { token: 'admin', user: 'lab-admin', groups: ['system:masters'] },

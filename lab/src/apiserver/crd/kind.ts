@@ -19,7 +19,7 @@ function fillNames(crd: ApiObject): void {
 function startStatus(crd: ApiObject): void {
   const storage = asArray(member(crd, 'spec', 'versions')).find((version) => member(version, 'storage') === true);
   const storedVersions = [asString(member(storage, 'name'))].filter((name) => name !== '');
-  crd['status'] = { acceptedNames: { plural: '', kind: '' }, storedVersions };
+  crd['status'] = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions };
 }
 
 function validateVersions(spec: Record<string, unknown>): FieldError[] {

@@ -1,7 +1,7 @@
 // What the server must do with stored CRDs besides storing them: say which names are accepted, in the order of their
 // creation, and take the objects of a deleted CRD along. Decisions only; the server carries them out.
 import type { ApiObject } from '../registry/types.ts';
-import { sameJson } from '../schema/json.ts';
+import { asArray, asRecord, sameJson } from '../schema/json.ts';
 import { weighNames } from './names.ts';
 
 /** Keeps a deleted CRD until the last of its objects is gone. */
@@ -10,6 +10,24 @@ export const crdFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 /** Being deleted, and still waiting for its objects to go. */
 export function isTerminating(crd: ApiObject): boolean {
   return crd.metadata?.deletionTimestamp !== undefined && (crd.metadata.finalizers ?? []).includes(crdFinalizer);
+}
+
+/** A CRD whose deletion was asked for: the server's own cleanup holds it until the last of its objects is gone. */
+export function markedDefinition(crd: ApiObject, now: string): ApiObject {
+  const finalizers = [...(crd.metadata?.finalizers ?? []).filter((name) => name !== crdFinalizer), crdFinalizer];
+  const status = asRecord(crd['status']);
+  const terminating = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: now,
+    reason: 'InstanceDeletionPending',
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+  };
+  return {
+    ...crd,
+    metadata: { ...crd.metadata, deletionTimestamp: now, finalizers },
+    status: { ...status, conditions: [...asArray(status['conditions']), terminating] },
+  };
 }
 
 /** The CRDs whose status is not what it should be, each as a copy with the right one. */

@@ -118,6 +118,7 @@ function served(crd: ApiObject, version: Record<string, unknown>, storageVersion
     ...(scale && { scale }),
     storageVersion,
     custom: true,
+    ...(crd.metadata?.deletionTimestamp !== undefined && { terminating: true }),
     schema,
     ...(version['deprecated'] === true && {
       deprecationWarning: asString(version['deprecationWarning']) || `${apiVersion} ${names.kind} is deprecated`,

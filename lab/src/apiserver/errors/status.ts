@@ -128,6 +128,11 @@ export function methodNotAllowed(): ApiFailure {
   return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 }
 
+export function definitionTerminating(of: Named): ApiFailure {
+  const why = 'create not allowed while custom resource definition is terminating';
+  return failure(405, 'MethodNotAllowed', why, detailsOf(of.group, of.plural));
+}
+
 export function unsupportedMediaType(accepted: readonly string[]): ApiFailure {
   return failure(
     415,

@@ -176,6 +176,8 @@ export interface ServedResource {
   readonly storageVersion: string;
   /** True when a CustomResourceDefinition made it. */
   readonly custom: boolean;
+  /** Its definition is being deleted: what is there can be read, changed and deleted, but nothing new be made. */
+  readonly terminating?: true;
   readonly schema: Schema;
   /** Set when the version is deprecated: text of the Warning header. */
   readonly deprecationWarning?: string;

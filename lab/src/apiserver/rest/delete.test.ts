@@ -179,3 +179,30 @@ describe('deleting a definition', () => {
     );
   });
 });
+
+describe('a definition that is being deleted', () => {
+  it('says so, makes nothing new, and goes with the last of its objects', async () => {
+    const definition = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gears.test.dev';
+    await server.post(gearsPath, gear('held', {}, { finalizers: ['test.dev/guard'] }));
+    const { metadata, body } = await server.delete(definition);
+    expect(metadata).toMatchObject({ generation: 1, finalizers: ['customresourcecleanup.apiextensions.k8s.io'] });
+    expect(metadata).not.toHaveProperty('deletionGracePeriodSeconds');
+    const { conditions } = body['status'] as { conditions: { type: string; status: string; reason: string }[] };
+    expect(conditions.at(-1)).toMatchObject({ type: 'Terminating', status: 'True', reason: 'InstanceDeletionPending' });
+    const refused = await server.post(gearsPath, gear('late'));
+    expect([refused.status, refused.body.message]).toEqual([
+      405,
+      'create not allowed while custom resource definition is terminating',
+    ]);
+    await eventually(
+      () => server.get(`${gearsPath}/held`),
+      (held) => held.metadata.deletionTimestamp !== undefined,
+    );
+    await server.patch(`${gearsPath}/held`, 'merge', { metadata: { finalizers: null } });
+    await eventually(
+      () => server.get(definition),
+      ({ status }) => status === 404,
+    );
+    expect((await server.get(gearsPath)).text).toBe('404 page not found\n');
+  });
+});

@@ -1,7 +1,7 @@
 // Deleting objects: preconditions, grace, finalizers and propagation, as the generic registry of Kubernetes does it. An
 // object that something still holds is only marked; it goes when the last finalizer does.
 
-import { crdFinalizer } from '../crd/lifecycle.ts';
+import { markedDefinition } from '../crd/lifecycle.ts';
 import { badRequest, conflict, detailsOf, forbidden, notFound, type Status } from '../errors/status.ts';
 import type { ApiObject, ObjectMeta, ServedResource, User } from '../registry/types.ts';
 import { StaleWrite } from '../storage/store.ts';
@@ -99,6 +99,9 @@ function marks(
 ): ApiObject | 'gone' | undefined {
   const metadata = live.metadata ?? {};
   if (isNamespace(resource)) return namespaceMarks(parts, live);
+  if (isDefinition(resource) && metadata.deletionTimestamp === undefined) {
+    return markedDefinition(live, timestamp(parts.clock.now()));
+  }
   const grace = graceOf(resource, live, options);
   if (grace !== undefined && grace > 0) {
     if (metadata.deletionTimestamp === undefined) return withMarks(parts, live, grace, hasGeneration(resource));
@@ -107,7 +110,7 @@ function marks(
     if (options.gracePeriodSeconds === undefined || grace >= left) return undefined;
     return withMarks(parts, live, grace);
   }
-  const finalizers = finalizersOf(resource, metadata, options);
+  const finalizers = finalizersOf(metadata, options);
   if (finalizers.length === 0) return 'gone';
   const before = metadata.finalizers ?? [];
   const same = finalizers.length === before.length && finalizers.every((f) => before.includes(f));
@@ -150,12 +153,8 @@ function graceOf(resource: ServedResource, live: ApiObject, options: DeleteOptio
   return options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? defaultPodGraceSeconds;
 }
 
-function finalizersOf(resource: ServedResource, metadata: ObjectMeta, options: DeleteOptions): string[] {
+function finalizersOf(metadata: ObjectMeta, options: DeleteOptions): string[] {
   const own = (metadata.finalizers ?? []).filter((f) => f !== 'orphan' && f !== 'foregroundDeletion');
-  if (resource.group === 'apiextensions.k8s.io' && resource.plural === 'customresourcedefinitions') {
-    // The server's own cleanup holds the definition until the last of its objects is gone.
-    if (metadata.deletionTimestamp === undefined && !own.includes(crdFinalizer)) own.push(crdFinalizer);
-  }
   switch (options.propagationPolicy) {
     case undefined:
       return [...own, ...(metadata.finalizers ?? []).filter((f) => f === 'orphan' || f === 'foregroundDeletion')];
@@ -178,6 +177,10 @@ function goneAnswer(resource: ServedResource, last: ApiObject): ApiObject | Stat
     status: 'Success',
     details: { ...detailsOf(resource.group, resource.plural, name), ...(uid === undefined ? {} : { uid }) },
   };
+}
+
+function isDefinition(resource: ServedResource): boolean {
+  return resource.group === 'apiextensions.k8s.io' && resource.plural === 'customresourcedefinitions';
 }
 
 function isNamespace(resource: ServedResource): boolean {

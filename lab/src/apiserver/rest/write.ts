@@ -5,7 +5,15 @@
 import { applyConfiguration, ownershipAfterUpdate, type Actor } from '../apply/apply.ts';
 import { objectShape } from '../apply/shape.ts';
 import type { ApiFailure } from '../errors/status.ts';
-import { alreadyExists, badRequest, conflict, invalid, notFound, plainError } from '../errors/status.ts';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  definitionTerminating,
+  invalid,
+  notFound,
+  plainError,
+} from '../errors/status.ts';
 import { copyOf } from '../patch/json-value.ts';
 import type { ApiObject, FieldError, ServedResource, User, WriteContext } from '../registry/types.ts';
 import { decodeFault } from '../schema/decode.ts';
@@ -48,6 +56,7 @@ export async function createObject(
   duplicates: readonly string[] = [],
 ): Promise<ApiObject> {
   const { resource } = target;
+  if (resource.terminating) throw definitionTerminating(resource);
   const given = checkIdentity(target, body);
   checkFields(parts, target, given, duplicates);
   if (given.metadata?.resourceVersion) throw plainError('resourceVersion should not be set on objects to be created');

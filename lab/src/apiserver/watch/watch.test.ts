@@ -1,7 +1,7 @@
 // Watches over HTTPS: what is sent from where, bookmarks, selectors, tables, and coming back too late.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { gear, gearsPath, startShop, type TestServer, type WatchEvent } from '../test-server.ts';
+import { eventually, gear, gearsPath, startShop, type TestServer, type WatchEvent } from '../test-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -101,6 +101,33 @@ describe('a watch', () => {
     await server.restart();
     const events = await server.watch(`${gearsPath}?watch=1&resourceVersion=${since}`, (seen) => seen.length === 1);
     expect(brief(events)).toEqual(['ADDED survivor']);
+    await server.delete(gearsPath);
+  });
+
+  it('ends properly when the server stops, and goes on where it was on the same port', async () => {
+    const since = await now();
+    const { url } = server;
+    const begun = new Set<number>();
+    const watchers = [0, 1, 2].map((watcher) =>
+      server.watch(`${gearsPath}?watch=1&resourceVersion=${since}`, (seen) => {
+        if (seen.length > 0) begun.add(watcher);
+        return false;
+      }),
+    );
+    await server.post(gearsPath, gear('before'));
+    await eventually(
+      () => Promise.resolve(begun.size),
+      (watching) => watching === watchers.length,
+    );
+    await server.restart();
+    expect(server.url).toBe(url);
+    // A broken connection would reject.
+    for (const events of await Promise.all(watchers)) expect(brief(events)).toEqual(['ADDED before']);
+    const last = await now();
+    const { metadata } = await server.post(gearsPath, gear('after'));
+    expect(Number(metadata.resourceVersion)).toBe(Number(last) + 1);
+    const [missed] = await server.watch(`${gearsPath}?watch=1&resourceVersion=${last}`, (seen) => seen.length === 1);
+    expect(missed).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'after' } } });
     await server.delete(gearsPath);
   });
 

@@ -110,7 +110,6 @@ function bookmark(resource: ServedResource, revision: number, initial: boolean):
     apiVersion: resource.group === '' ? resource.version : `${resource.group}/${resource.version}`,
     metadata: {
       resourceVersion: String(revision),
-      creationTimestamp: null,
       ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
     },
   };

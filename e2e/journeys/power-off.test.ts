@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { emulators, inPhase, startLab, submit, until, untilJob, type LabCluster } from '../src/cluster.ts';
+import { emulators, inPhase, seldom, startLab, submit, until, untilJob, type LabCluster } from '../src/cluster.ts';
 
 let lab: LabCluster;
 beforeAll(async () => {
@@ -69,6 +69,7 @@ describe('a machine that hangs or is cut from the network', () => {
       await lab.lab('machine', remedy, lost);
       await untilJob(lab, name, 'succeeds', inPhase('Succeeded'), { timeoutMs: 120_000 });
       await until('the old guest is gone', async () => (await emulators(lab)).get(lost)?.length === 0, {
+        ...seldom,
         timeoutMs: 60_000,
       });
       await until('the machine takes jobs again', async () => {

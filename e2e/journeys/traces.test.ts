@@ -7,6 +7,7 @@ import {
   inPhase,
   leftovers,
   output,
+  seldom,
   startLab,
   submit,
   until,
@@ -42,7 +43,7 @@ describe('nothing is left', () => {
     await untilJob(lab, 'doomed', 'runs', inPhase('Running'));
     expect((await lab.kubectl(['delete', 'cj', 'doomed', '--timeout=90s'])).code).toBe(0);
     expect(await leftovers(lab, 'default')).toEqual([]);
-    await until('no emulator is left', noEmulators);
+    await until('no emulator is left', noEmulators, seldom);
   }, 180_000);
 
   it('of a namespace that is deleted with jobs running and waiting in it', async () => {
@@ -52,7 +53,7 @@ describe('nothing is left', () => {
     await untilJob(lab, 'one', 'runs', inPhase('Running'), { namespace: 'brief' });
     expect((await lab.kubectl(['delete', 'namespace', 'brief', '--timeout=120s'])).code).toBe(0);
     expect(await leftovers(lab, 'brief')).toEqual([]);
-    await until('no emulator is left', noEmulators);
+    await until('no emulator is left', noEmulators, seldom);
   }, 240_000);
 
   it('running after a kill -9 of everything; the lab comes up with the same jobs, which then finish', async () => {
@@ -78,7 +79,7 @@ describe('nothing is left', () => {
     expect(await output(lab, 'during')).toContain('finished');
     expect((await lab.kubectl(['delete', 'cj', '--all', '--timeout=90s'])).code).toBe(0);
     expect(await leftovers(lab, 'default')).toEqual([]);
-    await until('no emulator is left', noEmulators);
+    await until('no emulator is left', noEmulators, seldom);
   }, 300_000);
 
   it('of the lab itself when it is told to end', async () => {

@@ -83,11 +83,14 @@ function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {},
   });
 }
 
+/** For looks that start a program: each costs a good part of a second of a core. */
+export const seldom = { everyMs: 1_000 };
+
 /** The value that `look` first gives; throws with the last thing seen when `timeoutMs` is over. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
-  { timeoutMs = 90_000, seen }: { timeoutMs?: number; seen?: () => unknown } = {},
+  { timeoutMs = 90_000, everyMs = 150, seen }: { timeoutMs?: number; everyMs?: number; seen?: () => unknown } = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -96,7 +99,7 @@ export async function until<T>(
     if (performance.now() > deadline) {
       throw new Error(`${what}: not within ${timeoutMs / 1000} s; last seen: ${JSON.stringify(seen?.(), null, 1)}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

@@ -121,10 +121,20 @@ function refused(code: number, text: string): ApiFailure {
     apiVersion: 'v1',
     metadata: {},
     status: 'Failure',
-    message: text.trim(),
+    message: messageOf(text.trim()),
     reason,
     code,
   });
+}
+
+/** A kubelet says what is wrong as text or as a Status. */
+function messageOf(text: string): string {
+  try {
+    const { kind, message } = JSON.parse(text) as { kind?: unknown; message?: unknown };
+    return kind === 'Status' && typeof message === 'string' ? message : text;
+  } catch {
+    return text;
+  }
 }
 
 function unreachable(target: { host: string; port: number; path: string }, error: Error): ApiFailure {

@@ -123,7 +123,9 @@ describe('a log', () => {
     const options = { cert: certPem, key: keyPem, ca: server.pki.caPem, requestCert: true, rejectUnauthorized: true };
     kubelet = createServer(options, (request, response) => {
       asked.push(request.url ?? '');
-      if (request.url?.includes('/broken?')) response.writeHead(404).end('container not found');
+      if (request.url?.includes('previous='))
+        response.writeHead(400).end('{"kind":"Status","message":"no earlier log"}');
+      else if (request.url?.includes('/broken?')) response.writeHead(404).end('container not found');
       else response.end('line 1\nline 2\n');
     });
     await new Promise<void>((resolve) => kubelet.listen(0, '127.0.0.1', () => resolve()));
@@ -164,5 +166,7 @@ describe('a log', () => {
   it("passes the kubelet's refusal on", async () => {
     const { status, body } = await server.get(`${pods}/logging/log?container=broken`);
     expect([status, body.message]).toEqual([404, 'container not found']);
+    const earlier = await server.get(`${pods}/logging/log?container=c&previous=true`);
+    expect([earlier.status, earlier.body.message]).toEqual([400, 'no earlier log']);
   });
 });

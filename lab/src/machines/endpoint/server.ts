@@ -97,6 +97,10 @@ async function sendLog(
 ): Promise<void> {
   const source = logOf(namespace!, pod!, container!);
   if (source === undefined) return sendStatus(response, 404, `container ${container} in pod ${pod} is not known here`);
+  // A container of a machine is never started twice, so there is no log of an earlier one.
+  if (isTrue(query.get('previous'))) {
+    return sendStatus(response, 400, `previous terminated container "${container}" in pod "${pod}" not found`);
+  }
   const leave = new AbortController();
   response.on('close', () => leave.abort());
   let options: ReadOptions;

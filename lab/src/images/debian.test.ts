@@ -36,6 +36,8 @@ describe('lab/debian', () => {
       expect(seen.text).toMatch(/^ \/mnt ext4\r?$/m);
       expect(seen.text).toMatch(/^ID=debian\r?$/m);
       expect(await agent).toBe(true);
+      const { hostname, os } = await guest.agentInfo(60_000);
+      expect([hostname, os.id, os.versionId]).toEqual(['server', 'debian', '12']);
       await guest.powerdown();
       expect((await guest.exited).reason).toBe('guest-shutdown');
     },

@@ -12,6 +12,8 @@ interface Flavour {
   readonly name: 'debian' | 'desktop';
   readonly kernelPackage: string;
   readonly extraPackages: readonly string[];
+  /** Files of the recipe that only this flavour uses. */
+  readonly extraFiles: readonly string[];
   /** Size of the root disk as the guest sees it. */
   readonly diskSize: string;
   readonly minMemoryMiB: number;
@@ -29,20 +31,26 @@ const packages = [
   'cloud-init',
   'netplan.io',
 ].concat(['qemu-guest-agent', 'iproute2', 'openssh-server', 'sudo', 'ca-certificates', 'curl', 'python3']);
-const recipeFiles = [
-  'before-packages',
-  'after-packages',
-  'cloud.cfg',
-  'serial-getty.conf',
-  'quiet-console.conf',
+const recipeFiles = ['before-packages', 'after-packages', 'cloud.cfg', 'serial-getty.conf', 'quiet-console.conf'];
+const desktopFiles = [
+  'install',
   'desktop.service',
+  'xorg.conf',
   'xsession',
-];
+  'Xresources',
+  'background.py',
+  'preferences',
+  'prefoverride',
+  'theme',
+  'menu',
+  'toolbar',
+].map((file) => `desktop/${file}`);
 
 export const debianRecipe = recipeOf({
   name: 'debian',
   kernelPackage: 'linux-image-cloud-amd64',
   extraPackages: [],
+  extraFiles: [],
   diskSize: '2G',
   minMemoryMiB: 256,
   tbSizeMiB: 128,
@@ -53,9 +61,13 @@ export const desktopRecipe = recipeOf({
   // The cloud kernel has no graphics.
   kernelPackage: 'linux-image-amd64',
   extraPackages: ['xserver-xorg-core', 'xserver-xorg-input-libinput', 'xinit', 'icewm', 'xterm'].concat([
+    'x11-xserver-utils',
     'fonts-dejavu-core',
     'xfonts-base',
+    'nano',
+    'htop',
   ]),
+  extraFiles: desktopFiles,
   diskSize: '4G',
   minMemoryMiB: 512,
   tbSizeMiB: 256,
@@ -64,7 +76,7 @@ export const desktopRecipe = recipeOf({
 function recipeOf(flavour: Flavour): Recipe {
   return {
     name: flavour.name,
-    sources: ['./debian.ts', ...recipeFiles.map((file) => `./debian/${file}`)].map(
+    sources: ['./debian.ts', ...[...recipeFiles, ...flavour.extraFiles].map((file) => `./debian/${file}`)].map(
       (file) => new URL(file, import.meta.url),
     ),
     packages: [...guestPackages, ...distributionPackages],
@@ -92,7 +104,8 @@ async function build(flavour: Flavour, context: BuildContext): Promise<BuiltImag
     suite,
     '/dev/null',
   ];
-  await run('mmdebstrap', args, {
+  const [program = '', ...rest] = [...sandbox(), 'mmdebstrap', ...args];
+  await run(program, rest, {
     signal: context.signal,
     env: { TMPDIR: context.workDir },
     onLine: (line) => {
@@ -109,10 +122,20 @@ async function build(flavour: Flavour, context: BuildContext): Promise<BuiltImag
     kernel: 'vmlinuz',
     initrd: 'initrd',
     rootDisk: 'root.qcow2',
-    append: ['root=/dev/vda', 'rw', 'net.ifnames=0', 'quiet'],
+    // Errors of drivers are in the guest's own log; on the serial line they would stand between the lines of a job.
+    append: ['root=/dev/vda', 'rw', 'net.ifnames=0', 'quiet', 'loglevel=3'],
     minMemoryMiB: flavour.minMemoryMiB,
     tbSizeMiB: flavour.tbSizeMiB,
   };
+}
+
+/**
+ * As root mmdebstrap mounts the likes of /proc in its folder for all to see. In a namespace of its own nothing stays mounted
+ * and no package manager goes on when it is killed: the kernel ends everything in it with its first process.
+ */
+function sandbox(): string[] {
+  if (process.getuid?.() !== 0) return [];
+  return ['unshare', '--mount', '--pid', '--mount-proc', '--fork', '--kill-child'];
 }
 
 function quoted(word: string): string {

@@ -2,7 +2,7 @@
 // everything. Bindings are read anew only when one changed.
 import type { ApiObject, Attributes, Authorization, ObjectReader, User } from '../registry/types.ts';
 import { asArray, asRecord, asString, isRecord, member } from '../schema/json.ts';
-import { labelSelectorMatches } from './label-selector.ts';
+import { objectSelector } from '../rest/label-selector.ts';
 import { ruleAllows, rulesOf } from './rules.ts';
 import type { PolicyRule } from './rules.ts';
 
@@ -93,11 +93,7 @@ function aggregate(reader: ObjectReader, role: ApiObject): PolicyRule[] {
   const visit = (selector: unknown) => {
     for (const candidate of reader.list(group, 'clusterroles')) {
       const name = candidate.metadata?.name ?? '';
-      if (
-        name === role.metadata?.name ||
-        found.has(name) ||
-        !labelSelectorMatches(selector, candidate.metadata?.labels ?? {})
-      )
+      if (name === role.metadata?.name || found.has(name) || !objectSelector(selector)(candidate.metadata?.labels))
         continue;
       found.set(name, candidate);
       for (const inner of asArray(member(candidate, 'aggregationRule', 'clusterRoleSelectors'))) visit(inner);

@@ -2,7 +2,7 @@
 // they grant. A role's own rules are replaced: an aggregated role has no others.
 
 import type { ApiObject } from '../registry/types.ts';
-import { labelSelectorMatches } from '../auth/label-selector.ts';
+import { objectSelector } from './label-selector.ts';
 import { asArray, canonicalJson, member, sameJson } from '../schema/json.ts';
 import type { Store } from '../storage/store.ts';
 
@@ -34,7 +34,7 @@ export function aggregatedRules(
   for (const selector of selectors) {
     for (const candidate of roles) {
       if (candidate.metadata?.name === role.metadata?.name) continue;
-      if (!labelSelectorMatches(selector, candidate.metadata?.labels ?? {})) continue;
+      if (!objectSelector(selector)(candidate.metadata?.labels)) continue;
       for (const rule of asArray(candidate['rules'])) rules.set(canonicalJson(rule), rule);
     }
   }

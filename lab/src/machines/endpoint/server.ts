@@ -4,12 +4,12 @@
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import net from 'node:net';
-import { pipeline, type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import type { Logger } from 'pino';
 import { readLog, type ReadOptions } from '../logs/log-file.ts';
-import { parseTunnelPath, tunnelProtocol, type TunnelRequest } from './tunnel.ts';
+import { joinStreams, parseTunnelPath, tunnelProtocol, type TunnelRequest } from './tunnel.ts';
 
 export interface LogSource {
   readonly file: string;
@@ -162,12 +162,12 @@ function takeOver(options: EndpointOptions, request: IncomingMessage, socket: Du
   if (!String(caller).startsWith('system:node:')) return refuse(socket, 403);
   const path = options.receiver(tunnel);
   if (path === undefined) return refuse(socket, 404);
-  const near = net.connect(path);
+  const near = net.connect({ path, allowHalfOpen: true });
   near.once('error', () => refuse(socket, 502));
   near.once('connect', () => {
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`);
     if (head.length > 0) near.write(head);
-    pipeline(socket, near, socket, () => near.destroy());
+    joinStreams(near, socket);
   });
 }
 

@@ -26,6 +26,14 @@ async function twoMachines(sender = 'system:node:pc-1') {
   const echo = net.createServer((socket) => socket.on('error', () => socket.destroy()).pipe(socket));
   await new Promise<void>((resolve) => echo.listen(received, resolve));
   cleanups.push(() => echo.close());
+  const sunk = join(dir, 'sunk.sock');
+  const swallowed: number[] = [];
+  const sink = net.createServer((socket) => {
+    let bytes = 0;
+    socket.on('data', (chunk) => (bytes += chunk.length)).on('close', () => swallowed.push(bytes));
+  });
+  await new Promise<void>((resolve) => sink.listen(sunk, resolve));
+  cleanups.push(() => sink.close());
   const asked: Omit<TunnelRequest, 'machine'>[] = [];
   const endpoint: Server = endpointServer({
     caPem: pki.caPem,
@@ -37,7 +45,7 @@ async function twoMachines(sender = 'system:node:pc-1') {
     upgrade: (_request, _raw, socket) => socket.destroy(),
     receiver: (request) => {
       asked.push(request);
-      return request.pod === 'target' ? received : undefined;
+      return { target: received, sink: sunk }[request.pod];
     },
   });
   const machineSocket = join(dir, 'machine.sock');
@@ -52,12 +60,35 @@ async function twoMachines(sender = 'system:node:pc-1') {
   ingress = ports.ingress;
   cleanups.push(() => link.close());
   const { certPem, keyPem } = await pki.issue(sender, { organizations: ['system:nodes'] });
-  return { dir, asked, peers: { peerPort: ports.peer, caPem: pki.caPem, certPem, keyPem } };
+  return { dir, asked, swallowed, peers: { peerPort: ports.peer, caPem: pki.caPem, certPem, keyPem } };
 }
 
 const target = { machine: 'pc-2', namespace: 'default', pod: 'target' };
 
 describe('the tunnel between two machines', () => {
+  it('delivers every byte of a sender that closes right behind its last one', async () => {
+    const { dir, peers, swallowed } = await twoMachines();
+    const entrance = new TunnelEntrance();
+    cleanups.push(() => entrance.close());
+    const errors: Error[] = [];
+    const { migrateSocket } = await entrance.open(peers, { ...target, pod: 'sink' }, dir, (error) =>
+      errors.push(error),
+    );
+    const size = 16 * 1024 * 1024;
+    const senders = Array.from({ length: 4 }, () => {
+      const sender = net.connect(migrateSocket);
+      sender.write(Buffer.alloc(size), () => sender.destroy());
+      return new Promise((resolve) => sender.once('close', resolve));
+    });
+    await Promise.all(senders);
+    const deadline = performance.now() + 20_000;
+    while (swallowed.length < senders.length && performance.now() < deadline) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(swallowed).toEqual(senders.map(() => size));
+    expect(errors).toEqual([]);
+  }, 30_000);
+
   it('carries bytes both ways, from a local socket to the one of the receiving pod', async () => {
     const { dir, peers, asked } = await twoMachines();
     const entrance = new TunnelEntrance();

@@ -67,6 +67,20 @@ export async function dialMachine(peers: Peers, request: TunnelRequest): Promise
   });
 }
 
+/**
+ * Carries bytes both ways until both have ended. A side that closes right after its last byte still has that byte delivered:
+ * a migration's last bytes are the processor's and the devices', and QEMU closes behind them at once.
+ */
+export function joinStreams(near: Duplex, far: Duplex): void {
+  const over = (error?: NodeJS.ErrnoException | null): void => {
+    if (!error) return;
+    near.destroy();
+    far.destroy();
+  };
+  pipeline(near, far, over);
+  pipeline(far, near, over);
+}
+
 /** Local sockets that lead to the target's, for the time of one migration. */
 export class TunnelEntrance {
   readonly #servers: net.Server[] = [];
@@ -78,11 +92,11 @@ export class TunnelEntrance {
     const id = randomUUID().slice(0, 8);
     const listen = async (channel: Channel): Promise<string> => {
       const path = join(dir, `out-${id}-${channel}.sock`);
-      const server = net.createServer({ pauseOnConnect: true }, (near) => {
+      const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (near) => {
         this.#sockets.add(near);
         near.on('error', () => near.destroy());
         dialMachine(peers, { ...target, channel })
-          .then((far) => pipeline(near, far, near, () => near.destroy()))
+          .then((far) => joinStreams(near, far))
           .catch((error: unknown) => {
             near.destroy();
             onError(error as Error);

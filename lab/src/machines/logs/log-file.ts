@@ -16,6 +16,8 @@ export class LogWriter {
   readonly #fd: number;
   readonly #clock: Clock;
   #partial = Buffer.alloc(0);
+  /** A container's log ends with the container: a guest that is killed after its pod had ended has nobody to tell. */
+  #ended = false;
 
   constructor(file: string, clock: Clock) {
     this.#fd = openSync(file, 'a', 0o640);
@@ -23,11 +25,13 @@ export class LogWriter {
   }
 
   line(text: string): void {
+    if (this.#ended) return;
     writeSync(this.#fd, `${stamp(this.#clock.now())} stdout F ${text}\n`);
   }
 
   /** Takes bytes as they come; carriage returns before a line's end, which a serial line sends, are dropped. */
   bytes(chunk: Uint8Array): void {
+    if (this.#ended) return;
     let rest = Buffer.concat([this.#partial, chunk]);
     const at = stamp(this.#clock.now());
     const records: Buffer[] = [];
@@ -46,7 +50,9 @@ export class LogWriter {
 
   /** Writes what has no line end yet, and closes the file. */
   end(): void {
+    if (this.#ended) return;
     if (this.#partial.length > 0) this.bytes(Buffer.from('\n'));
+    this.#ended = true;
     closeSync(this.#fd);
   }
 }

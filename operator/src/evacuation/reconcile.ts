@@ -4,7 +4,7 @@
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
-import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
+import type { MigrationState, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
 import { virtualMachineInstanceMigrations } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isAlreadyExists, isNotFound, toKubeError } from '../kube/errors.ts';
@@ -99,7 +99,7 @@ export class Evacuation {
       case 'migrate':
         return this.#migrate(job, vmi, decision);
       case 'record':
-        return this.#record(job, decision.migration, decision.attempt.number, at);
+        return this.#record(job, vmi, decision.migration, decision.attempt.number, at);
     }
   }
 
@@ -141,13 +141,16 @@ export class Evacuation {
 
   async #record(
     job: ComputeJob,
+    vmi: VirtualMachineInstance,
     migration: VirtualMachineInstanceMigration,
     attempt: number,
     at: string,
   ): Promise<number | undefined> {
-    const state = migration.status?.migrationState;
+    const state = migrationStateOf(migration, vmi);
     const down = this.#downtime.of(migration.metadata.uid ?? '');
     const ended = Date.parse(state?.endTimestamp ?? at);
+    // KubeVirt copies the times into the migration a pass after its phase; they are waited for, but not for ever.
+    if (state?.endTimestamp === undefined && Date.parse(at) - succeededMs(migration) < 5_000) return 100;
     // Ready comes back about a tenth of a second after the hand-over; it is waited for, but not for ever.
     if (down.pending && Date.parse(at) - ended < 5_000) return 100;
     const seconds = Math.max(0, ended - Date.parse(state?.startTimestamp ?? at)) / 1000;
@@ -192,4 +195,20 @@ export class Evacuation {
     this.#deps.log.info({ job: job.metadata.name, reason }, message);
     this.#deps.tell(job, evacuationEvent(reason, message));
   }
+}
+
+/** The instance has it first; the migration keeps it. */
+function migrationStateOf(
+  migration: VirtualMachineInstanceMigration,
+  vmi: VirtualMachineInstance,
+): MigrationState | undefined {
+  const own = migration.status?.migrationState;
+  const current = vmi.status?.migrationState;
+  return own?.endTimestamp === undefined && current?.migrationUid === migration.metadata.uid ? current : own;
+}
+
+/** When the migration succeeded, ms since the epoch. */
+function succeededMs({ status }: VirtualMachineInstanceMigration): number {
+  const times = status?.phaseTransitionTimestamps ?? [];
+  return Date.parse(times.find(({ phase }) => phase === 'Succeeded')?.phaseTransitionTimestamp ?? '') || 0;
 }

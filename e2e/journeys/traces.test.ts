@@ -1,6 +1,5 @@
 // Nothing is left behind: not by a deleted job or namespace, not by a lab that ended, not after a kill -9 of everything.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   emulators,
@@ -25,7 +24,9 @@ afterAll(async () => {
 
 /** Process ids whose command line names the lab's directory. */
 function processesOf(dir: string): number[] {
-  const pids = execFileSync('ps', ['-eo', 'pid='], { encoding: 'utf8' }).split('\n').map(Number);
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid));
   return pids.filter((pid) => {
     try {
       return pid > 0 && pid !== process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir);

@@ -79,7 +79,9 @@ function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {},
         resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr });
       },
     );
-    child.stdin?.end(stdin ?? '');
+    // A program that ends without reading its input is no failure; its exit code tells.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(stdin);
   });
 }
 

@@ -86,7 +86,8 @@ export function aJob(name: string, spec: SpecOverrides = {}): JobBuilder {
       console: 'Serial',
       startDeadline: '5m',
       ...rest,
-      resources: { cores: 1, memory: '128Mi', ...resources },
+      priority: 'Normal',
+      resources: { cores: 1, memory: '128Mi', gpus: 0, ...resources },
       retries: { limit: 2, when: ['StartFailed'], ...retries },
     },
   });

@@ -25,6 +25,14 @@ export interface ComputeJobFields {
        * An empty scratch disk, from 16Mi to 10Ti, mounted at /scratch. It lives and dies with the attempt; a live migration takes it along.
        */
       disk?: number | string;
+      /**
+       * Memory of the machine's graphics that the guest's screen needs, from 1Mi to 64Gi. Machines that lend less are passed over.
+       */
+      graphicsMemory?: number | string;
+      /**
+       * Whole graphics processors handed through to the guest. Such a guest cannot move while it runs.
+       */
+      gpus: number;
     };
     /**
      * Processor architecture of the image and so of the machine.
@@ -90,6 +98,10 @@ export interface ComputeJobFields {
        */
       dedicatedOnly: boolean;
     };
+    /**
+     * Jobs of a higher priority are served first. A namespace may be held to a lower one by the lab's admin.
+     */
+    priority: 'Low' | 'Normal' | 'High' | 'Urgent';
     /**
      * The longest an attempt may run, counted from its start in the guest, such as 90s, 30m or 4h. Without it there is no limit.
      */
@@ -160,7 +172,35 @@ export interface ComputeJobFields {
     subscribers?: {
       node: string;
       readySince?: string;
+      /**
+       * The sum of its parts; higher is better.
+       */
       score?: number;
+      /**
+       * What the score is made of.
+       */
+      parts?: {
+        /**
+         * How surely the owner stays away, 0 to 40.
+         */
+        absence?: number;
+        /**
+         * The image is there already, 0 or 20.
+         */
+        image?: number;
+        /**
+         * How long it has been lending, 0 to 15.
+         */
+        idle?: number;
+        /**
+         * How calm its room is, 0 to 15: machines lost there a short while ago count against it.
+         */
+        room?: number;
+        /**
+         * How empty it is, 0 to 10.
+         */
+        free?: number;
+      };
     }[];
     /**
      * The machine that has the job now.
@@ -180,6 +220,10 @@ export interface ComputeJobFields {
        */
       node: string;
       virtualMachine: string;
+      /**
+       * The room of the machine that claimed it.
+       */
+      room?: string;
       /**
        * When the machine won the claim.
        */
@@ -207,6 +251,10 @@ export interface ComputeJobFields {
        * Seconds of work that were lost with the attempt.
        */
       secondsLost?: number;
+      /**
+       * Seconds in which the guest stood still; they are not charged.
+       */
+      secondsStill?: number;
     }[];
     /**
      * The ledger's tail: what came between the job and its end.
@@ -243,6 +291,10 @@ export interface ComputeJobFields {
        * Place in the queue, from 1.
        */
       position?: number;
+      /**
+       * When a machine will be free for it, as far as the walltimes of those before it tell.
+       */
+      estimate?: string;
       message?: string;
       reasons?: {
         reason: string;
@@ -256,6 +308,31 @@ export interface ComputeJobFields {
         names?: string[];
         message?: string;
       }[];
+    };
+    /**
+     * Notice that the job has to make room for one of a higher priority. It is repeated later and loses no retry.
+     */
+    preemption?: {
+      /**
+       * namespace/name of the job that gets the machine.
+       */
+      by: string;
+      /**
+       * When notice was given.
+       */
+      notice: string;
+      /**
+       * When the attempt will be ended.
+       */
+      at: string;
+    };
+    /**
+     * What the job is charged for, over all attempts. Work that the lab took away is lost, not charged.
+     */
+    usage?: {
+      coreSeconds?: number;
+      memoryGiBSeconds?: number;
+      lostCoreSeconds?: number;
     };
     /**
      * Failed attempts that count against spec.retries.limit.

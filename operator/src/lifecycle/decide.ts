@@ -287,6 +287,8 @@ function isRepeated(reason: AttemptEnd, when: readonly string[]): boolean {
     case 'GuestCrashed':
     case 'MachineLost':
     case 'Drained':
+    case 'OwnerReturned':
+    case 'Preempted':
     case 'TakenAway':
       return true;
     case 'Completed':

@@ -154,7 +154,10 @@ function isForEver(reason: MachineReason, machine: Machine, { needs }: Requireme
     case 'Tainted':
     case 'VirtualizationNotReady':
     case 'CpuModelMissing':
+    case 'HeldDown':
     case 'HeldAgainst':
+    case 'InsufficientGraphicsMemory':
+    case 'InsufficientGpus':
     case 'ReservedForEarlier':
       return false;
   }

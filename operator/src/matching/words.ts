@@ -97,6 +97,9 @@ function detail(reason: MachineReason, members: readonly Obstacle[], job: Comput
     case 'NotReady':
     case 'Cordoned':
     case 'VirtualizationNotReady':
+    case 'InsufficientGraphicsMemory':
+    case 'InsufficientGpus':
+    case 'HeldDown':
     case 'ReservedForEarlier':
       return clause(reason, members.length);
   }
@@ -141,6 +144,12 @@ function clause(reason: MachineReason, count: number): string {
       return `${machines} cannot start virtual machines yet`;
     case 'CpuModelMissing':
       return `${machines} lack${one ? 's' : ''} the processor model`;
+    case 'InsufficientGraphicsMemory':
+      return `${machines} ${has} too little graphics memory`;
+    case 'InsufficientGpus':
+      return `${machines} ${has} too few graphics processors`;
+    case 'HeldDown':
+      return `${machines} ${is} held down after trouble`;
     case 'HeldAgainst':
       return `${machines} failed to start it a short while ago`;
     case 'ReservedForEarlier':

@@ -16,16 +16,24 @@ export const labels = {
   lendCores: 'idlewild.dev/lend-cores',
   lendMemory: 'idlewild.dev/lend-memory-mib',
   lendDisk: 'idlewild.dev/lend-disk-mib',
+  lendGraphicsMemory: 'idlewild.dev/lend-graphics-memory-mib',
+  lendGpus: 'idlewild.dev/lend-gpus',
   room: 'topology.kubernetes.io/zone',
   hostname: 'kubernetes.io/hostname',
   architecture: 'kubernetes.io/arch',
   schedulable: 'kubevirt.io/schedulable',
+  /** On a Namespace, by an admin: its share beside the others', a whole number from 1 (the default) to 1000. */
+  weight: 'idlewild.dev/weight',
+  /** On a Namespace, by an admin: the highest priority that its jobs are served with. */
+  maxPriority: 'idlewild.dev/max-priority',
 } as const;
 
 export const annotations = {
   /** JSON with `since`: from when on the machine lends what its labels say. */
   offer: 'idlewild.dev/offer',
   nonce: 'idlewild.dev/nonce',
+  /** On a Node, by the operator: JSON of a machine that is held down for a while, see holds/. */
+  hold: 'idlewild.dev/hold',
   unschedulableTimeout: 'kubevirt.io/migrationUnschedulablePodTimeoutSeconds',
 } as const;
 

@@ -13,19 +13,31 @@ export const machineReasons = [
   'InsufficientCores',
   'InsufficientMemory',
   'InsufficientDisk',
+  'InsufficientGraphicsMemory',
+  'InsufficientGpus',
   'MachineLost',
   'NotReady',
   'Cordoned',
   'Tainted',
   'VirtualizationNotReady',
   'CpuModelMissing',
+  'HeldDown',
   'HeldAgainst',
   'ReservedForEarlier',
 ] as const;
 export type MachineReason = (typeof machineReasons)[number];
 
 /** Why a job has no machine, when that is not about single machines. */
-export type WaitReason = MachineReason | 'Unsatisfiable' | 'NoMachines' | 'SecretMissing' | 'RetryBackoff';
+export type WaitReason =
+  | MachineReason
+  | 'Unsatisfiable'
+  | 'NoMachines'
+  | 'SecretMissing'
+  | 'RetryBackoff'
+  /** Its room was lost as a whole; its jobs come back a few at a time. */
+  | 'RoomRecovering'
+  /** It was ended for a job of a higher priority, which has not started yet. */
+  | 'MakingRoom';
 
 /** Why an attempt ended. */
 export const attemptEnds = [
@@ -38,6 +50,8 @@ export const attemptEnds = [
   'SessionEnded',
   'MachineLost',
   'Drained',
+  'OwnerReturned',
+  'Preempted',
   'TakenAway',
 ] as const;
 export type AttemptEnd = (typeof attemptEnds)[number];
@@ -47,6 +61,10 @@ export type ProgressReason =
   | 'VirtualMachineCreated'
   | 'ImagePullFailed'
   | 'NoRoomOnMachine'
+  | 'QuotaExceeded'
+  | 'Refused'
+  | 'GuestPaused'
+  | 'GuestRebooted'
   | 'SecretMissing'
   | 'NameTaken'
   | 'WaitingForEarlier'
@@ -54,4 +72,14 @@ export type ProgressReason =
 
 /** What became of a request to leave a machine. */
 export type EvacuationReason =
-  'Migrating' | 'Migrated' | 'MigrationFailed' | 'NoMachineForGuest' | 'RecreatedElsewhere' | 'StillPinned';
+  | 'Migrating'
+  | 'Migrated'
+  | 'MigrationFailed'
+  | 'NoMachineForGuest'
+  | 'RecreatedElsewhere'
+  | 'StillPinned'
+  | 'CalledOff'
+  | 'Preempting';
+
+/** Why a guest has to leave its machine. */
+export type LeaveReason = 'Drained' | 'OwnerReturned' | 'MachineLost';

@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino';
 import type { ComputeJob } from '../api/compute-job.ts';
-import type { Lease, Node, Pod } from '../api/kubernetes.ts';
+import type { Lease, Namespace, Node, Pod } from '../api/kubernetes.ts';
 import type { VirtualMachine, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
 import * as resources from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -35,6 +35,7 @@ export class World {
   readonly informers: {
     readonly nodes: Informer<Node>;
     readonly leases: Informer<Lease>;
+    readonly namespaces: Informer<Namespace>;
     readonly jobs: Informer<ComputeJob>;
     readonly vms: Informer<VirtualMachine>;
     readonly vmis: Informer<VirtualMachineInstance>;
@@ -55,6 +56,7 @@ export class World {
     this.informers = {
       nodes: informer<Node>(resources.nodes),
       leases: informer<Lease>(resources.leases, { namespace: 'kube-node-lease' }),
+      namespaces: informer<Namespace>(resources.namespaces),
       jobs: informer<ComputeJob>(resources.computeJobs),
       vms: informer<VirtualMachine>(resources.virtualMachines, ours),
       vmis: informer<VirtualMachineInstance>(resources.virtualMachineInstances, ours),

@@ -31,7 +31,7 @@ export interface Settings {
 }
 
 export interface Program {
-  run(signal: AbortSignal): Promise<void>;
+  readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
 export function buildControllers(
@@ -39,7 +39,7 @@ export function buildControllers(
   settings: Settings,
   o: { recorder: EventRecorder; leases: LeaseObservations; metrics?: ControllerMetrics | undefined },
 ): Program {
-  const { world, client, clock, log } = base;
+  const { world, client, clock, log, newId } = base;
   const touched = (key: string): void => {
     matching.enqueue('pool');
     lifecycle.enqueue(key);
@@ -53,7 +53,7 @@ export function buildControllers(
   const downtime = new DowntimeObserver(clock);
 
   const controller = (name: string, concurrency: number, worker: Pick<Matching, 'reconcile'>): Controller =>
-    new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, metrics: o.metrics });
+    new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
   const matching = controller('matching', 1, new Matching(deps, settings.matching));
   const lifecycle = controller('lifecycle', 8, new Lifecycle(deps, consoles, settings.lifecycle));
   const recovery = controller('recovery', 4, new Recovery(deps, o.leases, settings.recovery));

@@ -1,22 +1,93 @@
-// The operator as a library: options and a transport in, a running operator out. main.ts and tests start it the same way.
+// The operator as a library. assembleOperator makes the whole of it out of what it is given, and touches nothing else: no
+// timers, clock or randomness of the machine, so that virtual time can drive it. runOperator adds what a process has besides:
+// the system's clock, the metrics server and the leader's lease.
 
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { buildControllers, type Settings } from './controllers.ts';
+import { buildControllers, type Program, type Settings } from './controllers.ts';
 import { KubeClient } from './kube/client.ts';
-import { systemClock } from './kube/clock.ts';
+import { systemClock, type Clock } from './kube/clock.ts';
 import { EventRecorder } from './kube/events.ts';
 import type { InformerMetrics } from './kube/informer.ts';
 import { runWithLease } from './kube/leader.ts';
-import { createKubeMetrics } from './kube/metrics.ts';
+import { createKubeMetrics, type KubeMetrics } from './kube/metrics.ts';
 import type { Transport } from './kube/transport.ts';
 import { fieldManager } from './model/names.ts';
 import type { Options } from './options.ts';
 import { LeaseObservations } from './recovery/observations.ts';
 import { startServer } from './server/server.ts';
 import { World } from './world/world.ts';
+
+export interface AssemblyOptions {
+  readonly options: Options;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** Random, lower-case hexadecimal, at least 16 characters. */
+  readonly newId: () => string;
+  /** From 0 up to but not including 1; spreads retries and the ends of watches. */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** Which operator it is, on events. */
+  readonly instance: string;
+  /** What is known of the machines' leases; observations of the Lease objects unless given. */
+  readonly leases?: LeaseObservations | undefined;
+}
+
+export interface Operator {
+  readonly client: KubeClient;
+  readonly world: World;
+  readonly program: Program;
+  readonly recorder: EventRecorder;
+  readonly metrics: KubeMetrics;
+  /** What has not been read yet, in words; empty when the operator is ready to work. */
+  notReady(): string[];
+  /** Reads the world, then does the work (the whole program unless told); ends in good order when `signal` is aborted. */
+  run(signal: AbortSignal, work?: (signal: AbortSignal) => Promise<void>): Promise<void>;
+}
+
+export function assembleOperator(o: AssemblyOptions): Operator {
+  const { clock, log, registry, newId, random } = o;
+  const metrics = createKubeMetrics(registry);
+  const client = new KubeClient(o.transport, { fieldManager, onRequest: metrics.onRequest, clock, random });
+  const leases = o.leases ?? new LeaseObservations(clock);
+  const world = new World({ client, log, clock, random, metrics: listening(metrics.informer, leases) });
+  const recorder = new EventRecorder({
+    client,
+    controller: 'idlewild.dev/operator',
+    instance: o.instance,
+    clock,
+    log,
+    newId,
+  });
+  const program = buildControllers({ client, clock, log, registry, world, newId }, settingsOf(o.options), {
+    recorder,
+    leases,
+    metrics: metrics.controller,
+  });
+  const run: Operator['run'] = async (signal, work = program.run) => {
+    const reading = new AbortController();
+    const informers = world.run(AbortSignal.any([signal, reading.signal]));
+    try {
+      try {
+        await world.untilSynced();
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        return;
+      }
+      await work(signal);
+      await recorder.flush(1_000);
+    } finally {
+      reading.abort();
+      await informers;
+    }
+  };
+  const notReady = (): string[] =>
+    Object.entries(world.informers).flatMap(([name, { hasSynced }]) => (hasSynced ? [] : [`${name} not read yet`]));
+  return { client, world, program, recorder, metrics, notReady, run };
+}
 
 export interface OperatorOptions {
   readonly options: Options;
@@ -36,62 +107,42 @@ export async function runOperator({
   onReady,
 }: OperatorOptions): Promise<'lost' | 'stopped'> {
   const clock = systemClock;
+  const random = Math.random;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const metrics = createKubeMetrics(registry);
-  const client = new KubeClient(transport, { fieldManager, onRequest: metrics.onRequest });
-  const leases = new LeaseObservations(clock);
-  const world = new World({ client, log, clock, metrics: listening(metrics.informer, leases) });
   const newId = (): string => randomBytes(16).toString('hex');
-  const recorder = new EventRecorder({
-    client,
-    controller: 'idlewild.dev/operator',
+  const operator = assembleOperator({
+    ...{ options, transport, clock, newId, random, log, registry },
     instance: hostname(),
-    clock,
-    log,
-    newId,
   });
-  const settings = settingsOf(options);
-  const program = buildControllers({ client, clock, log, registry, world, newId }, settings, {
-    recorder,
-    leases,
-    metrics: metrics.controller,
-  });
+  const { client, program, metrics } = operator;
   const server = await startServer({
     host: options['metrics-host'],
     port: options['metrics-port'],
     registry,
-    notReady: () =>
-      Object.entries(world.informers).flatMap(([name, { hasSynced }]) => (hasSynced ? [] : [`${name} not read yet`])),
+    notReady: operator.notReady,
   });
-  const reading = new AbortController();
-  const informers = world.run(AbortSignal.any([signal, reading.signal]));
   try {
-    try {
-      await world.untilSynced();
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      return 'stopped';
-    }
-    onReady?.({ metricsPort: server.port });
-    const end = options['leader-elect']
-      ? await runWithLease({
-          client,
-          namespace: options.namespace,
-          name: 'idlewild-operator',
-          identity: `${hostname()}_${newId().slice(0, 8)}`,
-          clock,
-          log,
-          signal,
-          onLead: (term) => program.run(term),
-          onChange: metrics.onLeaderChange,
-        })
-      : await program.run(signal).then(() => 'stopped' as const);
-    await recorder.flush(1_000);
+    let end: 'lost' | 'stopped' = 'stopped';
+    await operator.run(signal, async () => {
+      onReady?.({ metricsPort: server.port });
+      if (!options['leader-elect']) return program.run(signal);
+      end = await runWithLease({
+        client,
+        namespace: options.namespace,
+        name: 'idlewild-operator',
+        identity: `${hostname()}_${newId().slice(0, 8)}`,
+        clock,
+        random,
+        log,
+        signal,
+        onLead: (term) => program.run(term),
+        onChange: metrics.onLeaderChange,
+      });
+    });
     return end;
   } finally {
-    reading.abort();
-    await Promise.all([informers, server.close()]);
+    await server.close();
   }
 }
 

@@ -20,6 +20,7 @@ export interface WorldOptions {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly clock: Clock;
+  readonly random?: (() => number) | undefined;
   readonly metrics?: InformerMetrics | undefined;
 }
 

@@ -20,6 +20,7 @@ const whole = (max: number) =>
     .regex(/^\d{1,5}$/, 'must be a whole number')
     .transform(Number)
     .pipe(z.number().max(max));
+const some = (max: number) => whole(max).refine((count) => count > 0, 'must be at least 1');
 
 const schema = z.strictObject({
   kubeconfig: z.string().min(1).optional(),
@@ -32,6 +33,9 @@ const schema = z.strictObject({
   'retry-base': duration.default(2_000),
   'retry-max': positive.default(300_000),
   'migration-target-timeout': positive.default(60_000),
+  'migrations-per-machine': some(1_000).default(2),
+  'migrations-per-room': some(1_000).default(4),
+  migrations: some(10_000).default(5),
   'leader-elect': z.boolean().default(false),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   help: z.boolean().default(false),
@@ -50,6 +54,9 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   'retry-base': { type: 'string' },
   'retry-max': { type: 'string' },
   'migration-target-timeout': { type: 'string' },
+  'migrations-per-machine': { type: 'string' },
+  'migrations-per-room': { type: 'string' },
+  migrations: { type: 'string' },
   'leader-elect': { type: 'boolean' },
   'log-level': { type: 'string' },
   help: { type: 'boolean' },
@@ -67,6 +74,9 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --retry-base DURATION         pause before the first repeat of a failed attempt; doubles each time (2s)
   --retry-max DURATION          longest such pause (5m)
   --migration-target-timeout DURATION  how long a migration may wait for its target (1m)
+  --migrations-per-machine N    guests that leave one machine at a time (2, as KubeVirt allows unless told)
+  --migrations-per-room N       guests that leave the machines of one room at a time (4)
+  --migrations N                guests that move at a time in all (5, as KubeVirt allows unless told)
   --leader-elect                work only while holding the lease; for more than one replica
   --log-level LEVEL             trace, debug, info, warn, error or silent (info)
 `;

@@ -1,6 +1,6 @@
 // What the client puts on the wire, and which failures it tries again.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { leases, nodes, pods } from '../api/resources.ts';
+import { leases, nodes, pods, virtualMachineInstanceSubresources } from '../api/resources.ts';
 import { applyStatus } from './apply.ts';
 import { KubeClient, type RequestInfo } from './client.ts';
 import type { KubeObject } from './object.ts';
@@ -30,6 +30,16 @@ afterEach(async () => {
 const wire = () => api.requests.map((r) => `${r.method} ${r.path}${r.query.size > 0 ? `?${r.query.toString()}` : ''}`);
 
 describe('the client', () => {
+  it('puts to a verb of an object with a plain body, and takes an empty answer', async () => {
+    api.onWrite((_request, response) => response.writeHead(200).end());
+    const body = { evacuationNodeName: 'pc-1' };
+    const ref = { namespace: 'lab', name: 'a' };
+    await client.act(virtualMachineInstanceSubresources, ref, { subresource: 'evacuate/cancel', body });
+    const verb = '/apis/subresources.kubevirt.io/v1/namespaces/lab/virtualmachineinstances/a/evacuate/cancel';
+    expect(wire()).toEqual([`PUT ${verb}`]);
+    expect(JSON.parse(api.requests[0]?.body ?? '')).toEqual(body);
+  });
+
   it('addresses objects, subresources and collections as the API server does', async () => {
     const ref = { namespace: 'lab', name: 'a' };
     await client.get(pods, ref);

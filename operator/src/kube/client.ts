@@ -163,6 +163,16 @@ export class KubeClient {
     });
   }
 
+  /** PUTs to a subresource that is a verb rather than an object, as KubeVirt's are (group subresources.kubevirt.io). */
+  async act(
+    type: ResourceType,
+    ref: ObjectRef,
+    o: Cancellable & { readonly subresource: string; readonly body?: unknown },
+  ): Promise<void> {
+    const path = objectPath(type, ref, o.subresource);
+    await this.#send<unknown>({ method: 'PUT', path, body: o.body, signal: o.signal });
+  }
+
   /** RFC 7396: null removes a field, lists are replaced whole. */
   async mergePatch<T>(type: ResourceType, ref: ObjectRef, patch: unknown, o: WriteOptions = {}): Promise<T> {
     return this.#patch<T>(type, ref, patch, 'application/merge-patch+json', o, {});

@@ -32,8 +32,12 @@ export const annotations = {
   /** JSON with `since`: from when on the machine lends what its labels say. */
   offer: 'idlewild.dev/offer',
   nonce: 'idlewild.dev/nonce',
+  /** On a guest: whole MiB of its machine's graphics memory that it takes; KubeVirt has no field for that. */
+  graphicsMemory: 'idlewild.dev/graphics-memory-mib',
   /** On a Node, by the operator: JSON of a machine that is held down for a while, see holds/. */
   hold: 'idlewild.dev/hold',
+  /** On a migration, by the operator: the LeaveReason it was made for. */
+  leaveReason: 'idlewild.dev/leave-reason',
   unschedulableTimeout: 'kubevirt.io/migrationUnschedulablePodTimeoutSeconds',
 } as const;
 
@@ -41,6 +45,8 @@ export const taints = {
   lost: 'idlewild.dev/lost',
   ownerPresent: 'idlewild.dev/owner-present',
   pendingApproval: 'idlewild.dev/pending-approval',
+  /** By an admin, to keep ordinary pods off machines that come and go; guests tolerate it. */
+  volatile: 'idlewild.dev/volatile',
 } as const;
 
 export const managedBy = 'idlewild';

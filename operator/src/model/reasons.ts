@@ -78,6 +78,10 @@ export type EvacuationReason =
   | 'NoMachineForGuest'
   | 'RecreatedElsewhere'
   | 'StillPinned'
+  /** The guest cannot move while it runs, and is not to be made anew. */
+  | 'NotMigratable'
+  /** As many guests as may move at a time are on the way. */
+  | 'WaitingForTurn'
   | 'CalledOff'
   | 'Preempting';
 

@@ -153,6 +153,16 @@ export function recorded(job: ComputeJob, entry: Interruption): ComputeJobStatus
   return sealed(job, ledgered({ ...job.status }, entry));
 }
 
+/** A guest stood still on its way to another machine; that is not charged. */
+export function stoodStill(job: ComputeJob, o: { attempt: number; seconds: number }): ComputeJobStatus {
+  const attempts = attemptsOf(job).map((attempt) =>
+    attempt.number === o.attempt
+      ? { ...attempt, secondsStill: Math.round(((attempt.secondsStill ?? 0) + o.seconds) * 1000) / 1000 }
+      : attempt,
+  );
+  return { ...job.status, attempts };
+}
+
 /** One word for people. */
 export function phaseOf(status: ComputeJobStatus): string {
   const { conditions, waiting: waits, publication } = status;

@@ -1,10 +1,7 @@
 // The whole program as a list: each controller, what it is keyed by, and what brings it to work.
 // Must not hold logic: what a controller does is in its folder.
 
-import { computeJobs } from './api/resources.ts';
-import { apiVersionOf } from './kube/paths.ts';
 import { Controller, type ControllerMetrics } from './kube/controller.ts';
-import type { EventRecorder } from './kube/events.ts';
 import type { Informer } from './kube/informer.ts';
 import { keyOf, type KubeObject } from './kube/object.ts';
 import { Evacuation } from './evacuation/reconcile.ts';
@@ -20,7 +17,6 @@ import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
 import { taints } from './model/names.ts';
 import { JobWriter } from './world/job-writer.ts';
 import { jobKeyOf } from './world/world.ts';
-import type { ComputeJob } from './api/compute-job.ts';
 import type { Deps } from './deps.ts';
 
 export interface Settings {
@@ -35,9 +31,9 @@ export interface Program {
 }
 
 export function buildControllers(
-  base: Omit<Deps, 'writer' | 'tell'>,
+  base: Omit<Deps, 'writer'>,
   settings: Settings,
-  o: { recorder: EventRecorder; leases: LeaseObservations; metrics?: ControllerMetrics | undefined },
+  o: { leases: LeaseObservations; metrics?: ControllerMetrics | undefined },
 ): Program {
   const { world, client, clock, log, newId } = base;
   const touched = (key: string): void => {
@@ -46,9 +42,7 @@ export function buildControllers(
     evacuation.enqueue(key);
   };
   const writer = new JobWriter({ client, jobs: world.jobs, onWrite: (job) => touched(keyOf(job)) });
-  const regarding = ({ metadata: { name, namespace, uid } }: ComputeJob) =>
-    ({ apiVersion: apiVersionOf(computeJobs), kind: computeJobs.kind, name, namespace, uid }) as const;
-  const deps: Deps = { ...base, writer, tell: (job, text) => o.recorder.event(regarding(job), text) };
+  const deps: Deps = { ...base, writer };
   const consoles = new Consoles({ client, clock, log, onNews: (key) => lifecycle.enqueue(key) });
   const downtime = new DowntimeObserver(clock);
 
@@ -73,6 +67,9 @@ export function buildControllers(
       evacuateAll();
     });
   ofJob(world.informers.jobs, keyOf);
+  world.informers.jobs.onChange(({ type, object }) => {
+    if (type === 'deleted') base.ledger.deleted(object);
+  });
   ofJob(world.informers.vms, jobKeyOf);
   ofJob(world.informers.vmis, jobKeyOf);
   ofJob(world.informers.pods, jobKeyOf);

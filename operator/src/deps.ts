@@ -2,10 +2,9 @@
 
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { ComputeJob } from './api/compute-job.ts';
 import type { KubeClient } from './kube/client.ts';
 import type { Clock } from './kube/clock.ts';
-import type { EventText } from './kube/event-series.ts';
+import type { LedgerWriter } from './ledger/ledger.ts';
 import type { World } from './world/world.ts';
 import type { JobWriter } from './world/job-writer.ts';
 
@@ -18,6 +17,6 @@ export interface Deps {
   readonly writer: JobWriter;
   /** Random, lower-case hexadecimal, at least 16 characters. */
   readonly newId: () => string;
-  /** Records an event on a job; never throws. */
-  readonly tell: (job: ComputeJob, text: EventText) => void;
+  /** Records decisions about jobs: the Event, the history and the metric; never throws. */
+  readonly ledger: LedgerWriter;
 }

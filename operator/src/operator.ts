@@ -14,6 +14,9 @@ import type { InformerMetrics } from './kube/informer.ts';
 import { runWithLease } from './kube/leader.ts';
 import { createKubeMetrics, type KubeMetrics } from './kube/metrics.ts';
 import type { Transport } from './kube/transport.ts';
+import type { HistoryStore } from './ledger/history.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { MemoryHistory } from './ledger/memory-history.ts';
 import { fieldManager } from './model/names.ts';
 import type { Options } from './options.ts';
 import { LeaseObservations } from './recovery/observations.ts';
@@ -34,6 +37,8 @@ export interface AssemblyOptions {
   readonly instance: string;
   /** What is known of the machines' leases; observations of the Lease objects unless given. */
   readonly leases?: LeaseObservations | undefined;
+  /** Where the ledger is remembered; memory unless given. Closed at the end of the run. */
+  readonly history?: HistoryStore | undefined;
 }
 
 export interface Operator {
@@ -41,6 +46,7 @@ export interface Operator {
   readonly world: World;
   readonly program: Program;
   readonly recorder: EventRecorder;
+  readonly ledger: Ledger;
   readonly metrics: KubeMetrics;
   /** What has not been read yet, in words; empty when the operator is ready to work. */
   notReady(): string[];
@@ -62,8 +68,8 @@ export function assembleOperator(o: AssemblyOptions): Operator {
     log,
     newId,
   });
-  const program = buildControllers({ client, clock, log, registry, world, newId }, settingsOf(o.options), {
-    recorder,
+  const ledger = new Ledger({ history: o.history ?? new MemoryHistory(), recorder, clock, log, registry });
+  const program = buildControllers({ client, clock, log, registry, world, newId, ledger }, settingsOf(o.options), {
     leases,
     metrics: metrics.controller,
   });
@@ -82,11 +88,12 @@ export function assembleOperator(o: AssemblyOptions): Operator {
     } finally {
       reading.abort();
       await informers;
+      ledger.close();
     }
   };
   const notReady = (): string[] =>
     Object.entries(world.informers).flatMap(([name, { hasSynced }]) => (hasSynced ? [] : [`${name} not read yet`]));
-  return { client, world, program, recorder, metrics, notReady, run };
+  return { client, world, program, recorder, ledger, metrics, notReady, run };
 }
 
 export interface OperatorOptions {

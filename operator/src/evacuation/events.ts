@@ -1,11 +1,11 @@
-// The events that evacuation records on a job.
+// What evacuation records in the ledger.
 
-import type { EventText } from '../kube/event-series.ts';
+import type { LedgerNote } from '../ledger/entry.ts';
 import type { EvacuationReason } from '../model/reasons.ts';
 
-export const evacuationEvent = (reason: EvacuationReason, message: string): EventText => ({
-  type: reason === 'Migrating' || reason === 'Migrated' ? 'Normal' : 'Warning',
-  reason,
-  action: 'Evacuate',
-  message,
-});
+export const evacuationNote = (
+  at: string,
+  reason: EvacuationReason,
+  message: string,
+  facts: Partial<LedgerNote> = {},
+): LedgerNote => ({ ...facts, at, reason, message });

@@ -16,7 +16,8 @@ import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
 import { evacuate, type EvacuationDecision, type EvacuationSettings } from './decide.ts';
 import type { DowntimeObserver } from './downtime.ts';
-import { evacuationEvent } from './events.ts';
+import type { LedgerNote } from '../ledger/entry.ts';
+import { evacuationNote } from './events.ts';
 import { createEvacuationMetrics, type EvacuationMetrics } from './metrics.ts';
 
 /** How soon a migration that KubeVirt refused is tried again. */
@@ -68,7 +69,9 @@ export class Evacuation {
         return undefined;
       case 'cancel': {
         const { namespace, name, uid } = decision.migration.metadata;
-        await this.#say(job, true, 'MigrationFailed', `the migration ${name} was called off: ${decision.message}`);
+        await this.#say(job, true, 'MigrationFailed', `the migration ${name} was called off: ${decision.message}`, {
+          migration: name,
+        });
         const { client } = this.#deps;
         try {
           await client.delete(virtualMachineInstanceMigrations, { namespace, name }, { preconditions: { uid } });
@@ -93,7 +96,9 @@ export class Evacuation {
         };
         const ended = { at, reason: 'Drained', message, secondsLost, failure: false, interruption: entry } as const;
         await writer.status(job, status.attemptEnded(job, ended));
-        this.#tell(job, 'RecreatedElsewhere', message);
+        const facts = { attempt: attempt.number, node, toNode: decision.target, secondsLost, rung: 'Kill' };
+        this.#deps.ledger.record(job, { ...facts, at, reason: 'Drained', message });
+        this.#tell(job, at, 'RecreatedElsewhere', message, facts);
         return undefined;
       }
       case 'migrate':
@@ -135,7 +140,7 @@ export class Evacuation {
       return refusedMs;
     }
     log.info({ job: job.metadata.name, from: attempt.node, to: target, migration: name }, 'migrating');
-    await this.#say(job, true, 'Migrating', message);
+    await this.#say(job, true, 'Migrating', message, { toNode: target, migration: name });
     return undefined;
   }
 
@@ -160,7 +165,7 @@ export class Evacuation {
     const message = `the guest moved from ${from} to ${to} in ${seconds} s${stood}`;
     const entry = {
       at,
-      reason: 'Drained',
+      reason: 'Drained' as const,
       rung: 'Migrate',
       attempt,
       node: from,
@@ -178,22 +183,31 @@ export class Evacuation {
     await this.#deps.writer.status(job, settled);
     this.#metrics.migrated(seconds, down.seconds);
     this.#deps.log.info({ job: job.metadata.name, from, to, seconds, downtimeSeconds: down.seconds }, 'migrated');
-    this.#tell(job, 'Migrated', message);
+    const { reason: cause, at: _at, message: _message, ...facts } = entry;
+    this.#tell(job, at, 'Migrated', message, { ...facts, cause });
     return undefined;
   }
 
   /** The condition and, when its words are new, an event. */
-  async #say(job: ComputeJob, active: boolean, reason: EvacuationReason, message: string): Promise<void> {
+  async #say(
+    job: ComputeJob,
+    active: boolean,
+    reason: EvacuationReason,
+    message: string,
+    more: Partial<LedgerNote> = {},
+  ): Promise<void> {
     const before = getCondition(job.status?.conditions, 'Interrupted');
     if (before?.message === message && before.status === (active ? 'True' : 'False')) return;
     const at = microTime(this.#deps.clock.now());
     await this.#deps.writer.status(job, status.interrupted(job, { active, reason, message, at }));
-    if (before?.reason !== reason || !active) this.#tell(job, reason, message);
+    const attempt = lastAttempt(job);
+    const facts = { attempt: attempt?.number, node: attempt?.node, ...more };
+    if (before?.reason !== reason || !active) this.#tell(job, at, reason, message, facts);
   }
 
-  #tell(job: ComputeJob, reason: EvacuationReason, message: string): void {
+  #tell(job: ComputeJob, at: string, reason: EvacuationReason, message: string, facts: Partial<LedgerNote>): void {
     this.#deps.log.info({ job: job.metadata.name, reason }, message);
-    this.#deps.tell(job, evacuationEvent(reason, message));
+    this.#deps.ledger.record(job, evacuationNote(at, reason, message, facts));
   }
 }
 

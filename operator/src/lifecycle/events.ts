@@ -1,32 +1,51 @@
-// The events that the life of a job records on it.
+// What the life of a job records in the ledger.
 
-import type { EventText } from '../kube/event-series.ts';
+import type { LedgerNote } from '../ledger/entry.ts';
+import type { Attempt } from '../model/job.ts';
+import type { ProgressReason } from '../model/reasons.ts';
 import type { AttemptOutcome } from './decide.ts';
 
-export const createdEvent = (vm: string, node: string): EventText => ({
-  type: 'Normal',
+export const createdNote = (at: string, { number, virtualMachine, node }: Attempt): LedgerNote => ({
+  at,
   reason: 'VirtualMachineCreated',
-  action: 'Create',
-  message: `created virtual machine ${vm} for ${node}`,
+  attempt: number,
+  node,
+  message: `created virtual machine ${virtualMachine} for ${node}`,
 });
 
-export const startedEvent = (attempt: number, node: string): EventText => ({
-  type: 'Normal',
+export const startedNote = (at: string, { number, node }: Attempt): LedgerNote => ({
+  at,
   reason: 'Started',
-  action: 'Start',
-  message: `attempt ${attempt} has started on ${node}`,
+  attempt: number,
+  node,
+  message: `attempt ${number} has started on ${node}`,
 });
 
-export const endedEvent = (attempt: number, { reason, message, outcome }: AttemptOutcome): EventText => ({
-  type: outcome === 'Succeeded' ? 'Normal' : 'Warning',
+export const endedNote = (
+  at: string,
+  { number, node }: Attempt,
+  { reason, message, outcome, exitCode }: AttemptOutcome,
+  o: { readonly seconds?: number | undefined; readonly secondsLost?: number | undefined },
+): LedgerNote => ({
+  at,
   reason,
-  action: outcome === undefined ? 'Repeat' : 'Finish',
-  message: `attempt ${attempt}: ${message}`,
+  attempt: number,
+  node,
+  exitCode,
+  outcome,
+  ...o,
+  message: `attempt ${number}: ${message}`,
 });
 
-export const troubleEvent = (reason: string, message: string): EventText => ({
-  type: 'Warning',
-  reason,
-  action: 'Start',
-  message,
-});
+export const finishedNote = (
+  at: string,
+  { number, node }: Attempt,
+  { message, outcome, exitCode }: AttemptOutcome,
+): LedgerNote => ({ at, reason: 'Finished', attempt: number, node, exitCode, outcome, message });
+
+export const troubleNote = (
+  at: string,
+  attempt: Attempt | undefined,
+  reason: ProgressReason,
+  message: string,
+): LedgerNote => ({ at, reason, attempt: attempt?.number, node: attempt?.node, message });

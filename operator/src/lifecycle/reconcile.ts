@@ -19,7 +19,7 @@ import type { Deps } from '../deps.ts';
 import type { Consoles } from './console.ts';
 import { createAttempt } from './create.ts';
 import { decideLifecycle, nothingRead, type LifecycleDecision, type LifecycleSettings } from './decide.ts';
-import { createdEvent, endedEvent, startedEvent, troubleEvent } from './events.ts';
+import { createdNote, endedNote, finishedNote, startedNote, troubleNote } from './events.ts';
 import { createLifecycleMetrics, type LifecycleMetrics } from './metrics.ts';
 import { isOfAttempt, type Guest } from './observe.ts';
 
@@ -91,7 +91,7 @@ export class Lifecycle {
 
   /** @returns when to look again, if that is known. */
   async #apply(key: string, job: ComputeJob, decision: LifecycleDecision): Promise<number | undefined> {
-    const { client, clock, writer, tell, log } = this.#deps;
+    const { client, clock, writer, ledger, log } = this.#deps;
     const at = microTime(clock.now());
     const attempt = lastAttempt(job);
     const number = attempt?.number ?? 0;
@@ -118,14 +118,15 @@ export class Lifecycle {
         if (made.kind === 'blocked') {
           const message = `attempt ${number}: ${made.message}`;
           if (job.status?.message !== message) {
-            tell(job, troubleEvent(made.reason, message));
+            ledger.record(job, troubleNote(at, attempt, made.reason, message));
             await writer.status(job, status.noted(job, { reason: made.reason, message }));
           }
           return blockedMs;
         }
         this.#deps.world.wroteVm(made.vm);
-        tell(job, createdEvent(made.vm.metadata.name, decision.attempt.node));
-        await writer.status(job, status.created(job, microTime(clock.now())));
+        const createdAt = microTime(clock.now());
+        ledger.record(job, createdNote(createdAt, decision.attempt));
+        await writer.status(job, status.created(job, createdAt));
         return undefined;
       }
       case 'created':
@@ -139,7 +140,7 @@ export class Lifecycle {
         const begun = lastAttempt(written);
         if (begun) this.#metrics.started(begun);
         log.info({ job: key, attempt: number, node: attempt?.node }, 'started');
-        tell(job, startedEvent(number, attempt?.node ?? ''));
+        if (begun) ledger.record(job, startedNote(at, begun));
         return undefined;
       }
       case 'moved':
@@ -150,7 +151,7 @@ export class Lifecycle {
         await writer.status(job, status.migratable(job, { ...decision, at }));
         return undefined;
       case 'note':
-        tell(job, troubleEvent(decision.reason, decision.message));
+        ledger.record(job, troubleNote(at, attempt, decision.reason, decision.message));
         await writer.status(job, status.noted(job, decision));
         return undefined;
       case 'releasePin':
@@ -182,7 +183,9 @@ export class Lifecycle {
     this.#deps.log.info({ job: key, attempt: attempt.number, reason: decision.reason, outcome }, decision.message);
     this.#metrics.ended(decision.reason);
     if (outcome) this.#metrics.finished(outcome);
-    this.#deps.tell(job, endedEvent(attempt.number, decision));
+    const seconds = secondsSince(attempt.started, at);
+    this.#deps.ledger.record(job, endedNote(at, attempt, decision, { seconds, secondsLost: lost }));
+    if (outcome) this.#deps.ledger.record(job, finishedNote(at, attempt, decision));
     return undefined;
   }
 

@@ -14,7 +14,7 @@ import type { WaitReason } from '../model/reasons.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
 import { matchJobs, type MatchingDecision, type MatchingSettings } from './decide.ts';
-import { claimedEvent, waitingEvent } from './events.ts';
+import { claimedNote, publishedNote, waitingNote } from './events.ts';
 import { createMatchingMetrics, type MatchingMetrics } from './metrics.ts';
 
 /** How often a Secret that is missing is looked for, and how often runners-up of one job are written at most. */
@@ -89,7 +89,9 @@ export class Matching {
         const kept = finalizers ? await writer.finalizers(job, finalizers) : job;
         const id = newId().slice(0, 8);
         // The moment of publication is the write's, so that the order in line is the order of publication.
-        await writer.status(kept, status.published(kept, { id, at: microTime(clock.now()) }));
+        const publication = { id, at: microTime(clock.now()) };
+        await writer.status(kept, status.published(kept, publication));
+        this.#deps.ledger.record(kept, publishedNote(publication.at, id));
         log.info({ job: key, id }, 'published');
         return 0;
       }
@@ -99,7 +101,7 @@ export class Matching {
         const written = await writer.status(job, next);
         const attempt = written.status?.attempt ?? 1;
         log.info({ job: key, attempt, node, reason, message }, 'claimed');
-        this.#deps.tell(job, claimedEvent(attempt, reason, message));
+        this.#deps.ledger.record(job, claimedNote({ ...decision, at, attempt }));
         const publishedAt = Date.parse(job.status?.publication?.at ?? at);
         if (attempt === 1) this.#metrics.claimed(reason, Date.parse(at) - publishedAt);
         return undefined;
@@ -109,7 +111,7 @@ export class Matching {
         const next = status.waiting(job, { reason, message, waiting, at });
         if (job.status?.reason !== reason) {
           log.info({ job: key, reason, message }, 'waits');
-          this.#deps.tell(job, waitingEvent(reason, message));
+          this.#deps.ledger.record(job, waitingNote(at, reason, message));
         }
         await writer.status(job, next);
         return decision.retryInMs;

@@ -1,10 +1,11 @@
-// The events that recovery records.
+// What recovery records in the ledger.
 
-import type { EventText } from '../kube/event-series.ts';
+import type { LedgerNote } from '../ledger/entry.ts';
 
-export const machineLostEvent = (attempt: number, message: string): EventText => ({
-  type: 'Warning',
-  reason: 'MachineLost',
-  action: 'Recover',
-  message: `attempt ${attempt}: ${message}`,
-});
+export const machineLostNote = (o: {
+  readonly at: string;
+  readonly attempt: number;
+  readonly node: string;
+  readonly secondsLost: number;
+  readonly message: string;
+}): LedgerNote => ({ ...o, reason: 'MachineLost', message: `attempt ${o.attempt}: ${o.message}` });

@@ -10,7 +10,7 @@ import { taints } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
 import { recoverMachine, type RecoveryDecision } from './decide.ts';
-import { machineLostEvent } from './events.ts';
+import { machineLostNote } from './events.ts';
 import { createRecoveryMetrics, type RecoveryMetrics } from './metrics.ts';
 import type { LeaseObservations } from './observations.ts';
 
@@ -148,7 +148,10 @@ export class Recovery {
           'attempt lost with its machine',
         );
         this.#metrics.attemptLost(secondsLost);
-        this.#deps.tell(job, machineLostEvent(attempt.number, message));
+        this.#deps.ledger.record(
+          job,
+          machineLostNote({ at, attempt: attempt.number, node: machine, secondsLost, message }),
+        );
         return undefined;
       }
       case 'lookAgain':

@@ -1,0 +1,193 @@
+// Records every decision that touches a job: one call serves the Kubernetes Event, the history and the metric.
+// Promises: never throws, never blocks a reconcile, and is bounded: what the history cannot take is counted and said in the
+// log. Losing a line is acceptable, failing a decision for it is not. Must not decide anything.
+
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { ComputeJob } from '../api/compute-job.ts';
+import type { Node } from '../api/kubernetes.ts';
+import { computeJobs, nodes } from '../api/resources.ts';
+import type { Clock, Timer } from '../kube/clock.ts';
+import type { EventText, Regarding } from '../kube/event-series.ts';
+import { apiVersionOf } from '../kube/paths.ts';
+import { microTime } from '../kube/micro-time.ts';
+import { attemptsOf, isFinished, openAttempt, type Attempt } from '../model/job.ts';
+import { attemptEnds } from '../model/reasons.ts';
+import { ledgerEntry, type LedgerEntry, type LedgerNote } from './entry.ts';
+import type { Charge, HistoryStore } from './history.ts';
+import { createLedgerMetrics, type LedgerMetrics } from './metrics.ts';
+import { hopelessWaits, ledgerReasons } from './reasons.ts';
+import { chargeOf } from './usage.ts';
+
+export interface LedgerOptions {
+  readonly history: HistoryStore;
+  readonly recorder: { event(regarding: Regarding, text: EventText): void };
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly registry: Registry;
+}
+
+/** What the rest of the operator sees of the ledger. */
+export type LedgerWriter = Pick<Ledger, 'record' | 'machine' | 'deleted'>;
+
+/** Lines and charges that wait for the history at most, and that it gets in one transaction. */
+const longestQueue = 20_000;
+const longestBatch = 1_000;
+const tickMs = 250;
+const pruneEveryMs = 10 * 60_000;
+
+const isAttemptEnd = (reason: string): boolean => (attemptEnds as readonly string[]).includes(reason);
+
+export class Ledger {
+  readonly #o: LedgerOptions;
+  readonly #log: Logger;
+  readonly #metrics: LedgerMetrics;
+  #entries: LedgerEntry[] = [];
+  #charges: Charge[] = [];
+  #timer: Timer | undefined;
+  #prunedAt: number;
+  #dropped = 0;
+  #failing = false;
+  #closed = false;
+
+  constructor(options: LedgerOptions) {
+    this.#o = options;
+    this.#log = options.log.child({ part: 'ledger' });
+    this.#metrics = createLedgerMetrics(options.registry);
+    this.#prunedAt = options.clock.monotonic();
+  }
+
+  /** Lines that the history did not get since the start. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  record(job: ComputeJob, note: LedgerNote): void {
+    this.#safely(() => {
+      const entry = ledgerEntry(job, note);
+      this.#metrics.recorded(entry.reason);
+      const facts = ledgerReasons[entry.reason];
+      if (facts.event) {
+        const { type, action } = facts;
+        const hopeless = entry.cause !== undefined && hopelessWaits.has(entry.cause);
+        const text: EventText = {
+          type: entry.reason === 'Waiting' && hopeless ? 'Warning' : type,
+          // A user who reads the events wants to know why the job waits, not that it does.
+          reason: entry.reason === 'Waiting' ? (entry.cause ?? entry.reason) : entry.reason,
+          action,
+          message: entry.message,
+        };
+        this.#o.recorder.event(regardingJob(job), text);
+      }
+      this.#push(entry, isAttemptEnd(entry.reason) ? chargeAtEnd(job, entry) : []);
+    });
+  }
+
+  /** An Event on a machine. Machines have no lines in the ledger: it is about jobs. */
+  machine(node: Node, text: EventText): void {
+    this.#safely(() => {
+      const { name, uid } = node.metadata;
+      this.#o.recorder.event({ apiVersion: apiVersionOf(nodes), kind: nodes.kind, name, uid }, text);
+    });
+  }
+
+  /** The job is gone from the API; what it was charged is remembered. */
+  deleted(job: ComputeJob): void {
+    const nowMs = this.#o.clock.now();
+    const open = openAttempt(job);
+    const message = isFinished(job) ? 'the job was deleted after its end' : 'the job was deleted before its end';
+    this.record(job, {
+      at: microTime(nowMs),
+      reason: 'Deleted',
+      attempt: open?.number,
+      node: open?.node,
+      message,
+    });
+    this.#safely(() => {
+      const charges = attemptsOf(job).flatMap((attempt) => chargeOf(job, attempt, nowMs) ?? []);
+      this.#push(undefined, charges);
+    });
+  }
+
+  /** Writes what waits, all of it. */
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    while (this.#entries.length > 0 || this.#charges.length > 0) this.#write();
+  }
+
+  /** Writes what waits and closes the history; what is recorded later is dropped. */
+  close(): void {
+    if (this.#closed) return;
+    this.flush();
+    this.#closed = true;
+    this.#safely(() => this.#o.history.close());
+  }
+
+  #push(entry: LedgerEntry | undefined, charges: readonly Charge[]): void {
+    if (this.#closed || this.#entries.length + this.#charges.length >= longestQueue) {
+      this.#drop((entry ? 1 : 0) + charges.length);
+      return;
+    }
+    if (entry) this.#entries.push(entry);
+    this.#charges.push(...charges);
+    if (this.#entries.length + this.#charges.length > 0) this.#arm();
+  }
+
+  #arm(): void {
+    this.#timer ??= this.#o.clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#write();
+      this.#prune();
+      if (this.#entries.length > 0 || this.#charges.length > 0) this.#arm();
+    }, tickMs);
+  }
+
+  #write(): void {
+    const entries = this.#entries.splice(0, longestBatch);
+    const charges = this.#charges.splice(0, longestBatch);
+    try {
+      this.#o.history.append(entries, charges);
+      if (this.#failing) this.#log.info('the history can be written again');
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#log.error({ err: error }, 'the history cannot be written; lines are lost');
+      this.#failing = true;
+      this.#drop(entries.length + charges.length);
+    }
+  }
+
+  #prune(): void {
+    const now = this.#o.clock.monotonic();
+    if (now - this.#prunedAt < pruneEveryMs) return;
+    this.#safely(() => {
+      // One portion per tick, so that nobody waits for it.
+      if (!this.#o.history.prune(this.#o.clock.now())) this.#prunedAt = now;
+    });
+  }
+
+  #drop(count: number): void {
+    this.#dropped += count;
+    this.#metrics.dropped(count);
+  }
+
+  #safely(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#drop(1);
+      this.#log.error({ err: error }, 'a line of the ledger was given up');
+    }
+  }
+}
+
+function regardingJob({ metadata: { name, namespace, uid } }: ComputeJob): Regarding {
+  return { apiVersion: apiVersionOf(computeJobs), kind: computeJobs.kind, name, namespace, uid };
+}
+
+/** The job may be as it was before or after its end was written. */
+function chargeAtEnd(job: ComputeJob, { attempt, at, reason }: LedgerEntry): Charge[] {
+  const ended: Attempt | undefined = attemptsOf(job).find(({ number }) => number === attempt);
+  const charge = ended && chargeOf(job, { ...ended, reason, ended: ended.ended ?? at }, Date.parse(at));
+  return charge ? [charge] : [];
+}

@@ -65,6 +65,16 @@ export interface Transport {
     readonly headers?: Headers | undefined;
     readonly signal: AbortSignal;
   }): Promise<TransportStream>;
+  /**
+   * A watch whose events need no decoding, for a server within the same process. Resolves when the server ends it in good
+   * order; rejects with what `onEvent` throws, and with a KubeError otherwise. Without it, watches are read from `stream`.
+   */
+  readonly watch?: (request: {
+    readonly path: string;
+    readonly query?: Query | undefined;
+    readonly signal: AbortSignal;
+    readonly onEvent: (event: { readonly type: string; readonly object: unknown }) => void;
+  }) => Promise<void>;
   /** Ends all connections; requests in flight fail. */
   close(): Promise<void>;
 }

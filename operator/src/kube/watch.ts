@@ -3,7 +3,7 @@
 // KubeError: a torn or unreadable line, an ERROR event, silence beyond the deadline. Must not reconnect: see informer.ts.
 
 import type { ResourceType } from '../api/resources.ts';
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 import { errorFromWatchEvent, KubeError } from './errors.ts';
 import { linesOf } from './lines.ts';
 import { collectionPath } from './paths.ts';
@@ -49,35 +49,43 @@ export async function watchStream<T>(
     stop.abort();
   };
   const deadline = clock.setTimeout(giveUp('the server did not end it in time'), o.timeoutSeconds * 1000 + graceMs);
-  const startSilence = () =>
-    o.silenceMs === undefined ? undefined : clock.setTimeout(giveUp(`not a byte for ${o.silenceMs} ms`), o.silenceMs);
-  let silence = startSilence();
+  const silence =
+    o.silenceMs === undefined ? undefined : new Silence(clock, o.silenceMs, giveUp(`not a byte for ${o.silenceMs} ms`));
 
   async function* heard(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of chunks) {
-      silence?.cancel();
-      silence = startSilence();
+      silence?.broken();
       yield chunk;
     }
   }
 
+  const request = {
+    path: collectionPath(type, o.namespace),
+    query: {
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion: o.resourceVersion,
+      timeoutSeconds: o.timeoutSeconds,
+      labelSelector: o.labelSelector,
+      fieldSelector: o.fieldSelector,
+    },
+    signal: stop.signal,
+  };
   try {
-    const stream = await transport.stream({
-      path: collectionPath(type, o.namespace),
-      query: {
-        watch: true,
-        allowWatchBookmarks: true,
-        resourceVersion: o.resourceVersion,
-        timeoutSeconds: o.timeoutSeconds,
-        labelSelector: o.labelSelector,
-        fieldSelector: o.fieldSelector,
-      },
-      signal: stop.signal,
-    });
-    for await (const line of linesOf(heard(stream.body))) {
-      if (o.signal.aborted) break;
-      if (line.cut) throw new KubeError(`${attempted}: the stream ended within a line`, { kind: 'network' });
-      o.onEvent(parseEvent<T>(line.text, attempted));
+    if (transport.watch) {
+      const onEvent = (event: { type: unknown; object: unknown }): void => {
+        if (o.signal.aborted) return;
+        silence?.broken();
+        o.onEvent(checkedEvent<T>(event, attempted));
+      };
+      await transport.watch({ ...request, onEvent });
+    } else {
+      const stream = await transport.stream(request);
+      for await (const line of linesOf(heard(stream.body))) {
+        if (o.signal.aborted) break;
+        if (line.cut) throw new KubeError(`${attempted}: the stream ended within a line`, { kind: 'network' });
+        o.onEvent(parseEvent<T>(line.text, attempted));
+      }
     }
     if (o.signal.aborted) throw new KubeError(`${attempted}: aborted`, { kind: 'aborted', cause: o.signal.reason });
   } catch (error) {
@@ -87,9 +95,40 @@ export async function watchStream<T>(
     throw error;
   } finally {
     deadline.cancel();
-    silence?.cancel();
+    silence?.end();
     o.signal.removeEventListener('abort', onAbort);
     stop.abort();
+  }
+}
+
+/** Tells when nothing was heard for too long. Costs one timer per such time, however much is heard. */
+class Silence {
+  readonly #clock: Clock;
+  readonly #longestMs: number;
+  readonly #tell: () => void;
+  #sinceMs: number;
+  #timer: Timer;
+
+  constructor(clock: Clock, longestMs: number, tell: () => void) {
+    this.#clock = clock;
+    this.#longestMs = longestMs;
+    this.#tell = tell;
+    this.#sinceMs = clock.monotonic();
+    this.#timer = clock.setTimeout(() => this.#check(), longestMs);
+  }
+
+  broken(): void {
+    this.#sinceMs = this.#clock.monotonic();
+  }
+
+  end(): void {
+    this.#timer.cancel();
+  }
+
+  #check(): void {
+    const leftMs = this.#sinceMs + this.#longestMs - this.#clock.monotonic();
+    if (leftMs > 0) this.#timer = this.#clock.setTimeout(() => this.#check(), leftMs);
+    else this.#tell();
   }
 }
 
@@ -100,7 +139,10 @@ function parseEvent<T>(line: string, attempted: string): WatchEvent<T> {
   } catch (error) {
     throw new KubeError(`${attempted}: a line is not JSON: ${line.slice(0, 80)}`, { kind: 'server', cause: error });
   }
-  const { type, object } = (event ?? {}) as { type?: unknown; object?: unknown };
+  return checkedEvent((event ?? {}) as { type?: unknown; object?: unknown }, attempted);
+}
+
+function checkedEvent<T>({ type, object }: { type?: unknown; object?: unknown }, attempted: string): WatchEvent<T> {
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
@@ -111,5 +153,6 @@ function parseEvent<T>(line: string, attempted: string): WatchEvent<T> {
     case 'ERROR':
       throw errorFromWatchEvent(attempted, object);
   }
-  throw new KubeError(`${attempted}: not a watch event: ${line.slice(0, 80)}`, { kind: 'server' });
+  const shown = JSON.stringify({ type, object }).slice(0, 80);
+  throw new KubeError(`${attempted}: not a watch event: ${shown}`, { kind: 'server' });
 }

@@ -28,7 +28,7 @@ export interface LedgerOptions {
 }
 
 /** What the rest of the operator sees of the ledger. */
-export type LedgerWriter = Pick<Ledger, 'record' | 'machine' | 'deleted'>;
+export type LedgerWriter = Pick<Ledger, 'record' | 'machine' | 'deleted' | 'charges'>;
 
 /** Lines and charges that wait for the history at most, and that it gets in one transaction. */
 const longestQueue = 20_000;
@@ -107,6 +107,17 @@ export class Ledger {
       const charges = attemptsOf(job).flatMap((attempt) => chargeOf(job, attempt, nowMs) ?? []);
       this.#push(undefined, charges);
     });
+  }
+
+  /** What attempts were charged that ended at `sinceMs` or later, also those of jobs that are gone. Nothing when unreadable. */
+  charges(sinceMs: number): readonly Charge[] {
+    try {
+      this.flush();
+      return this.#closed ? [] : this.#o.history.charges(sinceMs);
+    } catch (error) {
+      this.#log.error({ err: error }, 'the history cannot be read; former usage counts as none');
+      return [];
+    }
   }
 
   /** Writes what waits, all of it. */

@@ -4,6 +4,7 @@
 
 import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
 import { getCondition, isTrue, setCondition } from '../api/conditions.ts';
+import { usageOf } from '../ledger/usage.ts';
 import { attemptsOf, lastAttempt, type Attempt, type Interruption, type Subscriber } from './job.ts';
 import { vmName } from './names.ts';
 import type { AttemptEnd, EvacuationReason, ProgressReason, WaitReason } from './reasons.ts';
@@ -12,7 +13,8 @@ export type Waiting = NonNullable<ComputeJobStatus['waiting']>;
 type ConditionType =
   'Published' | 'Claimed' | 'Started' | 'Reachable' | 'Migratable' | 'Interrupted' | 'Succeeded' | 'Failed';
 
-const longestLedger = 20;
+/** Lines of the ledger that a status keeps. */
+export const longestLedger = 20;
 
 export function published(job: ComputeJob, o: { id: string; at: string }): ComputeJobStatus {
   const message = `published ${o.id}`;
@@ -112,6 +114,7 @@ export function attemptEnded(job: ComputeJob, o: Ended): ComputeJobStatus {
   const { node: _left, ...rest } = status;
   status = said({ ...rest, failures: (rest.failures ?? 0) + (o.failure ? 1 : 0) }, o.reason, o.message);
   if (o.interruption) status = ledgered(status, o.interruption);
+  status = charged(job, status);
   for (const type of ['Claimed', 'Started', 'Reachable', 'Interrupted'] as const) {
     if (getCondition(status.conditions, type)) {
       status = condition(job, status, type, 'False', o.reason, o.message, o.at);
@@ -160,7 +163,8 @@ export function stoodStill(job: ComputeJob, o: { attempt: number; seconds: numbe
       ? { ...attempt, secondsStill: Math.round(((attempt.secondsStill ?? 0) + o.seconds) * 1000) / 1000 }
       : attempt,
   );
-  return { ...job.status, attempts };
+  // An attempt that is over has been charged already.
+  return charged(job, { ...job.status, attempts });
 }
 
 /** One word for people. */
@@ -176,6 +180,12 @@ export function phaseOf(status: ComputeJobStatus): string {
 
 function ledgered(status: ComputeJobStatus, entry: Interruption): ComputeJobStatus {
   return { ...status, interruptions: [...(status.interruptions ?? []), entry].slice(-longestLedger) };
+}
+
+/** What the job is charged follows from its attempts that are over. */
+function charged(job: ComputeJob, status: ComputeJobStatus): ComputeJobStatus {
+  const attempts = (status.attempts ?? []).filter(({ ended }) => ended !== undefined);
+  return attempts.length === 0 ? status : { ...status, usage: usageOf(job.spec, attempts) };
 }
 
 function withAttempt(job: ComputeJob, change: Partial<Attempt>): ComputeJobStatus {

@@ -8,7 +8,7 @@ import { isBeingDeleted, isOwnedBy } from '../api/meta.ts';
 import { secrets, virtualMachines } from '../api/resources.ts';
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import type { Attempt } from '../model/job.ts';
-import { baselineModel } from '../render/cpu-model.ts';
+import { baselineModel } from '../model/cpu-model.ts';
 import { renderUserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';

@@ -1,12 +1,13 @@
 // Which machines satisfy a requirement, and in a word why the others do not.
 // Promises: pure; the first obstacle in a fixed order is the reason, so that the same world gives the same words.
 
-import type { ComputeJob } from '../api/compute-job.ts';
-import { needsOfJob, type Amount } from '../model/capacity.ts';
+import type { ComputeJob, ComputeJobSpec } from '../api/compute-job.ts';
+import { fits, needsOfJob, type Amount } from '../model/capacity.ts';
 import { attemptsOf } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import { freeOn, type Pool } from '../model/pool.ts';
 import type { MachineReason } from '../model/reasons.ts';
+import { rank, type Ranked, type ScoreContext } from './score.ts';
 
 export interface Requirement {
   /** With KubeVirt's overhead. */
@@ -15,7 +16,7 @@ export interface Requirement {
   readonly rooms: readonly string[];
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly dedicatedOnly: boolean;
-  /** What a guest that is already running demands of its next machine. */
+  /** What a guest that is already running demands of its next machine; others start with the pool's processor model. */
   readonly running?: {
     readonly cpuModel?: string | undefined;
     readonly cpuVendor?: string | undefined;
@@ -38,26 +39,41 @@ export interface Obstacle {
 
 export interface Verdict {
   /** Best first. */
-  readonly fitting: readonly { readonly machine: Machine; readonly score: number }[];
+  readonly fitting: readonly Ranked[];
   readonly obstacles: readonly Obstacle[];
 }
 
+const nobody: ReadonlySet<string> = new Set();
+
+/** By the spec that it follows from, which is frozen: jobs that wait are asked again at every pass. */
+const requirements = new WeakMap<ComputeJobSpec, Requirement>();
+
+/** The same object every time while the job's spec is the same and nothing is held against a machine. */
 export function requirementOf(job: ComputeJob, o: { nowMs: number; holdDownMs: number }): Requirement {
-  const { architecture, placement, image } = job.spec;
+  let base = requirements.get(job.spec);
+  if (!base) requirements.set(job.spec, (base = requirementOfSpec(job.spec)));
   const held = attemptsOf(job).filter(
     ({ reason, ended }) =>
       reason === 'StartFailed' && ended !== undefined && Date.parse(ended) + o.holdDownMs > o.nowMs,
   );
+  if (held.length === 0) return base;
   return {
-    needs: needsOfJob(job.spec),
+    ...base,
+    heldAgainst: new Set(held.map(({ node }) => node)),
+    heldUntilMs: Math.min(...held.map(({ ended }) => Date.parse(ended ?? '') + o.holdDownMs)),
+  };
+}
+
+function requirementOfSpec(spec: ComputeJobSpec): Requirement {
+  const { architecture, placement, image } = spec;
+  return {
+    needs: needsOfJob(spec),
     architecture,
     rooms: placement?.rooms ?? [],
     nodeSelector: placement?.nodeSelector ?? {},
     dedicatedOnly: placement?.dedicatedOnly ?? false,
     image: image.containerDisk,
-    heldAgainst: new Set(held.map(({ node }) => node)),
-    heldUntilMs:
-      held.length === 0 ? undefined : Math.min(...held.map(({ ended }) => Date.parse(ended ?? '') + o.holdDownMs)),
+    heldAgainst: nobody,
   };
 }
 
@@ -65,40 +81,35 @@ export function requirementOf(job: ComputeJob, o: { nowMs: number; holdDownMs: n
 export function subscribers(
   pool: Pool,
   requirement: Requirement,
-  o: { nowMs: number; reserved?: ReadonlySet<string>; preferred?: readonly string[] },
+  o: ScoreContext & { reserved?: ReadonlySet<string>; preferred?: readonly string[] },
 ): Verdict {
-  const fitting = [];
+  const fitting: Machine[] = [];
   const obstacles: Obstacle[] = [];
   for (const machine of pool.machines) {
     const free = freeOn(pool, machine);
-    const reason = obstacleOf(machine, free, requirement, o.reserved);
-    if (reason === undefined) fitting.push({ machine, score: scoreOf(machine, free, requirement, o.nowMs) });
+    const reason =
+      obstacleOf(machine, free, requirement, pool.cpuModels) ?? ownObstacleOf(machine.name, requirement, o.reserved);
+    if (reason === undefined) fitting.push(machine);
     else obstacles.push({ machine, reason, free, forEver: isForEver(reason, machine, requirement) });
   }
-  const rank = (name: string): number => {
-    const index = o.preferred?.indexOf(name) ?? -1;
-    return index < 0 ? Number.MAX_SAFE_INTEGER : index;
-  };
-  fitting.sort(
-    (a, b) =>
-      rank(a.machine.name) - rank(b.machine.name) ||
-      b.score - a.score ||
-      compare(a.machine.since ?? '~', b.machine.since ?? '~') ||
-      compare(a.machine.name, b.machine.name),
-  );
-  return { fitting, obstacles };
+  const ranked = rank(fitting, requirement.image, { ...o, freeOf: (machine) => freeOn(pool, machine) });
+  return { fitting: ranked, obstacles };
 }
 
-function obstacleOf(
+/**
+ * What keeps every job of this kind off the machine; see `ownObstacleOf` for what concerns a single one.
+ * @param cpuModels by architecture: the pool's processor model.
+ */
+export function obstacleOf(
   machine: Machine,
   free: Amount,
   wanted: Requirement,
-  reserved: ReadonlySet<string> | undefined,
+  cpuModels: ReadonlyMap<string, string>,
 ): MachineReason | undefined {
   if (!machine.approved) return 'NotApproved';
   if (machine.architecture !== wanted.architecture) return 'WrongArchitecture';
   if (wanted.rooms.length > 0 && !wanted.rooms.includes(machine.room ?? '')) return 'WrongRoom';
-  if (Object.entries(wanted.nodeSelector).some(([key, value]) => machine.labels[key] !== value)) return 'LabelMismatch';
+  for (const key in wanted.nodeSelector) if (machine.labels[key] !== wanted.nodeSelector[key]) return 'LabelMismatch';
   if (wanted.dedicatedOnly && !machine.dedicated) return 'NotDedicated';
   if (!machine.lending) return 'NotLending';
   if (machine.ownerPresent) return 'OwnerPresent';
@@ -109,32 +120,22 @@ function obstacleOf(
   if (machine.cordoned) return 'Cordoned';
   if (machine.otherTaints.length > 0) return 'Tainted';
   if (!machine.virtualizationReady) return 'VirtualizationNotReady';
-  if (!canContinue(machine, wanted)) return 'CpuModelMissing';
-  if (wanted.heldAgainst.has(machine.name)) return 'HeldAgainst';
-  const full = shortage(free, wanted.needs);
-  if (full) return full;
-  return reserved?.has(machine.name) ? 'ReservedForEarlier' : undefined;
+  if (!hasProcessor(machine, wanted, cpuModels)) return 'CpuModelMissing';
+  if (machine.hold) return 'HeldDown';
+  return shortage(free, wanted.needs);
 }
 
-function shortage(has: Amount, needs: Amount): MachineReason | undefined {
-  if (has.cores < needs.cores) return 'InsufficientCores';
-  if (has.memoryMiB < needs.memoryMiB) return 'InsufficientMemory';
-  if (has.diskMiB < needs.diskMiB) return 'InsufficientDisk';
-  return undefined;
+/** What keeps a single job off a machine that would take others like it. */
+export function ownObstacleOf(
+  machine: string,
+  { heldAgainst }: Requirement,
+  reserved: ReadonlySet<string> | undefined,
+): MachineReason | undefined {
+  if (heldAgainst.has(machine)) return 'HeldAgainst';
+  return reserved?.has(machine) ? 'ReservedForEarlier' : undefined;
 }
 
-/** A guest keeps the processor and the board that it was started with. */
-function canContinue(machine: Machine, { running }: Requirement): boolean {
-  if (!running) return true;
-  const { cpuModel, cpuVendor, machineType } = running;
-  return (
-    (cpuModel === undefined || machine.cpuModels.includes(cpuModel)) &&
-    (cpuVendor === undefined || machine.cpuVendors.includes(cpuVendor)) &&
-    (machineType === undefined || machine.machineTypes.includes(machineType))
-  );
-}
-
-function isForEver(reason: MachineReason, machine: Machine, { needs }: Requirement): boolean {
+export function isForEver(reason: MachineReason, machine: Machine, { needs }: Requirement): boolean {
   switch (reason) {
     case 'NotApproved':
     case 'WrongArchitecture':
@@ -145,7 +146,9 @@ function isForEver(reason: MachineReason, machine: Machine, { needs }: Requireme
     case 'InsufficientCores':
     case 'InsufficientMemory':
     case 'InsufficientDisk':
-      return shortage(machine.offer, needs) !== undefined;
+    case 'InsufficientGraphicsMemory':
+    case 'InsufficientGpus':
+      return !fits(needs, machine.lends);
     case 'NotLending':
     case 'OwnerPresent':
     case 'MachineLost':
@@ -156,26 +159,30 @@ function isForEver(reason: MachineReason, machine: Machine, { needs }: Requireme
     case 'CpuModelMissing':
     case 'HeldDown':
     case 'HeldAgainst':
-    case 'InsufficientGraphicsMemory':
-    case 'InsufficientGpus':
     case 'ReservedForEarlier':
       return false;
   }
 }
 
-/**
- * 0 to 100, the tie-break among machines that fit: 40 for a machine without an owner (nobody will come back), 20 when the
- * image is on it, up to 20 for how long it has been lending (a point per ten minutes), up to 20 for how empty it is.
- */
-function scoreOf(machine: Machine, free: Amount, { image }: Requirement, nowMs: number): number {
-  const lentMinutes = machine.since === undefined ? 0 : Math.max(0, nowMs - Date.parse(machine.since)) / 60_000;
-  const emptiness = machine.offer.cores === 0 ? 0 : free.cores / machine.offer.cores;
-  const hasImage = machine.images.some((name) => name === image || name.endsWith(`/${image}`));
-  return Math.round(
-    (machine.dedicated ? 40 : 0) + (hasImage ? 20 : 0) + Math.min(20, lentMinutes / 10) + 20 * emptiness,
-  );
+function shortage(has: Amount, needs: Amount): MachineReason | undefined {
+  if (has.cores < needs.cores) return 'InsufficientCores';
+  if (has.memoryMiB < needs.memoryMiB) return 'InsufficientMemory';
+  if (has.diskMiB < needs.diskMiB) return 'InsufficientDisk';
+  if (has.graphicsMiB < needs.graphicsMiB) return 'InsufficientGraphicsMemory';
+  if (has.gpus < needs.gpus) return 'InsufficientGpus';
+  return undefined;
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** A guest keeps the processor and the board that it was started with; a new one starts with what the others have, too. */
+function hasProcessor(machine: Machine, wanted: Requirement, cpuModels: ReadonlyMap<string, string>): boolean {
+  if (!wanted.running) {
+    const model = cpuModels.get(wanted.architecture);
+    return model === undefined || machine.cpuModels.includes(model);
+  }
+  const { cpuModel, cpuVendor, machineType } = wanted.running;
+  return (
+    (cpuModel === undefined || machine.cpuModels.includes(cpuModel)) &&
+    (cpuVendor === undefined || machine.cpuVendors.includes(cpuVendor)) &&
+    (machineType === undefined || machine.machineTypes.includes(machineType))
+  );
 }

@@ -63,18 +63,27 @@ describe('the needs of a guest', () => {
 
   it('hold the overhead that KubeVirt asks for', () => {
     // 296 MiB were seen for 2 GiB, two vCPUs and a screen.
-    const seen = overheadMiB({ cores: 2, memoryMiB: 2048, graphics: true, architecture: 'amd64' });
+    const seen = overheadMiB({ cores: 2, memoryMiB: 2048, graphics: true, gpus: 0, architecture: 'amd64' });
     expect(seen).toBeGreaterThanOrEqual(296);
     expect(seen).toBeLessThan(310);
-    expect(overheadMiB({ cores: 2, memoryMiB: 2048, graphics: false, architecture: 'amd64' })).toBe(seen - 32);
-    expect(overheadMiB({ cores: 2, memoryMiB: 2048, graphics: true, architecture: 'arm64' })).toBe(seen + 128);
+    expect(overheadMiB({ cores: 2, memoryMiB: 2048, graphics: false, gpus: 0, architecture: 'amd64' })).toBe(seen - 32);
+    expect(overheadMiB({ cores: 2, memoryMiB: 2048, graphics: true, gpus: 0, architecture: 'arm64' })).toBe(seen + 128);
+    expect(overheadMiB({ cores: 2, memoryMiB: 2048, graphics: true, gpus: 2, architecture: 'amd64' })).toBe(
+      seen + 1024,
+    );
   });
 });
 
 describe('a machine', () => {
   it('that lends nonsense lends nothing', () => {
     const labels = { 'idlewild.dev/lend-cores': 'many', 'idlewild.dev/lend-memory-mib': '-1' };
-    expect(machineOf(aMachine('pc', { labels })).offer).toEqual({ cores: 0, memoryMiB: 0, diskMiB: 20480 });
+    expect(machineOf(aMachine('pc', { labels })).offer).toEqual({
+      cores: 0,
+      memoryMiB: 0,
+      diskMiB: 20480,
+      graphicsMiB: 0,
+      gpus: 0,
+    });
   });
 
   it.each(['{', '[]', '{"since":5}', '{"since":"long ago"}'])('whose offer says %s has no known beginning', (offer) => {

@@ -1,20 +1,18 @@
-// The pool at one moment: machines, and what is taken of each.
-// Promises: pure and computed anew from the objects, so that a restart changes nothing; claims whose virtual machine is
-// not there yet count as taken, and so do both ends of a migration.
+// The pool at one moment: machines, the guests on them, and what is taken of each.
+// Promises: pure and computed anew from the objects, so that a restart changes nothing. world/pool-keeper.ts keeps the same
+// answer up to date piece by piece; this is the definition that it is held to.
 
 import type { ComputeJob } from '../api/compute-job.ts';
-import type { Node } from '../api/kubernetes.ts';
-import {
-  isInstanceOver,
-  isMigrationOver,
-  type VirtualMachine,
-  type VirtualMachineInstance,
-  type VirtualMachineInstanceMigration,
-} from '../api/kubevirt.ts';
-import { minus, needsOfJob, needsOfVm, nothing, plus, type Amount } from './capacity.ts';
-import { openAttempt } from './job.ts';
-import { machineOf, type Machine } from './machine.ts';
-import { labels } from './names.ts';
+import type { Node, Pod } from '../api/kubernetes.ts';
+import type { VirtualMachine, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
+import { minus, nothing, plus, type Amount } from './capacity.ts';
+import { CpuModelVotes } from './cpu-model.ts';
+import { claimedKey, placeOf, type PlacedGuest } from './guest.ts';
+import { defaultGpuResource, machineOf, type Machine, type MachineContext } from './machine.ts';
+import { isScheduledAndUnfinished, noRequests, requestsOf, sum, type Requests } from './other-pods.ts';
+
+export type { PlacedGuest } from './guest.ts';
+export { targetOf } from './guest.ts';
 
 export interface Objects {
   readonly nodes: readonly Node[];
@@ -22,51 +20,76 @@ export interface Objects {
   readonly vms: readonly VirtualMachine[];
   readonly vmis: readonly VirtualMachineInstance[];
   readonly migrations: readonly VirtualMachineInstanceMigration[];
+  /** Pods that are no guests of ours. */
+  readonly otherPods?: readonly Pod[];
 }
 
+/** An immutable snapshot. Machines and lists of guests keep their identity from one to the next while nothing changes. */
 export interface Pool {
   readonly machines: readonly Machine[];
-  /** By machine name; a machine without an entry has nothing taken. */
+  /** By machine name; a machine without an entry has nothing taken. Machines that are not in the pool any more may have one. */
   readonly taken: ReadonlyMap<string, Amount>;
+  /** By machine name, ordered by key. A guest that moves is on both of its machines. */
+  readonly guests: ReadonlyMap<string, readonly PlacedGuest[]>;
+  /** By architecture: the processor model that guests are started with, see cpu-model.ts. */
+  readonly cpuModels: ReadonlyMap<string, string>;
+  /** Grows with every change of the pool; 0 in one that was computed from scratch. */
+  readonly version: number;
+  /** When the end of a hold will change it although nothing else does, ms since the epoch. */
+  readonly changesAtMs?: number | undefined;
+  machine(name: string): Machine | undefined;
+  /** Names of machines of which anything changed since an earlier pool of the same keeper; undefined: compare them all. */
+  changedSince?(earlier: Pool): Iterable<string> | undefined;
 }
 
-interface Place {
-  readonly needs: Amount;
-  readonly nodes: Set<string>;
-}
+export type PoolContext = Omit<MachineContext, 'requested'>;
 
-export function poolOf(objects: Objects): Pool {
-  const places = new Map<string, Place>();
-  const instances = new Map(objects.vmis.map((vmi) => [nameOf(vmi), vmi]));
-  const claimed = new Map<string, string>();
-  for (const job of objects.jobs) {
-    const attempt = openAttempt(job);
-    if (!attempt) continue;
-    const key = `${job.metadata.namespace}/${attempt.virtualMachine}`;
-    claimed.set(key, attempt.node);
-    places.set(key, { needs: needsOfJob(job.spec), nodes: new Set([attempt.node]) });
-  }
-  for (const vm of objects.vms) {
-    const key = nameOf(vm);
-    const vmi = instances.get(key);
-    if (vmi && isInstanceOver(vmi)) {
-      places.delete(key);
-      continue;
-    }
-    const node = vmi?.status?.nodeName ?? claimed.get(key);
-    if (node !== undefined) places.set(key, { needs: needsOfVm(vm), nodes: new Set([node]) });
-  }
+export function poolOf(objects: Objects, context: PoolContext = {}): Pool {
+  const requested = requestsByNode(objects.otherPods ?? [], context.gpuResource ?? defaultGpuResource);
+  const machines = objects.nodes.map((node) =>
+    machineOf(node, { ...context, requested: requested.get(node.metadata.name) }),
+  );
+  const claims = byKey(objects.jobs, claimedKey);
+  const vms = byKey(objects.vms, nameOf);
+  const vmis = byKey(objects.vmis, nameOf);
+  const migrations = new Map<string, VirtualMachineInstanceMigration[]>();
   for (const migration of objects.migrations) {
-    if (isMigrationOver(migration)) continue;
     const key = `${migration.metadata.namespace}/${migration.spec.vmiName}`;
-    const target = targetOf(migration, instances.get(key));
-    if (target !== undefined) places.get(key)?.nodes.add(target);
+    migrations.set(key, [...(migrations.get(key) ?? []), migration]);
   }
-  const taken = new Map<string, Amount>();
-  for (const { needs, nodes } of places.values()) {
-    for (const node of nodes) taken.set(node, plus(taken.get(node) ?? nothing, needs));
+  const guests = new Map<string, PlacedGuest[]>();
+  for (const key of [...new Set([...claims.keys(), ...vms.keys(), ...vmis.keys()])].sort()) {
+    const found = { job: claims.get(key), vm: vms.get(key), vmi: vmis.get(key), migrations: migrations.get(key) ?? [] };
+    const place = placeOf({ key, ...found });
+    for (const node of place?.nodes ?? []) {
+      const list = guests.get(node);
+      if (!place) continue;
+      if (list) list.push(place.guest);
+      else guests.set(node, [place.guest]);
+    }
   }
-  return { machines: objects.nodes.map(machineOf), taken };
+  const votes = new CpuModelVotes();
+  for (const machine of machines) votes.add(machine);
+  const byName = new Map(machines.map((machine) => [machine.name, machine]));
+  return {
+    machines,
+    taken: new Map([...guests].map(([node, list]) => [node, takenBy(list)])),
+    guests,
+    cpuModels: votes.choices(),
+    version: 0,
+    changesAtMs: firstEndOfHold(machines),
+    machine: (name) => byName.get(name),
+  };
+}
+
+export function takenBy(guests: readonly PlacedGuest[]): Amount {
+  return guests.reduce((taken, { needs }) => plus(taken, needs), nothing);
+}
+
+export function firstEndOfHold(machines: Iterable<Machine>): number | undefined {
+  let first: number | undefined;
+  for (const { hold } of machines) if (hold && (first === undefined || hold.untilMs < first)) first = hold.untilMs;
+  return first;
 }
 
 export function freeOn(pool: Pool, machine: Machine): Amount {
@@ -77,19 +100,28 @@ export function freeOn(pool: Pool, machine: Machine): Amount {
 export function withTaken(pool: Pool, node: string, needs: Amount): Pool {
   const taken = new Map(pool.taken);
   taken.set(node, plus(taken.get(node) ?? nothing, needs));
-  return { ...pool, taken };
+  return { ...pool, taken, version: 0, changedSince: () => undefined };
 }
 
-/** Where a migration goes, as far as it is known. */
-export function targetOf(
-  migration: VirtualMachineInstanceMigration,
-  vmi: VirtualMachineInstance | undefined,
-): string | undefined {
-  const state = vmi?.status?.migrationState;
-  const own = state?.migrationUid === migration.metadata.uid ? state?.targetNode : undefined;
-  return own ?? migration.spec.addedNodeSelector?.[labels.hostname];
-}
-
-function nameOf(object: { readonly metadata: { readonly namespace?: string; readonly name: string } }): string {
+export function nameOf(object: { readonly metadata: { readonly namespace?: string; readonly name: string } }): string {
   return `${object.metadata.namespace}/${object.metadata.name}`;
+}
+
+function byKey<T>(objects: readonly T[], keyOf: (object: T) => string | undefined): Map<string, T> {
+  const found = new Map<string, T>();
+  for (const object of objects) {
+    const key = keyOf(object);
+    if (key !== undefined) found.set(key, object);
+  }
+  return found;
+}
+
+function requestsByNode(pods: readonly Pod[], gpuResource: string): Map<string, Requests> {
+  const requested = new Map<string, Requests>();
+  for (const pod of pods) {
+    if (!isScheduledAndUnfinished(pod)) continue;
+    const node = pod.spec.nodeName ?? '';
+    requested.set(node, sum(requested.get(node) ?? noRequests, requestsOf(pod, gpuResource)));
+  }
+  return requested;
 }

@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { aJob, type SpecOverrides } from '../../../test/builders/job.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import { machineOf } from '../model/machine.ts';
-import { baselineModel } from './cpu-model.ts';
+import { baselineModel } from '../model/cpu-model.ts';
 import { renderUserData } from './user-data.ts';
 import { isPinned, pinnedTo, poolAffinity, renderSecret, renderVirtualMachine } from './virtual-machine.ts';
 
@@ -129,7 +129,11 @@ describe('the processor model', () => {
       ],
       'kvm64',
     ],
-    ['none when the machines have nothing in common', [['Haswell'], ['EPYC']], undefined],
+    [
+      'that of most machines when they have nothing in common',
+      [['Haswell'], ['EPYC'], ['Haswell', 'Penryn']],
+      'Haswell',
+    ],
     ['that of the machines that report any', [['Haswell'], []], 'Haswell'],
     ['none in an empty pool', [], undefined],
   ])('is %s', (_name, lists, expected) => {
@@ -141,7 +145,7 @@ describe('the processor model', () => {
       aMachine('a', { cpuModels: ['Haswell'] }),
       aMachine('b', { cpuModels: ['Penryn'], approved: false }),
       aMachine('c', { cpuModels: ['cortex-a72'], architecture: 'arm64' }),
-    ].map(machineOf);
+    ].map((node) => machineOf(node));
     expect(baselineModel(machines, 'amd64')).toBe('Haswell');
   });
 });

@@ -48,7 +48,10 @@ export class World {
   readonly #vms: Freshest<VirtualMachine>;
   readonly #migrations: Freshest<VirtualMachineInstanceMigration>;
 
+  readonly #clock: Clock;
+
   constructor(o: WorldOptions) {
+    this.#clock = o.clock;
     const informer = <T extends KubeObject>(
       type: ResourceType,
       extra: Partial<ConstructorParameters<typeof Informer<T>>[0]> = {},
@@ -85,13 +88,14 @@ export class World {
   }
 
   pool(): Pool {
-    return poolOf({
+    const objects = {
       nodes: this.nodes.list(),
       jobs: this.jobs.list(),
       vms: this.#vms.list(),
       vmis: this.informers.vmis.store.list(),
       migrations: this.#migrations.list(),
-    });
+    };
+    return poolOf(objects, { nowMs: this.#clock.now() });
   }
 
   vmsOf(jobKey: string): VirtualMachine[] {

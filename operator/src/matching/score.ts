@@ -1,0 +1,110 @@
+// The tie-break among machines that fit: what makes one better than another, in parts that the user sees.
+// Promises: pure; the same machines at the same time give the same order; equal scores go to the machine that has been lending
+// longest, then to the first by name.
+
+import type { Amount } from '../model/capacity.ts';
+import type { Subscriber } from '../model/job.ts';
+import type { Machine } from '../model/machine.ts';
+
+/**
+ * - `absence`, 0 to 40: how surely the owner stays away. 40 for a machine without an owner. For a desktop whose agent says
+ *   until when its owner is expected to be away: 35 for eight hours or more, less in proportion, 0 when the owner may be back
+ *   any moment. 15 when nobody knows.
+ * - `image`, 0 or 20: the job's image is on the machine already.
+ * - `idle`, 0 to 15: a point for each ten minutes that it has been lending.
+ * - `room`, 0 to 15: how calm its room is; 5 less for each machine or attempt that was lost there a short while ago.
+ * - `free`, 0 to 10: how empty it is, by the scarcer of cores and memory.
+ */
+export type ScoreParts = Readonly<Required<NonNullable<Subscriber['parts']>>>;
+
+export interface Ranked {
+  readonly machine: Machine;
+  readonly score: number;
+  readonly parts: ScoreParts;
+}
+
+export interface ScoreContext {
+  readonly nowMs: number;
+  /** By room: machines and attempts that were lost there a short while ago. */
+  readonly losses?: ReadonlyMap<string, number> | undefined;
+}
+
+const hourMs = 3_600_000;
+const unknownAbsence = 15;
+
+export function scoreOf(machine: Machine, free: Amount, image: string, context: ScoreContext): Ranked {
+  const parts = {
+    absence: absenceOf(machine, context.nowMs),
+    image: machine.images.has(image) ? 20 : 0,
+    idle: idleOf(machine, context.nowMs),
+    room: Math.max(0, 15 - 5 * (context.losses?.get(machine.room ?? '') ?? 0)),
+    free: Math.round(
+      10 * Math.min(share(free.cores, machine.offer.cores), share(free.memoryMiB, machine.offer.memoryMiB)),
+    ),
+  };
+  return { machine, parts, score: parts.absence + parts.image + parts.idle + parts.room + parts.free };
+}
+
+/** How many machines of each room are lost at the moment. */
+export function lostByRoom(machines: readonly Machine[]): Map<string, number> {
+  const losses = new Map<string, number>();
+  for (const { lost, room = '' } of machines) if (lost) losses.set(room, (losses.get(room) ?? 0) + 1);
+  return losses;
+}
+
+/**
+ * The best of these machines, best first, at most `limit` of them.
+ * @param preferred names that come before all others, in this order: runners-up of earlier.
+ */
+export function rank(
+  machines: Iterable<Machine>,
+  image: string,
+  o: ScoreContext & {
+    readonly freeOf: (machine: Machine) => Amount;
+    readonly preferred?: readonly string[] | undefined;
+    readonly limit?: number | undefined;
+  },
+): Ranked[] {
+  const { preferred = [], limit = Infinity } = o;
+  const place = (name: string): number => {
+    const index = preferred.length === 0 ? -1 : preferred.indexOf(name);
+    return index < 0 ? preferred.length : index;
+  };
+  const order = (a: Ranked, b: Ranked): number =>
+    place(a.machine.name) - place(b.machine.name) ||
+    b.score - a.score ||
+    (a.machine.sinceMs ?? Infinity) - (b.machine.sinceMs ?? Infinity) ||
+    compare(a.machine.name, b.machine.name);
+  const best: Ranked[] = [];
+  for (const machine of machines) {
+    const ranked = scoreOf(machine, o.freeOf(machine), image, o);
+    const last = best.at(-1);
+    if (best.length >= limit && last && order(last, ranked) <= 0) continue;
+    if (limit === Infinity) {
+      best.push(ranked);
+      continue;
+    }
+    const at = best.findIndex((other) => order(ranked, other) < 0);
+    best.splice(at < 0 ? best.length : at, 0, ranked);
+    if (best.length > limit) best.pop();
+  }
+  return limit === Infinity ? best.sort(order) : best;
+}
+
+function absenceOf({ dedicated, awayUntilMs }: Machine, nowMs: number): number {
+  if (dedicated) return 40;
+  if (awayUntilMs === undefined) return unknownAbsence;
+  return Math.round(35 * Math.min(1, Math.max(0, awayUntilMs - nowMs) / (8 * hourMs)));
+}
+
+function idleOf({ sinceMs }: Machine, nowMs: number): number {
+  return sinceMs === undefined ? 0 : Math.min(15, Math.floor(Math.max(0, nowMs - sinceMs) / (hourMs / 6)));
+}
+
+function share(free: number, all: number): number {
+  return all <= 0 ? 0 : Math.min(1, Math.max(0, free / all));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

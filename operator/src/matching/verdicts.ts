@@ -1,0 +1,212 @@
+// Which machines fit which kind of requirement, for all of both, kept up to date.
+// Promises: plain data without clock or I/O; equal to asking `obstacleOf` of every machine anew; a change of a machine costs one
+// question per kind of requirement that is asked for, once, when it is asked for.
+
+import { minus, nothing, type Amount } from '../model/capacity.ts';
+import type { Machine } from '../model/machine.ts';
+import type { Pool } from '../model/pool.ts';
+import { machineReasons } from '../model/reasons.ts';
+import { Recency } from './recency.ts';
+import { isForEver, obstacleOf, type Requirement } from './subscribe.ts';
+import { Counting, type Tally } from './tally.ts';
+
+/** Jobs that any machine treats alike. Holds of single jobs and the image are no part of it. */
+export interface RequirementClass {
+  readonly key: string;
+  readonly requirement: Requirement;
+}
+
+/** What is known of one class: a byte per machine. */
+interface Row extends RequirementClass {
+  /** By slot: 0 fits, 255 no machine; else 1 + index of the reason, and 64 when it is for ever. */
+  cells: Uint8Array;
+  fitting: number;
+  /** Up to which change of machines the cells are right. */
+  upTo: number;
+  tally: Tally | undefined;
+  usedAt: number;
+}
+
+const fits = 0;
+const empty = 255;
+const forEverBit = 64;
+/** A class that nobody asked for during this many syncs is forgotten. */
+const forgetAfter = 16;
+
+export class Verdicts {
+  #pool: Pool | undefined;
+  #syncs = 0;
+  readonly #slots = new Map<string, number>();
+  readonly #unused: number[] = [];
+  readonly #machines: (Machine | undefined)[] = [];
+  readonly #taken: Amount[] = [];
+  readonly #free: Amount[] = [];
+  readonly #changes = new Recency();
+  readonly #tentative = new Set<string>();
+  readonly #rows = new Map<string, Row>();
+  readonly #rowOf = new WeakMap<Requirement, Row>();
+
+  /** How many classes are kept. */
+  get classes(): number {
+    return this.#rows.size;
+  }
+
+  /** After a pass, or when the world changed; what was taken tentatively is forgotten. */
+  sync(pool: Pool): void {
+    const before = this.#pool;
+    this.#pool = pool;
+    this.#syncs += 1;
+    const names = (before && pool.changedSince?.(before)) ?? [
+      ...pool.machines.map(({ name }) => name),
+      ...this.#slots.keys(),
+    ];
+    for (const name of names) this.#update(name, pool);
+    for (const name of this.#tentative) this.#update(name, pool);
+    this.#tentative.clear();
+    if (before && !sameModels(before.cpuModels, pool.cpuModels))
+      for (const slot of this.#slots.values()) this.#changes.touch(slot);
+    for (const [key, row] of this.#rows) if (row.usedAt + forgetAfter < this.#syncs) this.#rows.delete(key);
+  }
+
+  classOf(requirement: Requirement): RequirementClass {
+    const known = this.#rowOf.get(requirement);
+    const key = known?.key ?? keyOfRequirement(requirement);
+    let row = this.#rows.get(key);
+    if (!row) {
+      row = { key, requirement, cells: new Uint8Array(0), fitting: 0, upTo: -1, tally: undefined, usedAt: 0 };
+      this.#rows.set(key, row);
+    }
+    row.usedAt = this.#syncs;
+    this.#rowOf.set(requirement, row);
+    return row;
+  }
+
+  /** The machines without any obstacle now, in no particular order. Not to be mixed with `take`: collect them first. */
+  *fitting(of: RequirementClass): Generator<Machine> {
+    const { cells } = this.#rowOfClass(of);
+    for (let slot = cells.indexOf(fits); slot >= 0; slot = cells.indexOf(fits, slot + 1)) {
+      const machine = this.#machines[slot];
+      if (machine) yield machine;
+    }
+  }
+
+  fittingCount(of: RequirementClass): number {
+    return this.#rowOfClass(of).fitting;
+  }
+
+  fits(of: RequirementClass, machine: string): boolean {
+    const slot = this.#slots.get(machine);
+    return slot !== undefined && this.#rowOfClass(of).cells[slot] === fits;
+  }
+
+  /** What is left of a machine, less what was taken tentatively. */
+  freeOn(machine: string): Amount {
+    const slot = this.#slots.get(machine);
+    return (slot === undefined ? undefined : this.#free[slot]) ?? nothing;
+  }
+
+  /** Tentatively, until the next sync. */
+  take(machine: string, needs: Amount): void {
+    const slot = this.#slots.get(machine);
+    if (slot === undefined) return;
+    this.#free[slot] = minus(this.#free[slot] ?? nothing, needs);
+    this.#changes.touch(slot);
+    this.#tentative.add(machine);
+  }
+
+  /** The machines that do not fit, counted by reason. The same object while nothing changed that it counts. */
+  verdictOf(of: RequirementClass): Tally {
+    const row = this.#rowOfClass(of);
+    if (row.tally) return row.tally;
+    const counting = new Counting();
+    row.cells.forEach((cell, slot) => {
+      const machine = this.#machines[slot];
+      const reason = machineReasons[(cell & (forEverBit - 1)) - 1];
+      if (cell === fits || cell === empty || !machine || !reason) return;
+      counting.add({ machine, reason, forEver: (cell & forEverBit) !== 0, free: this.#free[slot] ?? nothing });
+    });
+    return (row.tally = counting.tally(row.fitting));
+  }
+
+  #update(name: string, pool: Pool): void {
+    const machine = pool.machine(name);
+    let slot = this.#slots.get(name);
+    if (!machine) {
+      if (slot === undefined) return;
+      this.#slots.delete(name);
+      this.#unused.push(slot);
+      this.#machines[slot] = undefined;
+      this.#changes.touch(slot);
+      return;
+    }
+    if (slot === undefined) this.#slots.set(name, (slot = this.#unused.pop() ?? this.#machines.length));
+    const taken = pool.taken.get(name) ?? nothing;
+    if (
+      this.#machines[slot] === machine &&
+      sameAmount(this.#taken[slot] ?? nothing, taken) &&
+      !this.#tentative.has(name)
+    )
+      return;
+    this.#machines[slot] = machine;
+    this.#taken[slot] = taken;
+    this.#free[slot] = minus(machine.offer, taken);
+    this.#changes.touch(slot);
+  }
+
+  #rowOfClass(of: RequirementClass): Row {
+    const row = this.#rows.get(of.key) ?? (this.classOf(of.requirement) as Row);
+    row.usedAt = this.#syncs;
+    if (row.upTo === this.#changes.latest) return row;
+    if (row.cells.length < this.#machines.length) {
+      const wider = new Uint8Array(Math.ceil(this.#machines.length * 1.25)).fill(empty);
+      wider.set(row.cells);
+      row.cells = wider;
+    }
+    for (const slot of this.#changes.since(row.upTo)) this.#judge(row, slot);
+    row.upTo = this.#changes.latest;
+    row.tally = undefined;
+    return row;
+  }
+
+  #judge(row: Row, slot: number): void {
+    const before = row.cells[slot] ?? empty;
+    const cell = this.#cellOf(row.requirement, slot);
+    if (before === fits) row.fitting -= 1;
+    if (cell === fits) row.fitting += 1;
+    row.cells[slot] = cell;
+  }
+
+  #cellOf(wanted: Requirement, slot: number): number {
+    const machine = this.#machines[slot];
+    if (!machine || !this.#pool) return empty;
+    const reason = obstacleOf(machine, this.#free[slot] ?? nothing, wanted, this.#pool.cpuModels);
+    if (reason === undefined) return fits;
+    return 1 + machineReasons.indexOf(reason) + (isForEver(reason, machine, wanted) ? forEverBit : 0);
+  }
+}
+
+function keyOfRequirement({ needs, architecture, rooms, nodeSelector, dedicatedOnly, running }: Requirement): string {
+  return JSON.stringify([
+    [needs.cores, needs.memoryMiB, needs.diskMiB, needs.graphicsMiB, needs.gpus],
+    architecture,
+    [...rooms].sort(),
+    Object.entries(nodeSelector).sort(([a], [b]) => (a < b ? -1 : 1)),
+    dedicatedOnly,
+    running ? [running.cpuModel ?? null, running.cpuVendor ?? null, running.machineType ?? null] : null,
+  ]);
+}
+
+function sameAmount(a: Amount, b: Amount): boolean {
+  return (
+    a === b ||
+    (a.cores === b.cores &&
+      a.memoryMiB === b.memoryMiB &&
+      a.diskMiB === b.diskMiB &&
+      a.graphicsMiB === b.graphicsMiB &&
+      a.gpus === b.gpus)
+  );
+}
+
+function sameModels(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a === b || (a.size === b.size && [...a].every(([architecture, model]) => b.get(architecture) === model));
+}

@@ -1,0 +1,129 @@
+// Where a guest is and what it takes there, put together from all that is known of it.
+// Promises: pure; a claim counts before its virtual machine exists, a virtual machine counts when its job is gone, and during a
+// migration both ends count, so that no machine is promised twice after a restart either.
+
+import type { ComputeJob } from '../api/compute-job.ts';
+import {
+  isInstanceOver,
+  isMigrationOver,
+  type VirtualMachine,
+  type VirtualMachineInstance,
+  type VirtualMachineInstanceMigration,
+} from '../api/kubevirt.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { needsOfGuest, needsOfJob, needsOfVm, type Amount } from './capacity.ts';
+import { durationMs } from './duration.ts';
+import { openAttempt, type Attempt } from './job.ts';
+import { labels } from './names.ts';
+
+export interface PlacedGuest {
+  /** namespace/name of its virtual machine. */
+  readonly key: string;
+  /** namespace/name of its job. */
+  readonly job?: string | undefined;
+  readonly needs: Amount;
+  /** By its job's walltime, from its start in the guest or else from the claim; undefined when nobody knows. */
+  readonly endsAtMs?: number | undefined;
+  /** As its job asks for, Low 0 to Urgent 3; what its namespace may have is not looked at. */
+  readonly priority: number;
+}
+
+/** All that is known under the key of one virtual machine. */
+export interface GuestObjects {
+  readonly key: string;
+  /** The job whose open attempt has this virtual machine. */
+  readonly job: ComputeJob | undefined;
+  readonly vm: VirtualMachine | undefined;
+  readonly vmi: VirtualMachineInstance | undefined;
+  readonly migrations: readonly VirtualMachineInstanceMigration[];
+}
+
+export interface Place {
+  readonly guest: PlacedGuest;
+  /** One machine, or both ends of a migration; without repetition. */
+  readonly nodes: readonly string[];
+}
+
+const priorities = { Low: 0, Normal: 1, High: 2, Urgent: 3 } as const;
+
+/** Undefined when it takes nothing: it has ended, or is nowhere. */
+export function placeOf({ key, job, vm, vmi, migrations }: GuestObjects): Place | undefined {
+  if (vmi && isInstanceOver(vmi)) return undefined;
+  const attempt = job && openAttempt(job);
+  const node = nodeOf(vm, vmi, attempt);
+  const needs = needsOf(job, vm, vmi);
+  if (node === undefined || !needs) return undefined;
+  const nodes = new Set([node]);
+  for (const migration of migrations) {
+    const target = isMigrationOver(migration) ? undefined : targetOf(migration, vmi);
+    if (target !== undefined) nodes.add(target);
+  }
+  const endsAtMs = attempt && job && endOf(job, attempt);
+  const jobKey = job ? `${job.metadata.namespace}/${job.metadata.name}` : labelledJob(vmi ?? vm);
+  return {
+    guest: {
+      key,
+      ...(jobKey === undefined ? {} : { job: jobKey }),
+      needs,
+      ...(endsAtMs === undefined ? {} : { endsAtMs }),
+      priority: priorities[job?.spec.priority ?? 'Normal'],
+    },
+    nodes: [...nodes],
+  };
+}
+
+/** namespace/name of the virtual machine of the job's open attempt. */
+export function claimedKey(job: ComputeJob): string | undefined {
+  const attempt = openAttempt(job);
+  return attempt && `${job.metadata.namespace}/${attempt.virtualMachine}`;
+}
+
+/** Where a migration goes, as far as it is known. */
+export function targetOf(
+  migration: VirtualMachineInstanceMigration,
+  vmi: VirtualMachineInstance | undefined,
+): string | undefined {
+  const state = vmi?.status?.migrationState;
+  const own = state?.migrationUid === migration.metadata.uid ? state?.targetNode : undefined;
+  return own ?? migration.spec.addedNodeSelector?.[labels.hostname];
+}
+
+function nodeOf(
+  vm: VirtualMachine | undefined,
+  vmi: VirtualMachineInstance | undefined,
+  attempt: Attempt | undefined,
+): string | undefined {
+  if (vmi?.status?.nodeName) return vmi.status.nodeName;
+  if (attempt) return attempt.node;
+  // Nobody claims it any more, but its launcher can still come up where it was pinned to.
+  return vm && vm.metadata.deletionTimestamp === undefined ? pinnedNode(vm) : undefined;
+}
+
+function needsOf(
+  job: ComputeJob | undefined,
+  vm: VirtualMachine | undefined,
+  vmi: VirtualMachineInstance | undefined,
+): Amount | undefined {
+  if (vm) return needsOfVm(vm);
+  if (vmi) return needsOfGuest(vmi.spec, vmi.metadata.annotations);
+  return job && needsOfJob(job.spec);
+}
+
+function pinnedNode(vm: VirtualMachine): string | undefined {
+  const required = vm.spec.template.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const hosts = (required?.nodeSelectorTerms ?? []).flatMap(({ matchExpressions }) =>
+    (matchExpressions ?? []).flatMap(({ key, values }) => (key === labels.hostname ? (values ?? []) : [])),
+  );
+  return hosts.length === 1 ? hosts[0] : undefined;
+}
+
+function endOf(job: ComputeJob, { started, claimed }: Attempt): number | undefined {
+  const { walltime } = job.spec;
+  const from = Date.parse(started ?? claimed ?? '');
+  return walltime === undefined || Number.isNaN(from) ? undefined : from + durationMs(walltime);
+}
+
+function labelledJob(object: KubeObject | undefined): string | undefined {
+  const job = object?.metadata.labels?.[labels.job];
+  return job === undefined ? undefined : `${object?.metadata.namespace}/${job}`;
+}

@@ -21,6 +21,7 @@ describe('the command line of the operator', () => {
     [['--metrics-port', '70000'], /--metrics-port/],
     [['--runners-up', '-1'], /--runners-up/],
     [['--log-level', 'loud'], /--log-level/],
+    [['--history-days', '0'], /--history-days: must be at least 1/],
     [['--fast'], /--fast/],
   ])('refuses %j by name', (args, message) => {
     expect(() => parseOptions(args)).toThrow(message);

@@ -36,6 +36,9 @@ const schema = z.strictObject({
   'migrations-per-machine': some(1_000).default(2),
   'migrations-per-room': some(1_000).default(4),
   migrations: some(10_000).default(5),
+  history: z.string().min(1).optional(),
+  'history-days': some(10_000).default(90),
+  'history-mib': some(65_536).default(512),
   'leader-elect': z.boolean().default(false),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   help: z.boolean().default(false),
@@ -57,6 +60,9 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   'migrations-per-machine': { type: 'string' },
   'migrations-per-room': { type: 'string' },
   migrations: { type: 'string' },
+  history: { type: 'string' },
+  'history-days': { type: 'string' },
+  'history-mib': { type: 'string' },
   'leader-elect': { type: 'boolean' },
   'log-level': { type: 'string' },
   help: { type: 'boolean' },
@@ -77,6 +83,9 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --migrations-per-machine N    guests that leave one machine at a time (2, as KubeVirt allows unless told)
   --migrations-per-room N       guests that leave the machines of one room at a time (4)
   --migrations N                guests that move at a time in all (5, as KubeVirt allows unless told)
+  --history FILE                where the ledger is remembered (in memory, for as long as the operator runs)
+  --history-days N              how long it is remembered (90)
+  --history-mib N               how large the file may become before the oldest is given up (512)
   --leader-elect                work only while holding the lease; for more than one replica
   --log-level LEVEL             trace, debug, info, warn, error or silent (info)
 `;

@@ -12,11 +12,11 @@ import type { EventText, Regarding } from '../kube/event-series.ts';
 import { apiVersionOf } from '../kube/paths.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { attemptsOf, isFinished, openAttempt, type Attempt } from '../model/job.ts';
-import { attemptEnds } from '../model/reasons.ts';
 import { ledgerEntry, type LedgerEntry, type LedgerNote } from './entry.ts';
 import type { Charge, HistoryStore } from './history.ts';
 import { createLedgerMetrics, type LedgerMetrics } from './metrics.ts';
 import { hopelessWaits, ledgerReasons } from './reasons.ts';
+import { isAttemptEnd, notesOf } from './recall.ts';
 import { chargeOf } from './usage.ts';
 
 export interface LedgerOptions {
@@ -28,15 +28,17 @@ export interface LedgerOptions {
 }
 
 /** What the rest of the operator sees of the ledger. */
-export type LedgerWriter = Pick<Ledger, 'record' | 'machine' | 'deleted' | 'charges'>;
+export type LedgerWriter = Pick<Ledger, 'record' | 'machine' | 'deleted' | 'charges' | 'recall'>;
 
 /** Lines and charges that wait for the history at most, and that it gets in one transaction. */
 const longestQueue = 20_000;
 const longestBatch = 1_000;
 const tickMs = 250;
+const jobsPerTick = 200;
 const pruneEveryMs = 10 * 60_000;
-
-const isAttemptEnd = (reason: string): boolean => (attemptEnds as readonly string[]).includes(reason);
+/** A history that could not be written is tried again after this; a batch that fails so often is given up. */
+const retryMs = 2_000;
+const mostTries = 30;
 
 export class Ledger {
   readonly #o: LedgerOptions;
@@ -47,7 +49,7 @@ export class Ledger {
   #timer: Timer | undefined;
   #prunedAt: number;
   #dropped = 0;
-  #failing = false;
+  #failures = 0;
   #closed = false;
 
   constructor(options: LedgerOptions) {
@@ -109,6 +111,29 @@ export class Ledger {
     });
   }
 
+  /**
+   * Adds to the history, without Events, what the status of these jobs tells of decisions that it does not have: those of an
+   * operator that was killed between the two, or of another replica.
+   */
+  recall(jobs: readonly ComputeJob[]): void {
+    const { clock } = this.#o;
+    let next = 0;
+    const step = (): void => {
+      if (this.#closed) return;
+      const some = jobs.slice(next, next + jobsPerTick);
+      next += some.length;
+      this.#safely(() => {
+        const entries = some.flatMap((job) => notesOf(job).map((note) => ledgerEntry(job, note)));
+        const charges = some.flatMap((job) =>
+          attemptsOf(job).flatMap((attempt) => (attempt.ended && chargeOf(job, attempt, 0)) || []),
+        );
+        this.#o.history.append(entries, charges);
+      });
+      if (next < jobs.length) clock.setTimeout(step, tickMs);
+    };
+    step();
+  }
+
   /** What attempts were charged that ended at `sinceMs` or later, also those of jobs that are gone. Nothing when unreadable. */
   charges(sinceMs: number): readonly Charge[] {
     try {
@@ -124,7 +149,7 @@ export class Ledger {
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    while (this.#entries.length > 0 || this.#charges.length > 0) this.#write();
+    while (this.#waits()) this.#write(1);
   }
 
   /** Writes what waits and closes the history; what is recorded later is dropped. */
@@ -142,30 +167,41 @@ export class Ledger {
     }
     if (entry) this.#entries.push(entry);
     this.#charges.push(...charges);
-    if (this.#entries.length + this.#charges.length > 0) this.#arm();
+    if (this.#waits()) this.#arm();
+  }
+
+  #waits(): boolean {
+    return this.#entries.length > 0 || this.#charges.length > 0;
   }
 
   #arm(): void {
-    this.#timer ??= this.#o.clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#write();
-      this.#prune();
-      if (this.#entries.length > 0 || this.#charges.length > 0) this.#arm();
-    }, tickMs);
+    this.#timer ??= this.#o.clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#write(mostTries);
+        this.#prune();
+        if (this.#waits()) this.#arm();
+      },
+      this.#failures > 0 ? retryMs : tickMs,
+    );
   }
 
-  #write(): void {
-    const entries = this.#entries.splice(0, longestBatch);
-    const charges = this.#charges.splice(0, longestBatch);
+  #write(tries: number): void {
+    const entries = this.#entries.slice(0, longestBatch);
+    const charges = this.#charges.slice(0, longestBatch);
     try {
       this.#o.history.append(entries, charges);
-      if (this.#failing) this.#log.info('the history can be written again');
-      this.#failing = false;
+      if (this.#failures > 0) this.#log.info('the history can be written again');
+      this.#failures = 0;
     } catch (error) {
-      if (!this.#failing) this.#log.error({ err: error }, 'the history cannot be written; lines are lost');
-      this.#failing = true;
+      this.#failures++;
+      if (this.#failures === 1) this.#log.error({ err: error }, 'the history cannot be written');
+      if (this.#failures < tries) return;
       this.#drop(entries.length + charges.length);
+      this.#log.error({ lost: entries.length }, 'lines of the ledger were given up');
     }
+    this.#entries.splice(0, entries.length);
+    this.#charges.splice(0, charges.length);
   }
 
   #prune(): void {

@@ -109,7 +109,14 @@ export class KubeClient {
    * Everything, read in pages of 500. When the snapshot that the pages belong to expires on the way, it is read again in
    * one piece, as client-go's pager does.
    */
-  async listAll<T>(type: ResourceType, o: Omit<ListOptions, 'limit' | 'continue'> = {}): Promise<ObjectList<T>> {
+  async listAll<T>(
+    type: ResourceType,
+    o: Omit<ListOptions, 'limit' | 'continue'> & {
+      /** What is kept of each object, page by page; undefined leaves it out. */
+      readonly keep?: ((item: T) => T | undefined) | undefined;
+    } = {},
+  ): Promise<ObjectList<T>> {
+    const { keep = (item: T) => item, ...options } = o;
     const items: T[] = [];
     let token: string | undefined;
     for (;;) {
@@ -117,12 +124,16 @@ export class KubeClient {
       try {
         // A continued list belongs to the snapshot in its token; the server refuses a resourceVersion beside it.
         const position = token === undefined ? {} : { continue: token, resourceVersion: undefined };
-        page = await this.list<T>(type, { ...o, limit: pageSize, ...position });
+        page = await this.list<T>(type, { ...options, limit: pageSize, ...position });
       } catch (error) {
-        if (token !== undefined && isGone(error)) return this.list<T>(type, o);
-        throw error;
+        if (token === undefined || !isGone(error)) throw error;
+        items.length = 0;
+        page = await this.list<T>(type, options);
       }
-      for (const item of page.items) items.push(item);
+      for (const item of page.items) {
+        const kept = keep(item);
+        if (kept !== undefined) items.push(kept);
+      }
       token = page.metadata.continue || undefined;
       if (token === undefined) return { items, metadata: { resourceVersion: page.metadata.resourceVersion } };
     }

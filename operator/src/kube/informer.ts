@@ -45,6 +45,11 @@ export interface InformerSettings {
 
 export interface InformerOptions<T> extends InformerSettings {
   readonly indexes?: Indexes<T> | undefined;
+  /**
+   * What is kept of an object, before anything else sees it: fields that nobody reads cost memory for as long as the object
+   * lives. Undefined means that it is not kept at all, as if it had been deleted. Must not change its argument.
+   */
+  readonly keep?: ((object: T) => T | undefined) | undefined;
 }
 
 /** A method, not a function: so an informer of a narrow kind may stand where one of any kind is wanted. */
@@ -66,6 +71,7 @@ export class Informer<T extends KubeObject> {
   readonly #random: () => number;
   readonly #log: Logger;
   readonly #backoff: Backoff;
+  readonly #keep: (object: T) => T | undefined;
   readonly #listeners: Listener<T>[] = [];
   readonly #waiters = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
   #hasSynced = false;
@@ -83,6 +89,7 @@ export class Informer<T extends KubeObject> {
     const maxMs = options.maxBackoffMs ?? defaultMaxBackoffMs;
     this.#backoff = new Backoff({ baseMs: 200, maxMs, jitter: 0.5 }, this.#random);
     this.store = new Store(options.indexes ?? {});
+    this.#keep = options.keep ?? ((object) => object);
   }
 
   /** True once the first list is in the store and every handler has seen it. */
@@ -131,7 +138,7 @@ export class Informer<T extends KubeObject> {
     const { client, type, namespace, labelSelector, fieldSelector, metrics } = this.#o;
     let list;
     try {
-      list = await client.listAll<T>(type, { namespace, labelSelector, fieldSelector, signal });
+      list = await client.listAll<T>(type, { namespace, labelSelector, fieldSelector, signal, keep: this.#keep });
     } catch (error) {
       metrics?.listed(type.plural, 'failed', 0);
       throw error;
@@ -193,11 +200,13 @@ export class Informer<T extends KubeObject> {
     if (object.metadata.resourceVersion) this.#resourceVersion = object.metadata.resourceVersion;
     switch (event.type) {
       case 'ADDED':
-      case 'MODIFIED':
-        this.#publish(this.store.set(object));
+      case 'MODIFIED': {
+        const kept = this.#keep(object);
+        this.#publish(kept === undefined ? this.store.remove(keyOf(object)) : this.store.set(kept));
         break;
+      }
       case 'DELETED':
-        this.#publish(this.store.remove(keyOf(object), object));
+        this.#publish(this.store.remove(keyOf(object), this.#keep(object)));
         break;
       case 'BOOKMARK':
         break;

@@ -6,7 +6,7 @@ import { minus, nothing, type Amount } from '../model/capacity.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import { machineReasons } from '../model/reasons.ts';
-import { Recency } from './recency.ts';
+import { Recency } from '../model/recency.ts';
 import { isForEver, obstacleOf, type Requirement } from './subscribe.ts';
 import { Counting, type Tally } from './tally.ts';
 

@@ -10,7 +10,6 @@ import {
   type VirtualMachineInstance,
   type VirtualMachineInstanceMigration,
 } from '../api/kubevirt.ts';
-import type { KubeObject } from '../kube/object.ts';
 import { needsOfGuest, needsOfJob, needsOfVm, type Amount } from './capacity.ts';
 import { durationMs } from './duration.ts';
 import { openAttempt, type Attempt } from './job.ts';
@@ -123,7 +122,7 @@ function endOf(job: ComputeJob, { started, claimed }: Attempt): number | undefin
   return walltime === undefined || Number.isNaN(from) ? undefined : from + durationMs(walltime);
 }
 
-function labelledJob(object: KubeObject | undefined): string | undefined {
+function labelledJob(object: VirtualMachine | VirtualMachineInstance | undefined): string | undefined {
   const job = object?.metadata.labels?.[labels.job];
   return job === undefined ? undefined : `${object?.metadata.namespace}/${job}`;
 }

@@ -99,7 +99,7 @@ export function machineOf(
     dedicated: own[labels.class] === 'dedicated',
     approved: own[labels.approved] === 'true' && !has(taints.pendingApproval),
     lending: own[labels.pool] === 'on',
-    ownerPresent: own[labels.presence] === 'present' || has(taints.ownerPresent),
+    ownerPresent: isOwnerPresent(node),
     ready: isReady(node) && !has('node.kubernetes.io/not-ready') && !has('node.kubernetes.io/unreachable'),
     lost: has(taints.lost),
     cordoned: node.spec?.unschedulable === true || has('node.kubernetes.io/unschedulable'),
@@ -117,6 +117,13 @@ export function machineOf(
     hold: holdOf(node, nowMs),
     images: imagesOf(node),
   };
+}
+
+export function isOwnerPresent({ metadata, spec }: Node): boolean {
+  const tainted = (spec?.taints ?? []).some(
+    ({ key, effect }) => key === taints.ownerPresent && effect !== 'PreferNoSchedule',
+  );
+  return tainted || metadata.labels?.[labels.presence] === 'present';
 }
 
 /** A machine that the pool counts on, even if it is away at the moment. */

@@ -53,6 +53,8 @@ export const managedBy = 'idlewild';
 
 /** Selects everything that attempts are made of. */
 export const managedSelector = `${labels.managedBy}=${managedBy}`;
+/** And everything else, also what has no such label. */
+export const unmanagedSelector = `${labels.managedBy}!=${managedBy}`;
 
 /** The container of a launcher pod whose log is the guest's serial console (KubeVirt: an init container that goes on). */
 export const consoleContainer = 'guest-console-log';

@@ -13,12 +13,18 @@ interface Ahead<T> {
   readonly untilMs: number;
 }
 
+/** A method, not a function: so what is fresh of a narrow kind may stand where any kind is wanted. */
+interface Listener<T> {
+  handle(object: T): void;
+}
+
 const longestMs = 30_000;
 
 export class Freshest<T extends KubeObject> {
   readonly #informer: Informer<T>;
   readonly #clock: Clock;
   readonly #ahead = new Map<string, Ahead<T>>();
+  readonly #listeners: Listener<T>[] = [];
 
   constructor(informer: Informer<T>, clock: Clock) {
     this.#informer = informer;
@@ -26,11 +32,28 @@ export class Freshest<T extends KubeObject> {
     informer.onChange((change) => {
       const key = keyOf(change.object);
       const ahead = this.#ahead.get(key);
-      if (!ahead) return;
       const { uid, resourceVersion = '' } = change.object.metadata;
-      const older = change.type !== 'deleted' && uid === ahead.object.metadata.uid && ahead.older.has(resourceVersion);
-      if (!older) this.#ahead.delete(key);
+      const older =
+        ahead && change.type !== 'deleted' && uid === ahead.object.metadata.uid && ahead.older.has(resourceVersion);
+      if (older) return;
+      if (ahead) this.#ahead.delete(key);
+      this.#tell(change.object);
     });
+  }
+
+  /**
+   * Told whenever `get` may have another answer for the key of an object, with any of its versions. Runs synchronously: it
+   * should only take note.
+   */
+  onChange(handler: (object: T) => void): void {
+    const listener = { handle: handler };
+    this.#listeners.push(listener);
+    for (const object of this.list()) listener.handle(object);
+  }
+
+  /** Lets go of writes that the watch never told of; `onChange` is told. */
+  expire(): void {
+    for (const key of this.#ahead.keys()) this.#live(key);
   }
 
   get(key: string): T | undefined {
@@ -38,20 +61,22 @@ export class Freshest<T extends KubeObject> {
   }
 
   list(): T[] {
-    const keys = [...this.#ahead.keys()].filter((key) => this.#live(key) !== undefined);
-    if (keys.length === 0) return this.#informer.store.list();
-    const known = new Set(keys);
-    const rest = this.#informer.store.list().filter((object) => !known.has(keyOf(object)));
-    return [...rest, ...keys.flatMap((key) => this.#ahead.get(key)?.object ?? [])];
+    this.expire();
+    if (this.#ahead.size === 0) return this.#informer.store.list();
+    const outdated = new Set([...this.#ahead.keys()].map((key) => this.#informer.store.get(key)));
+    const rest = this.#informer.store.list().filter((object) => !outdated.has(object));
+    for (const { object } of this.#ahead.values()) rest.push(object);
+    return rest;
   }
 
   /** As Store.byIndex, plus what was written; `belongs` says the same of an object as the index does. */
   byIndex(index: string, value: string, belongs: (object: T) => boolean): T[] {
-    const found = this.#informer.store
-      .byIndex(index, value)
-      .filter((object) => this.#live(keyOf(object)) === undefined);
-    const ahead = [...this.#ahead.keys()].flatMap((key) => this.#live(key)?.object ?? []).filter(belongs);
-    return [...found, ...ahead];
+    this.expire();
+    const found = this.#informer.store.byIndex(index, value);
+    if (this.#ahead.size === 0) return found;
+    const rest = found.filter((object) => !this.#ahead.has(keyOf(object)));
+    for (const { object } of this.#ahead.values()) if (belongs(object)) rest.push(object);
+    return rest;
   }
 
   /** Remembers the server's answer to a write of ours. */
@@ -70,19 +95,27 @@ export class Freshest<T extends KubeObject> {
       if (version !== undefined) older.add(version);
     }
     this.#ahead.set(key, { object, older, untilMs: this.#clock.monotonic() + longestMs });
+    this.#tell(object);
   }
 
   /** Trusts the watch again, as after a conflict. */
   forget(key: string): void {
+    const ahead = this.#ahead.get(key);
+    if (!ahead) return;
     this.#ahead.delete(key);
+    this.#tell(ahead.object);
   }
 
   #live(key: string): Ahead<T> | undefined {
     const ahead = this.#ahead.get(key);
     if (ahead && ahead.untilMs <= this.#clock.monotonic()) {
-      this.#ahead.delete(key);
+      this.forget(key);
       return undefined;
     }
     return ahead;
+  }
+
+  #tell(object: T): void {
+    for (const listener of this.#listeners) listener.handle(object);
   }
 }

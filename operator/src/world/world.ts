@@ -5,16 +5,25 @@
 import type { Logger } from 'pino';
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { Lease, Namespace, Node, Pod } from '../api/kubernetes.ts';
-import type { VirtualMachine, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
+import {
+  isInstanceOver,
+  type VirtualMachine,
+  type VirtualMachineInstance,
+  type VirtualMachineInstanceMigration,
+} from '../api/kubevirt.ts';
 import * as resources from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { Informer, type InformerMetrics } from '../kube/informer.ts';
-import type { KubeObject } from '../kube/object.ts';
+import { keyOf, type KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../api/resources.ts';
-import { labels, managedSelector } from '../model/names.ts';
-import { poolOf, type Pool } from '../model/pool.ts';
+import { openAttempt } from '../model/job.ts';
+import { defaultGpuResource, isOwnerPresent } from '../model/machine.ts';
+import { labels, managedSelector, unmanagedSelector } from '../model/names.ts';
+import type { Pool } from '../model/pool.ts';
 import { Freshest } from './freshest.ts';
+import { PoolKeeper } from './pool-keeper.ts';
+import { trimmed, trimmedLauncher, trimmedNode, trimmedOther } from './trim.ts';
 
 export interface WorldOptions {
   readonly client: KubeClient;
@@ -22,6 +31,7 @@ export interface WorldOptions {
   readonly clock: Clock;
   readonly random?: (() => number) | undefined;
   readonly metrics?: InformerMetrics | undefined;
+  readonly gpuResource?: string | undefined;
 }
 
 /** namespace/name of the job that an object of an attempt belongs to. */
@@ -30,7 +40,11 @@ export function jobKeyOf(object: KubeObject): string | undefined {
   return job === undefined ? undefined : `${object.metadata.namespace}/${job}`;
 }
 
-const byJob = { job: (object: KubeObject) => [jobKeyOf(object) ?? ''].filter((key) => key !== '') };
+const only = (value: string | undefined): string[] => (value === undefined || value === '' ? [] : [value]);
+const byJob = { job: (object: KubeObject) => only(jobKeyOf(object)) };
+const vmiKeyOf = ({ metadata, spec }: VirtualMachineInstanceMigration): string =>
+  `${metadata.namespace}/${spec.vmiName}`;
+const yes = 'yes';
 
 export class World {
   readonly informers: {
@@ -42,37 +56,59 @@ export class World {
     readonly vmis: Informer<VirtualMachineInstance>;
     readonly migrations: Informer<VirtualMachineInstanceMigration>;
     readonly pods: Informer<Pod>;
+    /** Pods that are no guests of ours, while they are on a machine and unfinished; only what they ask for. */
+    readonly otherPods: Informer<Pod>;
   };
+  /** The extended resource that counts as a graphics processor. */
+  readonly gpuResource: string;
   readonly nodes: Freshest<Node>;
   readonly jobs: Freshest<ComputeJob>;
   readonly #vms: Freshest<VirtualMachine>;
   readonly #migrations: Freshest<VirtualMachineInstanceMigration>;
-
   readonly #clock: Clock;
+  readonly #keeper: PoolKeeper;
 
   constructor(o: WorldOptions) {
     this.#clock = o.clock;
+    this.gpuResource = o.gpuResource ?? defaultGpuResource;
     const informer = <T extends KubeObject>(
       type: ResourceType,
       extra: Partial<ConstructorParameters<typeof Informer<T>>[0]> = {},
-    ): Informer<T> => new Informer<T>({ ...o, type, ...extra });
-    const ours = { labelSelector: managedSelector, indexes: byJob };
+    ): Informer<T> => new Informer<T>({ keep: trimmed, ...o, type, ...extra });
+    const ours = { labelSelector: managedSelector };
     this.informers = {
-      nodes: informer<Node>(resources.nodes),
+      nodes: informer<Node>(resources.nodes, {
+        keep: trimmedNode,
+        indexes: { ownerPresent: (node) => (isOwnerPresent(node) ? [yes] : []) },
+      }),
       leases: informer<Lease>(resources.leases, { namespace: 'kube-node-lease' }),
       namespaces: informer<Namespace>(resources.namespaces),
-      jobs: informer<ComputeJob>(resources.computeJobs),
-      vms: informer<VirtualMachine>(resources.virtualMachines, ours),
-      vmis: informer<VirtualMachineInstance>(resources.virtualMachineInstances, ours),
-      migrations: informer<VirtualMachineInstanceMigration>(resources.virtualMachineInstanceMigrations, {
-        indexes: { vmi: ({ metadata, spec }) => [`${metadata.namespace}/${spec.vmiName}`] },
+      jobs: informer<ComputeJob>(resources.computeJobs, { indexes: { machine: (job) => only(machineOfJob(job)) } }),
+      vms: informer<VirtualMachine>(resources.virtualMachines, { ...ours, indexes: byJob }),
+      vmis: informer<VirtualMachineInstance>(resources.virtualMachineInstances, {
+        ...ours,
+        indexes: {
+          ...byJob,
+          machine: ({ status }) => only(status?.nodeName),
+          target: ({ status }) => only(status?.migrationState?.targetNode),
+          evacuating: (vmi) => (vmi.status?.evacuationNodeName && !isInstanceOver(vmi) ? [yes] : []),
+        },
       }),
-      pods: informer<Pod>(resources.pods, ours),
+      migrations: informer<VirtualMachineInstanceMigration>(resources.virtualMachineInstanceMigrations, {
+        indexes: { vmi: (migration) => [vmiKeyOf(migration)], machine: ends },
+      }),
+      pods: informer<Pod>(resources.pods, {
+        ...ours,
+        keep: trimmedLauncher,
+        indexes: { ...byJob, machine: ({ spec }) => only(spec.nodeName) },
+      }),
+      otherPods: informer<Pod>(resources.pods, { labelSelector: unmanagedSelector, keep: trimmedOther }),
     };
     this.nodes = new Freshest(this.informers.nodes, o.clock);
     this.jobs = new Freshest(this.informers.jobs, o.clock);
     this.#vms = new Freshest(this.informers.vms, o.clock);
     this.#migrations = new Freshest(this.informers.migrations, o.clock);
+    this.#keeper = this.#keep();
   }
 
   get synced(): boolean {
@@ -87,15 +123,10 @@ export class World {
     await Promise.all(Object.values(this.informers).map((informer) => informer.synced()));
   }
 
+  /** The same object as before while nothing changed. */
   pool(): Pool {
-    const objects = {
-      nodes: this.nodes.list(),
-      jobs: this.jobs.list(),
-      vms: this.#vms.list(),
-      vmis: this.informers.vmis.store.list(),
-      migrations: this.#migrations.list(),
-    };
-    return poolOf(objects, { nowMs: this.#clock.now() });
+    for (const each of [this.nodes, this.jobs, this.#vms, this.#migrations]) each.expire();
+    return this.#keeper.pool(this.#clock.now());
   }
 
   vmsOf(jobKey: string): VirtualMachine[] {
@@ -112,11 +143,39 @@ export class World {
 
   /** @param vmiKey namespace/name of the instance. */
   migrationsOf(vmiKey: string): VirtualMachineInstanceMigration[] {
-    return this.#migrations.byIndex(
-      'vmi',
-      vmiKey,
-      ({ metadata, spec }) => `${metadata.namespace}/${spec.vmiName}` === vmiKey,
-    );
+    return this.#migrations.byIndex('vmi', vmiKey, (migration) => vmiKeyOf(migration) === vmiKey);
+  }
+
+  /** Jobs whose open attempt is on the machine. */
+  jobsOn(machine: string): ComputeJob[] {
+    return this.jobs.byIndex('machine', machine, (job) => machineOfJob(job) === machine);
+  }
+
+  vmisOn(machine: string): VirtualMachineInstance[] {
+    return this.informers.vmis.store.byIndex('machine', machine);
+  }
+
+  /** Launcher pods on the machine, finished ones too. */
+  podsOn(machine: string): Pod[] {
+    return this.informers.pods.store.byIndex('machine', machine);
+  }
+
+  /** Migrations from the machine or to it, as far as either end is known; finished ones too. */
+  migrationsTouching(machine: string): VirtualMachineInstanceMigration[] {
+    const named = this.#migrations.byIndex('machine', machine, (migration) => ends(migration).includes(machine));
+    const moving = [...this.vmisOn(machine), ...this.informers.vmis.store.byIndex('target', machine)];
+    return [...new Set([...named, ...moving.flatMap((vmi) => this.migrationsOf(keyOf(vmi)))])];
+  }
+
+  /** Instances that somebody asked to leave their machine. */
+  evacuating(): VirtualMachineInstance[] {
+    return this.informers.vmis.store.byIndex('evacuating', yes);
+  }
+
+  /** Instances on machines whose owner is present. */
+  besideOwners(): VirtualMachineInstance[] {
+    const machines = this.informers.nodes.store.byIndex('ownerPresent', yes);
+    return machines.flatMap(({ metadata }) => this.vmisOn(metadata.name).filter((vmi) => !isInstanceOver(vmi)));
   }
 
   wroteVm(vm: VirtualMachine): void {
@@ -126,4 +185,37 @@ export class World {
   wroteMigration(migration: VirtualMachineInstanceMigration): void {
     this.#migrations.wrote(migration);
   }
+
+  #keep(): PoolKeeper {
+    const { vmis, otherPods } = this.informers;
+    const keeper = new PoolKeeper(
+      {
+        node: (name) => this.nodes.get(name),
+        job: (key) => this.jobs.get(key),
+        vm: (key) => this.#vms.get(key),
+        vmi: (key) => vmis.store.get(key),
+        migrations: (key) => this.migrationsOf(key),
+        otherPod: (key) => otherPods.store.get(key),
+      },
+      this.gpuResource,
+    );
+    this.nodes.onChange((node) => keeper.nodeChanged(keyOf(node)));
+    this.jobs.onChange((job) => keeper.jobChanged(keyOf(job)));
+    this.#vms.onChange((vm) => keeper.guestChanged(keyOf(vm)));
+    vmis.onChange(({ object }) => keeper.guestChanged(keyOf(object)));
+    this.#migrations.onChange((migration) => keeper.guestChanged(vmiKeyOf(migration)));
+    otherPods.onChange(({ object }) => keeper.otherPodChanged(keyOf(object)));
+    return keeper;
+  }
+}
+
+function machineOfJob(job: ComputeJob): string | undefined {
+  return openAttempt(job)?.node;
+}
+
+/** Both ends of a migration, as far as it says itself. */
+function ends({ spec, status }: VirtualMachineInstanceMigration): string[] {
+  const { sourceNode, targetNode } = status?.migrationState ?? {};
+  const named = [spec.addedNodeSelector?.[labels.hostname], sourceNode, targetNode];
+  return [...new Set(named.flatMap(only))];
 }

@@ -1,0 +1,79 @@
+// What is kept in memory of each kind of object: what somebody here reads.
+// Promises: pure; objects that have nothing to lose are returned as they are, others as copies. Thousands of objects are held
+// for as long as the operator runs, so a field that nobody reads is left at the door.
+
+import type { Container, Node, Pod } from '../api/kubernetes.ts';
+import type { KubeObject, ObjectMeta } from '../kube/object.ts';
+import { isScheduledAndUnfinished } from '../model/other-pods.ts';
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Without what only other clients read: who wrote which field, and kubectl's copy of the whole. */
+export function trimmed<T extends KubeObject>(object: T): T {
+  const { managedFields, annotations } = object.metadata;
+  if (managedFields === undefined && annotations?.[lastApplied] === undefined) return object;
+  return { ...object, metadata: trimmedMeta(object.metadata) };
+}
+
+/** Of the status: health, what Kubernetes may give away, and which images are there. */
+export function trimmedNode(node: Node): Node {
+  const { conditions, allocatable, images, nodeInfo } = node.status ?? {};
+  return {
+    ...trimmed(node),
+    status: {
+      ...(conditions === undefined
+        ? {}
+        : { conditions: conditions.map(({ lastHeartbeatTime: _beat, ...condition }) => condition) }),
+      ...(allocatable === undefined ? {} : { allocatable }),
+      ...(images === undefined ? {} : { images: images.map(({ names = [] }) => ({ names })) }),
+      ...(nodeInfo === undefined ? {} : { nodeInfo }),
+    },
+  };
+}
+
+/** A launcher pod: where it is and how it fares. What it mounts, runs and is called by is KubeVirt's affair. */
+export function trimmedLauncher(pod: Pod): Pod {
+  const { nodeName } = pod.spec;
+  return { ...trimmed(pod), spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) } };
+}
+
+/** A pod that is no guest of ours: what it asks for and where, while it holds that. */
+export function trimmedOther(pod: Pod): Pod | undefined {
+  if (!isScheduledAndUnfinished(pod)) return undefined;
+  const { name, namespace, uid, resourceVersion } = pod.metadata;
+  const { nodeName, containers, initContainers, overhead } = pod.spec;
+  return {
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+    spec: {
+      ...(nodeName === undefined ? {} : { nodeName }),
+      containers: requestsOnly(containers),
+      ...(initContainers === undefined ? {} : { initContainers: requestsOnly(initContainers) }),
+      ...(overhead === undefined ? {} : { overhead }),
+    },
+  };
+}
+
+function requestsOnly(containers: readonly Container[]): Container[] {
+  return containers.flatMap(({ resources, restartPolicy }) =>
+    resources?.requests === undefined
+      ? []
+      : [
+          {
+            name: '',
+            resources: { requests: resources.requests },
+            ...(restartPolicy === undefined ? {} : { restartPolicy }),
+          },
+        ],
+  );
+}
+
+function trimmedMeta({ managedFields: _who, annotations, ...rest }: ObjectMeta): ObjectMeta {
+  if (annotations === undefined) return rest;
+  const { [lastApplied]: _copy, ...own } = annotations;
+  return { ...rest, annotations: own };
+}

@@ -7,6 +7,9 @@ import { keyOf, type KubeObject } from './kube/object.ts';
 import { Evacuation } from './evacuation/reconcile.ts';
 import { DowntimeObserver } from './evacuation/downtime.ts';
 import type { EvacuationSettings } from './evacuation/decide.ts';
+import { Traffic } from './evacuation/traffic.ts';
+import { Wakes } from './evacuation/wakes.ts';
+import type { VirtualMachineInstanceMigration } from './api/kubevirt.ts';
 import { Consoles } from './lifecycle/console.ts';
 import type { LifecycleSettings } from './lifecycle/decide.ts';
 import { Lifecycle } from './lifecycle/reconcile.ts';
@@ -45,45 +48,51 @@ export function buildControllers(
   const deps: Deps = { ...base, writer };
   const consoles = new Consoles({ client, clock, log, onNews: (key) => lifecycle.enqueue(key) });
   const downtime = new DowntimeObserver(clock);
+  const traffic = new Traffic((key) => world.informers.vmis.store.get(key));
+  const wakes = new Wakes(clock, (key) => evacuation.enqueue(key));
 
   const controller = (name: string, concurrency: number, worker: Pick<Matching, 'reconcile'>): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
   const matching = controller('matching', 1, new Matching(deps, settings.matching));
   const lifecycle = controller('lifecycle', 8, new Lifecycle(deps, consoles, settings.lifecycle));
   const recovery = controller('recovery', 4, new Recovery(deps, o.leases, settings.recovery));
-  const evacuation = controller('evacuation', 4, new Evacuation(deps, downtime, settings.evacuation));
+  const evacuation = controller(
+    'evacuation',
+    4,
+    new Evacuation(deps, { downtime, traffic, wakes }, settings.evacuation),
+  );
 
-  const evacuateAll = (): void => {
-    for (const vmi of world.informers.vmis.store.list()) {
-      const key = jobKeyOf(vmi);
-      if (key !== undefined && vmi.status?.evacuationNodeName) evacuation.enqueue(key);
-    }
-  };
   const ofJob = <T extends KubeObject>(informer: Informer<T>, keyOfJob: (object: T) => string | undefined): void =>
     informer.onChange(({ object }) => {
       const key = keyOfJob(object);
       if (key !== undefined) touched(key);
-      // What one guest gives up, another that must leave may take.
-      evacuateAll();
     });
   ofJob(world.informers.jobs, keyOf);
-  world.informers.jobs.onChange(({ type, object }) => {
-    if (type === 'deleted') base.ledger.deleted(object);
+  world.informers.jobs.onChange((change) => {
+    if (change.type === 'deleted') base.ledger.deleted(change.object);
+    wakes.sawJob(change);
   });
   ofJob(world.informers.vms, jobKeyOf);
   ofJob(world.informers.vmis, jobKeyOf);
   ofJob(world.informers.pods, jobKeyOf);
-  ofJob(world.informers.migrations, ({ metadata, spec }) => {
+  const jobOfMigration = (migration: VirtualMachineInstanceMigration): string | undefined => {
+    const { metadata, spec } = migration;
     const vmi = world.informers.vmis.store.get(`${metadata.namespace}/${spec.vmiName}`);
-    return vmi && jobKeyOf(vmi);
+    return jobKeyOf(migration) ?? (vmi && jobKeyOf(vmi));
+  };
+  world.informers.migrations.onChange((change) => {
+    traffic.saw(change, jobOfMigration(change.object));
+    wakes.sawMigration(change);
   });
-  world.informers.vmis.onChange(({ type, object, previous }) => {
-    if (type !== 'deleted') downtime.saw(object, previous);
+  ofJob(world.informers.migrations, jobOfMigration);
+  world.informers.vmis.onChange((change) => {
+    wakes.sawInstance(change, jobKeyOf(change.object));
+    if (change.type !== 'deleted') downtime.saw(change.object, change.previous);
   });
-  world.informers.nodes.onChange(({ object }) => {
+  world.informers.nodes.onChange((change) => {
     matching.enqueue('pool');
-    recovery.enqueue(object.metadata.name);
-    evacuateAll();
+    recovery.enqueue(change.object.metadata.name);
+    wakes.sawNode(change);
   });
   world.informers.leases.onChange(({ type, object: { metadata, spec } }) => {
     if (type !== 'deleted') o.leases.saw(metadata.name, spec?.renewTime ?? '');
@@ -99,10 +108,12 @@ export function buildControllers(
 
   return {
     run: async (signal) => {
+      base.ledger.recall(world.jobs.list());
       try {
         await Promise.all([matching, lifecycle, recovery, evacuation].map((each) => each.run(signal)));
       } finally {
         consoles.close();
+        wakes.close();
       }
     },
   };

@@ -15,6 +15,7 @@ import { runWithLease } from './kube/leader.ts';
 import { createKubeMetrics, type KubeMetrics } from './kube/metrics.ts';
 import type { Transport } from './kube/transport.ts';
 import type { HistoryStore } from './ledger/history.ts';
+import { openHistory } from './ledger/open-history.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { MemoryHistory } from './ledger/memory-history.ts';
 import { fieldManager } from './model/names.ts';
@@ -118,8 +119,15 @@ export async function runOperator({
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const newId = (): string => randomBytes(16).toString('hex');
+  const history = openHistory({
+    file: options.history,
+    days: options['history-days'],
+    mib: options['history-mib'],
+    now: clock.now,
+    log,
+  });
   const operator = assembleOperator({
-    ...{ options, transport, clock, newId, random, log, registry },
+    ...{ options, transport, clock, newId, random, log, registry, history },
     instance: hostname(),
   });
   const { client, program, metrics } = operator;
@@ -159,7 +167,15 @@ function settingsOf(options: Options): Settings {
     matching: { runnersUp: options['runners-up'], holdDownMs: options['hold-down'], ...retry },
     lifecycle: { lingerMs: 60_000, logPatienceMs: 60_000 },
     recovery: { lostAfterMs: options['lost-after'] },
-    evacuation: { targetReadyMs: options['migration-target-timeout'], ...retry },
+    evacuation: {
+      targetReadyMs: options['migration-target-timeout'],
+      ...retry,
+      limits: {
+        perMachine: options['migrations-per-machine'],
+        perRoom: options['migrations-per-room'],
+        inAll: options.migrations,
+      },
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   MigrationPhase,
   MigrationState,
   VirtualMachine,
+  VirtualMachineCondition,
   VirtualMachineInstance,
   VirtualMachineInstanceMigration,
   VmiCondition,
@@ -19,7 +20,7 @@ const testNonce = '0123456789abcdef';
 /** The virtual machine of the job's last attempt, or of attempt `number`. */
 export function aVm(
   job: ComputeJob,
-  o: { number?: number; deleted?: boolean; released?: boolean } = {},
+  o: { number?: number; deleted?: boolean; released?: boolean; conditions?: VirtualMachineCondition[] } = {},
 ): VirtualMachine {
   const attempts = job.status?.attempts ?? [];
   const attempt = attempts.find(({ number }) => number === o.number) ?? attempts.at(-1);
@@ -33,6 +34,7 @@ export function aVm(
     ...vm,
     metadata: { ...metadata, ...(o.deleted ? { deletionTimestamp: at(0) } : {}) },
     spec: { ...vm.spec, template },
+    ...(o.conditions === undefined ? {} : { status: { conditions: o.conditions } }),
   };
 }
 
@@ -96,25 +98,46 @@ export function aPod(vm: VirtualMachine, node: string | undefined, status: Pod['
   };
 }
 
+export interface MigrationOverrides {
+  readonly number?: number;
+  /** Seconds after noon. */
+  readonly createdAt?: number;
+  readonly endedAt?: number;
+  readonly state?: MigrationState;
+  /** Every phase that it has been through, the last one included; only the last unless told. */
+  readonly phases?: readonly MigrationPhase[];
+  readonly conditions?: VmiCondition[];
+  /** Made by somebody else, under this name. */
+  readonly foreign?: string;
+  readonly leaveReason?: 'Drained' | 'OwnerReturned';
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly deleted?: boolean;
+}
+
 export function aMigration(
   vm: VirtualMachine,
   target: string,
   phase: MigrationPhase,
-  o: { number?: number; createdAt?: number; endedAt?: number; state?: MigrationState } = {},
+  o: MigrationOverrides = {},
 ): VirtualMachineInstanceMigration {
-  const name = `${vm.metadata.name}-m${o.number ?? 1}`;
+  const name = o.foreign ?? `${vm.metadata.name}-m${o.number ?? 1}`;
+  const ours = o.foreign === undefined;
+  const phases = o.phases ?? [phase];
   return {
     metadata: {
       name,
       namespace: 'default',
       uid: `uid-${name}`,
-      labels: { 'app.kubernetes.io/managed-by': 'idlewild' },
+      labels: ours ? { ...vm.metadata.labels } : {},
+      annotations: { ...(ours ? { 'idlewild.dev/leave-reason': o.leaveReason ?? 'Drained' } : {}), ...o.annotations },
       creationTimestamp: at(o.createdAt ?? 0),
+      ...(o.deleted ? { deletionTimestamp: at(0) } : {}),
     },
     spec: { vmiName: vm.metadata.name, addedNodeSelector: { 'kubernetes.io/hostname': target } },
     status: {
       phase,
-      phaseTransitionTimestamps: [{ phase, phaseTransitionTimestamp: at(o.endedAt ?? 0) }],
+      phaseTransitionTimestamps: phases.map((each) => ({ phase: each, phaseTransitionTimestamp: at(o.endedAt ?? 0) })),
+      ...(o.conditions === undefined ? {} : { conditions: o.conditions }),
       ...(o.state === undefined ? {} : { migrationState: o.state }),
     },
   };

@@ -1,7 +1,8 @@
 // ComputeJobs for tests, built with the very transitions that the operator uses: aJob('render').published().claimedBy('pc-1').
 
 import type { ComputeJob, ComputeJobSpec } from '@idlewild/operator/api/compute-job.ts';
-import type { AttemptEnd } from '@idlewild/operator/model/reasons.ts';
+import type { Interruption } from '@idlewild/operator/model/job.ts';
+import type { AttemptEnd, EvacuationReason } from '@idlewild/operator/model/reasons.ts';
 import * as status from '@idlewild/operator/model/status.ts';
 
 export type SpecOverrides = Partial<Omit<ComputeJobSpec, 'resources' | 'retries'>> & {
@@ -57,6 +58,17 @@ export class JobBuilder {
     return this.ended(reason, { at: seconds }).with(
       status.finished(this.ended(reason, { at: seconds }).job, { outcome, reason, message: 'over', at: at(seconds) }),
     );
+  }
+
+  /** The condition Interrupted, and nothing else. */
+  told(reason: EvacuationReason, o: { at?: number; active?: boolean } = {}): JobBuilder {
+    const told = { active: o.active ?? true, reason, message: `told: ${reason}`, at: at(o.at ?? 0) };
+    return this.with(status.interrupted(this.job, told));
+  }
+
+  /** One more line in the ledger. */
+  ledger(entry: Interruption): JobBuilder {
+    return this.with(status.recorded(this.job, entry));
   }
 
   beingDeleted(): JobBuilder {

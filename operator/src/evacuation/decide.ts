@@ -1,220 +1,266 @@
-// What is due for a guest whose machine is to be left.
-// Promises: pure. A guest is never stopped to please a drain unless another machine can take it at once; while none can, it
-// runs on where it is and says why.
+// What is due for a guest that has to leave its machine, or had to a moment ago.
+// Promises: pure. A guest is never stopped to please a drain unless another machine can take it at once, and never to please an
+// owner; while none can, it runs on where it is and says why. What nobody wants any more is called off while it still can be.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
+import type { Pod } from '../api/kubernetes.ts';
 import {
   isInstanceOver,
   isMigrationOver,
+  type VirtualMachine,
   type VirtualMachineInstance,
   type VirtualMachineInstanceMigration,
 } from '../api/kubevirt.ts';
-import { isBeingDeleted, labelOf } from '../api/meta.ts';
-import { requirementOf, subscribers, type Requirement, type Verdict } from '../matching/subscribe.ts';
-import { explain } from '../matching/words.ts';
+import { isBeingDeleted } from '../api/meta.ts';
 import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
-import { labels, managedBy } from '../model/names.ts';
-import { targetOf, type Pool } from '../model/pool.ts';
+import type { Machine } from '../model/machine.ts';
+import type { Pool } from '../model/pool.ts';
 import { isPinned } from '../render/virtual-machine.ts';
+import { pausesOf, type RetrySettings } from './failures.ts';
+import { leavingOf, staleMark, type Leaving } from './leave.ts';
+import { watchOver } from './migration.ts';
+import { isRecorded } from './records.ts';
+import { targetFor } from './target.ts';
+import type { Moving } from './traffic.ts';
+import { turnOf, type Limits } from './turn.ts';
 
-export interface EvacuationSettings {
+export interface EvacuationSettings extends RetrySettings {
   /** A migration whose target pod is not ready after this long is given up. */
   readonly targetReadyMs: number;
-  /** A target on which a migration failed is not tried again for this long, doubling with each failure there. */
-  readonly retryBaseMs: number;
-  readonly retryMaxMs: number;
+  readonly limits: Limits;
 }
 
 export interface EvacuationInput {
   readonly job: ComputeJob;
-  readonly vmi: VirtualMachineInstance;
+  /** Of the last attempt. */
+  readonly vm: VirtualMachine | undefined;
+  readonly vmi: VirtualMachineInstance | undefined;
+  /** Of all attempts, with those that are gone and were not recorded. */
   readonly migrations: readonly VirtualMachineInstanceMigration[];
+  /** Launcher pods of the job. */
+  readonly pods: readonly Pod[];
+  /** With everything taken that was decided. */
   readonly pool: Pool;
+  /** Every guest on its way, this one among them. */
+  readonly moving: readonly Moving[];
   readonly nowMs: number;
   readonly settings: EvacuationSettings;
 }
+
+export type StayReason =
+  'NoMachineForGuest' | 'StillPinned' | 'NotMigratable' | 'WaitingForTurn' | 'MigrationFailed' | 'Migrating';
 
 export type EvacuationDecision =
   | {
       readonly kind: 'migrate';
       readonly attempt: Attempt;
+      readonly leaving: Leaving;
       readonly name: string;
       readonly target: string;
       readonly message: string;
     }
-  | { readonly kind: 'cancel'; readonly migration: VirtualMachineInstanceMigration; readonly message: string }
-  | { readonly kind: 'recreate'; readonly attempt: Attempt; readonly target: string; readonly message: string }
+  /** Ours, and its copy has not begun. */
+  | {
+      readonly kind: 'cancel';
+      readonly attempt: Attempt;
+      readonly migration: VirtualMachineInstanceMigration;
+      readonly reason: 'MigrationFailed' | 'CalledOff';
+      readonly message: string;
+    }
+  /** KubeVirt is told that the guest need not leave `node`. */
+  | { readonly kind: 'unmark'; readonly node: string }
+  | {
+      readonly kind: 'recreate';
+      readonly attempt: Attempt;
+      readonly leaving: Leaving;
+      readonly target: string;
+      readonly message: string;
+    }
   | {
       readonly kind: 'stay';
-      readonly reason: 'NoMachineForGuest' | 'StillPinned' | 'MigrationFailed';
+      readonly reason: StayReason;
+      readonly cause: Leaving['reason'];
       readonly message: string;
       readonly retryInMs?: number | undefined;
     }
-  | { readonly kind: 'settled'; readonly message: string }
-  | { readonly kind: 'record'; readonly migration: VirtualMachineInstanceMigration; readonly attempt: Attempt }
+  | {
+      readonly kind: 'settled';
+      readonly attempt: Attempt;
+      readonly reason: 'Migrated' | 'CalledOff';
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'record';
+      readonly migration: VirtualMachineInstanceMigration;
+      readonly attempt: Attempt;
+      /** Why the guest still has to leave, if it does. */
+      readonly leaving: Leaving | undefined;
+    }
   | { readonly kind: 'wait'; readonly retryInMs?: number | undefined };
 
 export function evacuate(input: EvacuationInput): EvacuationDecision {
-  const { job, vmi, migrations, nowMs, settings } = input;
+  const { job, vmi, migrations, pool } = input;
   const last = lastAttempt(job);
-  if (!last || isBeingDeleted(job) || isBeingDeleted(vmi)) return { kind: 'wait' };
+  if (!last || isBeingDeleted(job)) return { kind: 'wait' };
+  const open = openAttempt(job);
+  const machine = pool.machine(vmi?.status?.nodeName ?? last.node);
+  const alive = vmi !== undefined && !isInstanceOver(vmi) && !isBeingDeleted(vmi);
+  const leaving = open && alive ? leavingOf(vmi, machine) : undefined;
   // Also after the end of the job: a guest may finish right after its move.
-  const unrecorded = migrations.find((migration) => isOurs(migration) && isNews(job, migration));
-  if (unrecorded) return { kind: 'record', migration: unrecorded, attempt: last };
-  const attempt = openAttempt(job);
-  if (!attempt || isInstanceOver(vmi)) return { kind: 'wait' };
-  const running = migrations.find((migration) => !isMigrationOver(migration));
-  if (running) return watchOver(running, nowMs, settings);
-  if (!vmi.status?.evacuationNodeName) {
-    const active = getCondition(job.status?.conditions, 'Interrupted')?.status === 'True';
-    return active ? { kind: 'settled', message: `the guest runs on ${vmi.status?.nodeName}` } : { kind: 'wait' };
-  }
-  return leave(input, attempt);
-}
-
-function leave(input: EvacuationInput, attempt: Attempt): EvacuationDecision {
-  const { job, vmi, migrations, pool, nowMs, settings } = input;
-  const source = vmi.status?.nodeName ?? attempt.node;
-  const canMove = getCondition(vmi.status?.conditions, 'LiveMigratable');
-  const live = canMove?.status === 'True';
-  const resting = restingTargets(migrations, nowMs, settings);
-  const wanted = requirementFor(job, vmi, pool, { live, nowMs, resting: resting.targets });
-  const others: Pool = { ...pool, machines: pool.machines.filter(({ name }) => name !== source) };
-  const preferred = (job.status?.subscribers ?? []).map(({ node }) => node);
-  const verdict = subscribers(others, wanted, { nowMs, preferred });
-  const target = verdict.fitting[0]?.machine.name;
-  if (target === undefined) return stayBecause(job, wanted, verdict, source, resting.nextMs, nowMs);
-  if (!live) {
-    const why = canMove?.message ?? 'the guest cannot move while it runs';
-    return {
-      kind: 'recreate',
-      attempt,
-      target,
-      message: `${source} is drained and ${lowerFirst(why)}; it is made anew elsewhere`,
-    };
-  }
-  if (isPinned(vmi.spec.affinity)) {
-    return {
-      kind: 'stay',
-      reason: 'StillPinned',
-      message: `the guest is still bound to ${source}; it is being released`,
-      retryInMs: 1_000,
-    };
-  }
-  const name = nextName(vmi.metadata.name, migrations);
-  return { kind: 'migrate', attempt, name, target, message: `${source} is drained; moving to ${target}` };
-}
-
-function watchOver(
-  migration: VirtualMachineInstanceMigration,
-  nowMs: number,
-  { targetReadyMs }: EvacuationSettings,
-): EvacuationDecision {
-  const phase = migration.status?.phase ?? 'Pending';
-  const early = phase === '' || phase === 'Pending' || phase === 'Scheduling';
-  if (!early || !isOurs(migration) || isBeingDeleted(migration)) return { kind: 'wait' };
-  const left = Date.parse(migration.metadata.creationTimestamp ?? '') + targetReadyMs - nowMs;
-  if (left > 0) return { kind: 'wait', retryInMs: left };
-  return {
-    kind: 'cancel',
-    migration,
-    message: `its target was not ready within ${Math.round(targetReadyMs / 1000)} s`,
-  };
-}
-
-function stayBecause(
-  job: ComputeJob,
-  wanted: Requirement,
-  verdict: Verdict,
-  source: string,
-  nextMs: number | undefined,
-  nowMs: number,
-): EvacuationDecision {
-  const { waiting } = explain(job, wanted, verdict, 1);
-  const reasons = (waiting.reasons ?? [])
-    .filter(({ reason }) => reason !== 'NotApproved')
-    .map(({ reason, machines, message }) =>
-      reason === 'HeldAgainst'
-        ? `${machines} failed a migration a short while ago`
-        : `${machines} ${reason} (${message})`,
-    );
-  const others = reasons.length === 0 ? 'there is no other machine' : `of the other machines ${reasons.join(', ')}`;
-  return {
-    kind: 'stay',
-    reason: 'NoMachineForGuest',
-    message: `${source} is to be left, but no machine can take the guest, which runs on: ${others}`,
-    retryInMs: nextMs === undefined ? undefined : nextMs - nowMs,
-  };
-}
-
-/** A guest that moves keeps its processor model, vendor and board; one that is made anew is as free as at first. */
-function requirementFor(
-  job: ComputeJob,
-  vmi: VirtualMachineInstance,
-  pool: Pool,
-  o: { live: boolean; nowMs: number; resting: ReadonlySet<string> },
-): Requirement {
-  const base = requirementOf(job, { nowMs: o.nowMs, holdDownMs: 0 });
-  if (!o.live) return base;
-  const source = pool.machines.find(({ name }) => name === vmi.status?.nodeName);
-  const running = {
-    cpuModel: namedModel(vmi.spec.domain.cpu?.model),
-    cpuVendor: source?.cpuVendors[0],
-    machineType: vmi.status?.machine?.type,
-  };
-  return { ...base, running, heldAgainst: o.resting };
-}
-
-function namedModel(model: string | undefined): string | undefined {
-  return model === 'host-model' || model === 'host-passthrough' ? undefined : model;
-}
-
-/** Targets on which migrations of this guest failed, and when the first of them may be tried again. */
-function restingTargets(
-  migrations: readonly VirtualMachineInstanceMigration[],
-  nowMs: number,
-  { retryBaseMs, retryMaxMs }: EvacuationSettings,
-): { targets: Set<string>; nextMs: number | undefined } {
-  const failures = new Map<string, { count: number; lastMs: number }>();
-  for (const migration of migrations) {
-    if (migration.status?.phase !== 'Failed') continue;
-    const target = targetOf(migration, undefined);
-    if (target === undefined) continue;
-    const before = failures.get(target) ?? { count: 0, lastMs: 0 };
-    failures.set(target, { count: before.count + 1, lastMs: Math.max(before.lastMs, endOf(migration)) });
-  }
-  const resting = [...failures].flatMap(([target, { count, lastMs }]) => {
-    const untilMs = lastMs + Math.min(retryMaxMs, retryBaseMs * 2 ** (count - 1));
-    return untilMs > nowMs ? [{ target, untilMs }] : [];
-  });
-  return {
-    targets: new Set(resting.map(({ target }) => target)),
-    nextMs: resting.length === 0 ? undefined : Math.min(...resting.map(({ untilMs }) => untilMs)),
-  };
-}
-
-function endOf({ status, metadata }: VirtualMachineInstanceMigration): number {
-  const failed = status?.phaseTransitionTimestamps?.find(({ phase }) => phase === 'Failed')?.phaseTransitionTimestamp;
-  return Date.parse(failed ?? status?.migrationState?.endTimestamp ?? metadata.creationTimestamp ?? '');
-}
-
-/** `<vm>-m<n>`: after those that are still known; KubeVirt keeps the last five. */
-function nextName(vm: string, migrations: readonly VirtualMachineInstanceMigration[]): string {
-  const numbers = migrations.map(({ metadata }) => Number(/-m(\d+)$/.exec(metadata.name)?.[1] ?? 0));
-  return `${vm}-m${Math.max(0, ...numbers) + 1}`;
-}
-
-function isOurs(migration: VirtualMachineInstanceMigration): boolean {
-  return labelOf(migration, labels.managedBy) === managedBy;
-}
-
-/** It has ended well and the ledger does not have it. */
-function isNews(job: ComputeJob, migration: VirtualMachineInstanceMigration): boolean {
-  return (
-    migration.status?.phase === 'Succeeded' &&
-    !(job.status?.interruptions ?? []).some((entry) => entry.migration === migration.metadata.name)
+  const news = newsOf(job, migrations);
+  if (news) return { kind: 'record', ...news, leaving };
+  if (!open || !alive || job.status?.preemption) return { kind: 'wait' };
+  // Recovery ends everything that touches a lost machine.
+  if (machine?.lost) return { kind: 'wait' };
+  const underWay = migrations.find(
+    (migration) => migration.spec.vmiName === open.virtualMachine && !isMigrationOver(migration),
   );
+  if (underWay) return watchOver({ ...input, vmi, attempt: open, migration: underWay, leaving });
+  const stale = staleMark(vmi, machine);
+  if (stale !== undefined) return { kind: 'unmark', node: stale };
+  return leaving ? leave(input, vmi, open, machine, leaving) : settle(job, vmi, open);
+}
+
+/** The first migration that has ended and is not in the ledger. */
+function newsOf(
+  job: ComputeJob,
+  migrations: readonly VirtualMachineInstanceMigration[],
+): { migration: VirtualMachineInstanceMigration; attempt: Attempt } | undefined {
+  for (const migration of migrations) {
+    const attempt = job.status?.attempts?.find(({ virtualMachine }) => virtualMachine === migration.spec.vmiName);
+    if (attempt && isMigrationOver(migration) && !isRecorded(job, migration)) return { migration, attempt };
+  }
+  return undefined;
+}
+
+/** Reasons of the condition Interrupted that are about leaving a machine, and end with it. */
+const ours: ReadonlySet<string> = new Set<StayReason>([
+  'Migrating',
+  'MigrationFailed',
+  'NoMachineForGuest',
+  'StillPinned',
+  'NotMigratable',
+  'WaitingForTurn',
+]);
+
+function settle(job: ComputeJob, vmi: VirtualMachineInstance, attempt: Attempt): EvacuationDecision {
+  const told = getCondition(job.status?.conditions, 'Interrupted');
+  if (told?.status !== 'True' || !ours.has(told.reason ?? '')) return { kind: 'wait' };
+  const { migrationState: state, nodeName = attempt.node } = vmi.status ?? {};
+  // KubeVirt's times are whole seconds, rounded down.
+  const endedMs = Date.parse(state?.endTimestamp ?? '') + 1_000;
+  const moved =
+    !state?.failed && state?.targetNode === nodeName && endedMs >= Date.parse(told.lastTransitionTime ?? '');
+  return moved
+    ? { kind: 'settled', attempt, reason: 'Migrated', message: `the guest has moved and runs on ${nodeName}` }
+    : {
+        kind: 'settled',
+        attempt,
+        reason: 'CalledOff',
+        message: `${nodeName} need not be left any more; the guest stays`,
+      };
+}
+
+function leave(
+  input: EvacuationInput,
+  vmi: VirtualMachineInstance,
+  attempt: Attempt,
+  machine: Machine | undefined,
+  leaving: Leaving,
+): EvacuationDecision {
+  const { job, migrations, pool, moving, nowMs, settings } = input;
+  const live = getCondition(vmi.status?.conditions, 'LiveMigratable');
+  // A guest that is still starting is not migrated, and KubeVirt has not looked yet whether it could be.
+  if (vmi.status?.phase !== 'Running' || !live) return { kind: 'wait' };
+  const cannot =
+    live.status === 'True' ? boundBecause(input, vmi, leaving) : lowerFirst(live.message ?? 'the guest cannot move');
+  if (cannot !== undefined) return anew(input, vmi, attempt, leaving, cannot);
+  if (isPinned(vmi.spec.affinity)) {
+    const message = `${leaving.words}; the guest is still bound to it and is being released`;
+    return { kind: 'stay', reason: 'StillPinned', cause: leaving.reason, message, retryInMs: 1_000 };
+  }
+  const pauses = pausesOf(job, attempt.number, nowMs, settings);
+  if (pauses.pausedUntilMs !== undefined) return { kind: 'wait', retryInMs: pauses.pausedUntilMs - nowMs };
+  const later = turnOf(leaving.from, machine?.room, moving, pool, settings.limits);
+  if (later !== undefined) {
+    const message = `${leaving.words}, and ${later}; the guest runs on`;
+    return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message };
+  }
+  const { resting, restUntilMs } = pauses;
+  const target = targetFor({ job, vmi, pool, source: leaving.from, live: true, resting, nowMs });
+  if (target.machine === undefined) {
+    return nobody(leaving, target.words, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
+  }
+  return {
+    kind: 'migrate',
+    attempt,
+    leaving,
+    name: nextName(job, attempt, migrations),
+    target: target.machine,
+    message: `${leaving.words}; moving to ${target.machine}`,
+  };
+}
+
+/**
+ * Why the guest will not get free of its machine while it runs: KubeVirt brings no change of the template to the instance while
+ * RestartRequired stands, and with rollout strategy Stage always (vm.go in KubeVirt's virt-controller).
+ */
+function boundBecause(
+  { vm, job, nowMs, settings }: EvacuationInput,
+  vmi: VirtualMachineInstance,
+  { from }: Leaving,
+): string | undefined {
+  if (!isPinned(vmi.spec.affinity)) return undefined;
+  const restart = getCondition(vm?.status?.conditions, 'RestartRequired');
+  const released = vm !== undefined && !isPinned(vm.spec.template.spec.affinity);
+  if (restart?.status !== 'True' && !released) return undefined;
+  // Somebody may take the change back that froze it, and a release takes a moment to arrive.
+  const told = getCondition(job.status?.conditions, 'Interrupted');
+  const sinceMs = told?.status === 'True' ? Date.parse(told.lastTransitionTime ?? '') : nowMs;
+  if (!(nowMs - sinceMs >= settings.targetReadyMs)) return undefined;
+  const why = restart?.message ?? 'a change of its template waits for the next start';
+  return `KubeVirt does not release the guest from ${from} while it runs (${why})`;
+}
+
+/** For a guest that cannot move: the work is lost, so only for a drain, only where nobody sits, and only if it can go on elsewhere. */
+function anew(
+  { job, pool, nowMs }: EvacuationInput,
+  vmi: VirtualMachineInstance,
+  attempt: Attempt,
+  leaving: Leaving,
+  cannot: string,
+): EvacuationDecision {
+  const stays = (why: string): EvacuationDecision => ({
+    kind: 'stay',
+    reason: 'NotMigratable',
+    cause: leaving.reason,
+    message: `${leaving.words}, but ${cannot}; ${why}`,
+  });
+  if (leaving.reason === 'OwnerReturned') return stays('it runs on');
+  if (job.spec.mode === 'Session') return stays('it runs on, as a session is not made anew');
+  const target = targetFor({ job, vmi, pool, source: leaving.from, live: false, resting: new Set(), nowMs });
+  if (target.machine === undefined) return nobody(leaving, target.words, undefined);
+  const message = `${leaving.words} and ${cannot}; it is made anew elsewhere`;
+  return { kind: 'recreate', attempt, leaving, target: target.machine, message };
+}
+
+function nobody(leaving: Leaving, words: string, retryInMs: number | undefined): EvacuationDecision {
+  const message = `${leaving.words}, but no machine can take the guest, which runs on: ${words}`;
+  return { kind: 'stay', reason: 'NoMachineForGuest', cause: leaving.reason, message, retryInMs };
+}
+
+/** `<vm>-m<n>`: after those that are known and those in the ledger, as a cancelled migration is soon unknown. */
+function nextName(
+  job: ComputeJob,
+  { virtualMachine }: Attempt,
+  migrations: readonly VirtualMachineInstanceMigration[],
+): string {
+  const ledger = (job.status?.interruptions ?? []).flatMap(({ migration }) => migration ?? []);
+  const numbers = [...migrations.map(({ metadata }) => metadata.name), ...ledger]
+    .filter((name) => name.startsWith(`${virtualMachine}-m`))
+    .map((name) => Number(/-m(\d{1,9})$/.exec(name)?.[1] ?? 0));
+  return `${virtualMachine}-m${Math.max(0, ...numbers) + 1}`;
 }
 
 function lowerFirst(text: string): string {

@@ -1,228 +1,357 @@
 // Carries out evacuation, one job at a time.
 // Promises: at most one migration of a guest at a time, under a name that derives from those before it; the ledger gets one
-// entry per migration, whoever wrote it first.
+// entry per migration, whoever made it and however it ended; room is taken before the first await, so that two guests that are
+// decided on at the same time never get the same.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
-import type { MigrationState, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
-import { virtualMachineInstanceMigrations } from '../api/resources.ts';
+import type { Node } from '../api/kubernetes.ts';
+import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
+import { nodes, virtualMachineInstanceMigrations, virtualMachineInstanceSubresources } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
-import { isAlreadyExists, isNotFound, toKubeError } from '../kube/errors.ts';
+import { isAlreadyExists, isNotFound, toKubeError, type KubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
-import { lastAttempt } from '../model/job.ts';
+import type { LedgerNote } from '../ledger/entry.ts';
+import { needsOfJob } from '../model/capacity.ts';
+import { attemptsOf, lastAttempt, openAttempt, type Interruption } from '../model/job.ts';
+import { machineOf } from '../model/machine.ts';
 import { annotations, attemptLabels, labels } from '../model/names.ts';
-import type { EvacuationReason } from '../model/reasons.ts';
+import type { EvacuationReason, LeaveReason } from '../model/reasons.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
-import { evacuate, type EvacuationDecision, type EvacuationSettings } from './decide.ts';
+import { evacuate, type EvacuationDecision, type EvacuationInput, type EvacuationSettings } from './decide.ts';
 import type { DowntimeObserver } from './downtime.ts';
-import type { LedgerNote } from '../ledger/entry.ts';
 import { evacuationNote } from './events.ts';
+import { stateOf } from './failures.ts';
+import { staleMark } from './leave.ts';
 import { createEvacuationMetrics, type EvacuationMetrics } from './metrics.ts';
+import { entryOf, isRecorded, phaseAt } from './records.ts';
+import type { Traffic } from './traffic.ts';
+import type { Wakes } from './wakes.ts';
 
-/** How soon a migration that KubeVirt refused is tried again. */
+/** How soon a migration that KubeVirt refused, or a call-off, is tried again. */
 const refusedMs = 2_000;
+/** How soon a guest that cannot leave is looked at again though nothing was heard that may help. */
+const unheardMs = 60_000;
+/** How long a machine that a guest will be made anew on is kept free for its claim. */
+const claimMs = 10_000;
+/** How long what KubeVirt writes a moment after the end of a migration is waited for. */
+const aftermathMs = 5_000;
+
+export interface EvacuationParts {
+  readonly downtime: DowntimeObserver;
+  readonly traffic: Traffic;
+  readonly wakes: Wakes;
+}
 
 export class Evacuation {
   readonly #deps: Deps;
-  readonly #downtime: DowntimeObserver;
+  readonly #parts: EvacuationParts;
   readonly #settings: EvacuationSettings;
   readonly #metrics: EvacuationMetrics;
 
-  constructor(deps: Deps, downtime: DowntimeObserver, settings: EvacuationSettings) {
+  constructor(deps: Deps, parts: EvacuationParts, settings: EvacuationSettings) {
     this.#deps = deps;
-    this.#downtime = downtime;
+    this.#parts = parts;
     this.#settings = settings;
-    this.#metrics = createEvacuationMetrics(deps.registry);
+    this.#metrics = createEvacuationMetrics(deps.registry, () => parts.wakes.waiting);
   }
 
   readonly reconcile = async (key: string, _context: ReconcileContext): Promise<Result> => {
-    const { world, clock } = this.#deps;
-    const job = world.jobs.get(key);
-    const attempt = job && lastAttempt(job);
-    if (!job || !attempt) return;
-    const vmi = world.vmisOf(key).find(({ metadata }) => metadata.name === attempt.virtualMachine);
-    if (!vmi) return;
-    const migrations = world.migrationsOf(`${vmi.metadata.namespace}/${vmi.metadata.name}`);
-    const input = { job, vmi, migrations, pool: world.pool(), nowMs: clock.now(), settings: this.#settings };
-    const requeueAfterMs = await this.#apply(job, vmi, evacuate(input));
-    return { requeueAfterMs };
+    const { wakes, traffic } = this.#parts;
+    const input = this.#look(key);
+    if (!input) {
+      wakes.settled(key);
+      traffic.release(key);
+      for (const { metadata } of traffic.goneOf(key)) traffic.forget(metadata.uid ?? '');
+      return;
+    }
+    const decision = evacuate(input);
+    if (decision.kind === 'stay') wakes.waits(key);
+    else wakes.settled(key);
+    return { requeueAfterMs: await this.#apply(key, input, decision) };
   };
 
+  #look(key: string): EvacuationInput | undefined {
+    const { world, clock } = this.#deps;
+    const { traffic } = this.#parts;
+    const job = world.jobs.get(key);
+    const attempt = job && lastAttempt(job);
+    if (!job || !attempt) return undefined;
+    const nowMs = clock.now();
+    const namespace = job.metadata.namespace ?? '';
+    const known = attemptsOf(job).flatMap(({ virtualMachine }) => world.migrationsOf(`${namespace}/${virtualMachine}`));
+    const seen = new Set(known.map(({ metadata }) => metadata.uid));
+    const gone = traffic.goneOf(key).filter(({ metadata }) => !seen.has(metadata.uid));
+    for (const migration of gone) if (isRecorded(job, migration)) traffic.forget(migration.metadata.uid ?? '');
+    const ofAttempt = ({ metadata }: { readonly metadata: { readonly name: string } }): boolean =>
+      metadata.name === attempt.virtualMachine;
+    return {
+      job,
+      vm: world.vmsOf(key).find(ofAttempt),
+      vmi: world.vmisOf(key).find(ofAttempt),
+      migrations: [...known, ...gone],
+      pods: world.podsOf(key),
+      pool: traffic.withPromises(world.pool(), nowMs),
+      moving: traffic.moving(nowMs),
+      nowMs,
+      settings: this.#settings,
+    };
+  }
+
   /** @returns when to look again, if that is known. */
-  async #apply(
-    job: ComputeJob,
-    vmi: VirtualMachineInstance,
-    decision: EvacuationDecision,
-  ): Promise<number | undefined> {
-    const { clock, writer } = this.#deps;
-    const at = microTime(clock.now());
+  async #apply(key: string, input: EvacuationInput, decision: EvacuationDecision): Promise<number | undefined> {
+    const { job, vmi } = input;
     if (decision.kind !== 'wait') this.#metrics.decided(decision.kind);
     switch (decision.kind) {
       case 'wait':
         return decision.retryInMs;
       case 'stay':
-        await this.#say(job, true, decision.reason, decision.message);
-        return decision.retryInMs;
+        await this.#say(job, decision.reason, decision.message, { cause: decision.cause });
+        return Math.min(decision.retryInMs ?? unheardMs, unheardMs);
       case 'settled':
-        await this.#say(job, false, 'Migrated', decision.message);
-        return undefined;
-      case 'cancel': {
-        const { namespace, name, uid } = decision.migration.metadata;
-        await this.#say(job, true, 'MigrationFailed', `the migration ${name} was called off: ${decision.message}`, {
-          migration: name,
-        });
-        const { client } = this.#deps;
-        try {
-          await client.delete(virtualMachineInstanceMigrations, { namespace, name }, { preconditions: { uid } });
-        } catch (error) {
-          if (!isNotFound(error)) throw error;
-        }
-        return refusedMs;
-      }
-      case 'recreate': {
-        const { attempt, message } = decision;
-        const since = attempt.started ?? attempt.claimed ?? at;
-        const secondsLost = Math.max(0, (Date.parse(at) - Date.parse(since)) / 1000);
-        const node = vmi.status?.nodeName ?? attempt.node;
-        const entry = {
-          at,
-          reason: 'Drained',
-          rung: 'Kill',
-          attempt: attempt.number,
-          node,
-          seconds: secondsLost,
-          message,
-        };
-        const ended = { at, reason: 'Drained', message, secondsLost, failure: false, interruption: entry } as const;
-        await writer.status(job, status.attemptEnded(job, ended));
-        const facts = { attempt: attempt.number, node, toNode: decision.target, secondsLost, rung: 'Kill' };
-        this.#deps.ledger.record(job, { ...facts, at, reason: 'Drained', message });
-        this.#tell(job, at, 'RecreatedElsewhere', message, facts);
-        return undefined;
-      }
+        return this.#settle(job, decision);
+      case 'cancel':
+        return this.#cancel(job, decision);
+      case 'unmark':
+        return vmi && this.#unmark(job, vmi, decision.node);
+      case 'recreate':
+        return this.#recreate(key, job, decision);
       case 'migrate':
-        return this.#migrate(job, vmi, decision);
+        return this.#migrate(key, job, decision);
       case 'record':
-        return this.#record(job, vmi, decision.migration, decision.attempt.number, at);
+        return this.#record(input, decision);
     }
   }
 
   async #migrate(
+    key: string,
     job: ComputeJob,
-    vmi: VirtualMachineInstance,
-    { name, target, attempt, message }: Extract<EvacuationDecision, { kind: 'migrate' }>,
+    decision: Extract<EvacuationDecision, { kind: 'migrate' }>,
   ): Promise<number | undefined> {
-    const { client, world, log } = this.#deps;
-    const { namespace } = vmi.metadata;
+    const { client, world, log, clock } = this.#deps;
+    const { traffic } = this.#parts;
+    const { name, target, attempt, message, leaving } = decision;
+    const { namespace } = job.metadata;
+    const instance = `${namespace}/${attempt.virtualMachine}`;
+    const nowMs = clock.now();
+    const until = { sinceMs: nowMs, untilMs: nowMs + claimMs, moves: true };
+    traffic.promise(key, { instance, from: leaving.from, to: target, needs: needsOfJob(job.spec), ...until });
     const migration = {
       metadata: {
         name,
         namespace,
         labels: attemptLabels(job.metadata.name, attempt.number),
-        annotations: { [annotations.unschedulableTimeout]: String(Math.ceil(this.#settings.targetReadyMs / 1000)) },
+        annotations: {
+          [annotations.leaveReason]: leaving.reason,
+          // Longer than our own patience, which has words for what it sees; this one works while no operator does.
+          [annotations.unschedulableTimeout]: String(Math.ceil(this.#settings.targetReadyMs / 1000) + 30),
+        },
       },
-      spec: { vmiName: vmi.metadata.name, addedNodeSelector: { [labels.hostname]: target } },
+      spec: { vmiName: attempt.virtualMachine, addedNodeSelector: { [labels.hostname]: target } },
     };
     try {
       const made = await client.create<VirtualMachineInstanceMigration>(virtualMachineInstanceMigrations, migration);
       world.wroteMigration(made);
+      traffic.made(made, clock.now());
     } catch (caught) {
       if (isAlreadyExists(caught)) return refusedMs;
-      const error = toKubeError(caught);
-      if (error.kind !== 'badRequest' && error.kind !== 'invalid') throw error;
-      await this.#say(
-        job,
-        true,
-        'MigrationFailed',
-        `KubeVirt refused to move it to ${target}: ${error.body?.message ?? error.message}`,
-      );
+      return await this.#refused(job, decision, toKubeError(caught));
+    } finally {
+      traffic.release(key);
+    }
+    log.info({ job: job.metadata.name, from: leaving.from, to: target, migration: name }, 'migrating');
+    await this.#say(job, 'Migrating', message, { toNode: target, migration: name, cause: leaving.reason });
+    return undefined;
+  }
+
+  /** KubeVirt's webhook, or a quota, would not have the migration. */
+  async #refused(
+    job: ComputeJob,
+    { attempt, target, leaving }: Extract<EvacuationDecision, { kind: 'migrate' }>,
+    error: KubeError,
+  ): Promise<number | undefined> {
+    const answer = error.body?.message ?? error.message;
+    if (error.kind === 'badRequest' && /in-flight migration|finalized state|does not exist/.test(answer)) {
+      // What the caches do not show yet: another migration is under way, or the guest has ended.
       return refusedMs;
     }
-    log.info({ job: job.metadata.name, from: attempt.node, to: target, migration: name }, 'migrating');
-    await this.#say(job, true, 'Migrating', message, { toNode: target, migration: name });
-    return undefined;
+    if (error.kind !== 'badRequest' && error.kind !== 'invalid' && error.kind !== 'forbidden') throw error;
+    const at = microTime(this.#deps.clock.now());
+    const message = `${leaving.words}, but the move to ${target} was refused: ${answer}`;
+    const reason = 'MigrationFailed';
+    const where = { attempt: attempt.number, node: leaving.from, toNode: target };
+    const entry = { at, reason, rung: 'Migrate', ...where, seconds: 0, message } as const;
+    await this.#write(job, { entry, active: true, reason, cause: leaving.reason });
+    return refusedMs;
+  }
+
+  async #cancel(
+    job: ComputeJob,
+    { migration, reason, message, attempt }: Extract<EvacuationDecision, { kind: 'cancel' }>,
+  ): Promise<number | undefined> {
+    const { client, clock } = this.#deps;
+    const { namespace, name, uid, creationTimestamp } = migration.metadata;
+    if (!isRecorded(job, migration)) {
+      const at = microTime(clock.now());
+      const seconds = Math.max(0, clock.now() - Date.parse(creationTimestamp ?? at)) / 1000;
+      const toNode = migration.spec.addedNodeSelector?.[labels.hostname];
+      const entry = {
+        at,
+        reason,
+        rung: 'Migrate',
+        attempt: attempt.number,
+        node: attempt.node,
+        ...(toNode === undefined ? {} : { toNode }),
+        migration: name,
+        seconds,
+        message,
+      };
+      await this.#write(job, { entry, active: reason === 'MigrationFailed', reason });
+    }
+    try {
+      await client.delete(virtualMachineInstanceMigrations, { namespace, name }, { preconditions: { uid } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    return refusedMs;
+  }
+
+  async #unmark(job: ComputeJob, vmi: VirtualMachineInstance, node: string): Promise<number | undefined> {
+    const { client, log } = this.#deps;
+    const { namespace, name } = vmi.metadata;
+    // The mark may be news and the machine's closing still on the way to us: a drain must not be called off by that.
+    const fresh = vmi.status?.nodeName === node ? await this.#machineNow(node) : undefined;
+    if (fresh && staleMark(vmi, fresh) === undefined) return 100;
+    try {
+      const body = { evacuationNodeName: node };
+      await client.act(
+        virtualMachineInstanceSubresources,
+        { namespace, name },
+        { subresource: 'evacuate/cancel', body },
+      );
+    } catch (error) {
+      // Somebody else's mark by now, or KubeVirt would not: what is true then is seen at the next look.
+      if (!isNotFound(error) && toKubeError(error).kind !== 'server') throw error;
+      log.debug({ instance: name, node }, 'the request to leave was not called off');
+      return refusedMs;
+    }
+    log.info({ job: job.metadata.name, node }, 'a request to leave was called off');
+    return refusedMs;
+  }
+
+  /** Undefined when there is none. */
+  async #machineNow(name: string) {
+    try {
+      return machineOf(await this.#deps.client.get<Node>(nodes, { name }));
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #settle(
+    job: ComputeJob,
+    { reason, message, attempt }: Extract<EvacuationDecision, { kind: 'settled' }>,
+  ): Promise<undefined> {
+    const at = microTime(this.#deps.clock.now());
+    const entry = { at, reason, attempt: attempt.number, node: attempt.node, message };
+    await this.#write(job, { entry, active: false, reason });
+  }
+
+  async #recreate(
+    key: string,
+    job: ComputeJob,
+    { attempt, message, leaving, target }: Extract<EvacuationDecision, { kind: 'recreate' }>,
+  ): Promise<undefined> {
+    const { clock, writer } = this.#deps;
+    const nowMs = clock.now();
+    const at = microTime(nowMs);
+    const until = { sinceMs: nowMs, untilMs: nowMs + claimMs, moves: false };
+    const instance = `${job.metadata.namespace}/${attempt.virtualMachine}`;
+    const { reason, from } = leaving;
+    this.#parts.traffic.promise(key, { instance, from, to: target, needs: needsOfJob(job.spec), ...until });
+    const since = attempt.started ?? attempt.claimed ?? at;
+    const secondsLost = Math.max(0, (Date.parse(at) - Date.parse(since)) / 1000);
+    const entry = { at, reason, rung: 'Kill', attempt: attempt.number, node: from, seconds: secondsLost, message };
+    const ended = { at, reason, message, secondsLost, failure: false, interruption: entry };
+    await writer.status(job, status.attemptEnded(job, ended));
+    const facts = { attempt: attempt.number, node: from, toNode: target, secondsLost, rung: 'Kill' };
+    this.#deps.ledger.record(job, { ...facts, at, reason, message });
+    this.#tell(job, at, 'RecreatedElsewhere', message, { ...facts, cause: reason });
   }
 
   async #record(
-    job: ComputeJob,
-    vmi: VirtualMachineInstance,
-    migration: VirtualMachineInstanceMigration,
-    attempt: number,
-    at: string,
+    { job, vmi, pods }: EvacuationInput,
+    { migration, attempt, leaving }: Extract<EvacuationDecision, { kind: 'record' }>,
   ): Promise<number | undefined> {
-    const state = migrationStateOf(migration, vmi);
-    const down = this.#downtime.of(migration.metadata.uid ?? '');
-    const ended = Date.parse(state?.endTimestamp ?? at);
-    // KubeVirt copies the times into the migration a pass after its phase; they are waited for, but not for ever.
-    if (state?.endTimestamp === undefined && Date.parse(at) - succeededMs(migration) < 5_000) return 100;
-    // Ready comes back about a tenth of a second after the hand-over; it is waited for, but not for ever.
-    if (down.pending && Date.parse(at) - ended < 5_000) return 100;
-    const seconds = Math.max(0, ended - Date.parse(state?.startTimestamp ?? at)) / 1000;
-    const from = state?.sourceNode ?? '';
-    const to = state?.targetNode ?? migration.spec.addedNodeSelector?.[labels.hostname] ?? '';
-    const stood = down.seconds === undefined ? '' : `, and stood still for ${down.seconds} s of it`;
-    const message = `the guest moved from ${from} to ${to} in ${seconds} s${stood}`;
-    const entry = {
-      at,
-      reason: 'Drained' as const,
-      rung: 'Migrate',
-      attempt,
-      node: from,
-      toNode: to,
-      migration: migration.metadata.name,
-      seconds,
-      ...(down.seconds === undefined ? {} : { downtimeSeconds: down.seconds }),
-      message,
-    };
-    const recorded = status.recorded(job, entry);
-    const settled = status.interrupted(
-      { ...job, status: recorded },
-      { active: false, reason: 'Migrated', message, at },
-    );
-    await this.#deps.writer.status(job, settled);
-    this.#metrics.migrated(seconds, down.seconds);
-    this.#deps.log.info({ job: job.metadata.name, from, to, seconds, downtimeSeconds: down.seconds }, 'migrated');
-    const { reason: cause, at: _at, message: _message, ...facts } = entry;
-    this.#tell(job, at, 'Migrated', message, { ...facts, cause });
+    const nowMs = this.#deps.clock.now();
+    const at = microTime(nowMs);
+    const uid = migration.metadata.uid ?? '';
+    const good = migration.status?.phase === 'Succeeded';
+    const own = vmi?.metadata.name === migration.spec.vmiName ? vmi : undefined;
+    const down = this.#parts.downtime.of(uid);
+    const state = stateOf(migration, own);
+    const endedMs = Date.parse(state?.endTimestamp ?? phaseAt(migration, migration.status?.phase ?? '') ?? at);
+    // KubeVirt copies the times into the migration a pass after its phase, and Ready comes back about a tenth of a second
+    // after the hand-over; both are waited for, but not for ever.
+    const complete = !good || (state?.endTimestamp !== undefined && !down.pending);
+    if (!complete && own && nowMs - endedMs < aftermathMs) return 100;
+    const entry = entryOf({ migration, vmi: own, pods, attempt, at, downtimeSeconds: down.seconds });
+    const stood = down.seconds ?? 0;
+    const counted =
+      stood > 0 ? { ...job, status: status.stoodStill(job, { attempt: attempt.number, seconds: stood }) } : job;
+    const reason = good ? 'Migrated' : 'MigrationFailed';
+    const message = !good && leaving ? `${leaving.words}, but ${entry.message}` : entry.message;
+    const cause = good && entry.reason !== 'Migrated' ? (entry.reason as LeaveReason) : leaving?.reason;
+    const said = getCondition(job.status?.conditions, 'Interrupted')?.status === 'True';
+    if (openAttempt(job) && (good || leaving || said)) {
+      const active = !good && leaving !== undefined;
+      await this.#write(counted, { entry: { ...entry, message }, active, reason, cause }, job);
+    } else {
+      await this.#deps.writer.status(job, status.recorded(counted, entry));
+      this.#tell(job, at, reason, message, { ...entry, cause });
+    }
+    this.#parts.traffic.forget(uid);
+    if (good) this.#metrics.migrated(entry.seconds, down.seconds);
+    else this.#metrics.failed();
     return undefined;
   }
 
-  /** The condition and, when its words are new, an event. */
-  async #say(
-    job: ComputeJob,
-    active: boolean,
-    reason: EvacuationReason,
-    message: string,
-    more: Partial<LedgerNote> = {},
-  ): Promise<void> {
+  /** One line in the status and the condition, in one write; then the same in the ledger. */
+  async #write(job: ComputeJob, line: Line, stored: ComputeJob = job): Promise<void> {
+    const { entry, active, reason, cause } = line;
+    const recorded = { ...job, status: status.recorded(job, entry) };
+    const { at, message } = entry;
+    await this.#deps.writer.status(stored, status.interrupted(recorded, { active, reason, message, at }));
+    this.#tell(job, at, reason, message, { ...entry, cause });
+  }
+
+  /** The condition and, when its reason is new, a line in the ledger. */
+  async #say(job: ComputeJob, reason: EvacuationReason, message: string, facts: Partial<LedgerNote>): Promise<void> {
     const before = getCondition(job.status?.conditions, 'Interrupted');
-    if (before?.message === message && before.status === (active ? 'True' : 'False')) return;
+    if (before?.message === message && before.status === 'True') return;
     const at = microTime(this.#deps.clock.now());
-    await this.#deps.writer.status(job, status.interrupted(job, { active, reason, message, at }));
+    await this.#deps.writer.status(job, status.interrupted(job, { active: true, reason, message, at }));
     const attempt = lastAttempt(job);
-    const facts = { attempt: attempt?.number, node: attempt?.node, ...more };
-    if (before?.reason !== reason || !active) this.#tell(job, at, reason, message, facts);
+    if (before?.reason !== reason || before.status !== 'True') {
+      this.#tell(job, at, reason, message, { attempt: attempt?.number, node: attempt?.node, ...facts });
+    }
   }
 
   #tell(job: ComputeJob, at: string, reason: EvacuationReason, message: string, facts: Partial<LedgerNote>): void {
-    this.#deps.log.info({ job: job.metadata.name, reason }, message);
+    this.#deps.log.info({ job: job.metadata.name, reason, toNode: facts.toNode, seconds: facts.seconds }, message);
     this.#deps.ledger.record(job, evacuationNote(at, reason, message, facts));
   }
 }
 
-/** The instance has it first; the migration keeps it. */
-function migrationStateOf(
-  migration: VirtualMachineInstanceMigration,
-  vmi: VirtualMachineInstance,
-): MigrationState | undefined {
-  const own = migration.status?.migrationState;
-  const current = vmi.status?.migrationState;
-  return own?.endTimestamp === undefined && current?.migrationUid === migration.metadata.uid ? current : own;
-}
-
-/** When the migration succeeded, ms since the epoch. */
-function succeededMs({ status }: VirtualMachineInstanceMigration): number {
-  const times = status?.phaseTransitionTimestamps ?? [];
-  return Date.parse(times.find(({ phase }) => phase === 'Succeeded')?.phaseTransitionTimestamp ?? '') || 0;
+interface Line {
+  readonly entry: Omit<Interruption, 'reason'> & {
+    readonly reason: LedgerNote['reason'] | LeaveReason;
+    readonly message: string;
+  };
+  /** The guest still has to leave. */
+  readonly active: boolean;
+  readonly reason: EvacuationReason;
+  readonly cause?: LeaveReason | undefined;
 }

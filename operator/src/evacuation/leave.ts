@@ -1,0 +1,45 @@
+// Whether a guest has to leave its machine, and why.
+// Promises: pure and level-based: the answer follows from the instance and its machine as they are, so that a restart changes
+// nothing. A drain comes before the owner's return.
+
+import type { VirtualMachineInstance } from '../api/kubevirt.ts';
+import type { Machine } from '../model/machine.ts';
+import type { LeaveReason } from '../model/reasons.ts';
+
+export interface Leaving {
+  readonly reason: Exclude<LeaveReason, 'MachineLost'>;
+  readonly from: string;
+  /** A clause: "pc-1 is drained". */
+  readonly words: string;
+}
+
+/** @param machine the one that the guest runs on; undefined when its Node is gone. */
+export function leavingOf(vmi: VirtualMachineInstance, machine: Machine | undefined): Leaving | undefined {
+  const { nodeName, evacuationNodeName } = vmi.status ?? {};
+  if (nodeName === undefined) return undefined;
+  if (evacuationNodeName === nodeName && !isOpen(machine)) {
+    return { reason: 'Drained', from: nodeName, words: `${nodeName} is drained` };
+  }
+  if (machine?.ownerPresent) {
+    return { reason: 'OwnerReturned', from: nodeName, words: `the owner of ${nodeName} is back` };
+  }
+  return undefined;
+}
+
+/**
+ * The machine named by a request that stands no longer: that machine takes guests again, or the guest is on another one. While
+ * the mark is there KubeVirt marks no other machine, so a later drain would not be heard (pod-eviction-admitter.go in KubeVirt).
+ */
+export function staleMark(vmi: VirtualMachineInstance, machine: Machine | undefined): string | undefined {
+  const { nodeName, evacuationNodeName } = vmi.status ?? {};
+  if (!evacuationNodeName || nodeName === undefined) return undefined;
+  return evacuationNodeName !== nodeName || isOpen(machine) ? evacuationNodeName : undefined;
+}
+
+/**
+ * New guests may come. Only a machine that is closed is being drained: an eviction from an open one would let the next guest in,
+ * and whoever drains closes first. A machine without a Node takes nobody.
+ */
+function isOpen(machine: Machine | undefined): boolean {
+  return machine !== undefined && !machine.cordoned && machine.otherTaints.length === 0;
+}

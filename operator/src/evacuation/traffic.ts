@@ -1,0 +1,136 @@
+// Who is moving now, and whose move was just decided: what every further decision must count with.
+// Promises: a decision that is still being written takes its room at once, so that two guests decided on at the same time never
+// get the same; migrations whose object is gone before anybody recorded them are kept until somebody has. Bounded memory.
+
+import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
+import { isMigrationOver } from '../api/kubevirt.ts';
+import { createdAtMs } from '../api/meta.ts';
+import { keyOf } from '../kube/object.ts';
+import type { Change } from '../kube/store.ts';
+import type { Amount } from '../model/capacity.ts';
+import { targetOf, withTaken, type Pool } from '../model/pool.ts';
+
+/** A guest on its way. */
+export interface Moving {
+  /** namespace/name of the instance. */
+  readonly instance: string;
+  /** Name of the migration; undefined while it is being made. */
+  readonly migration?: string | undefined;
+  readonly from: string;
+  readonly to?: string | undefined;
+  /** When it was decided or made, ms since the epoch. */
+  readonly sinceMs: number;
+}
+
+interface Promised {
+  readonly instance: string;
+  readonly from: string;
+  readonly to: string;
+  readonly needs: Amount;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** It moves; false for a guest that is made anew there. */
+  readonly moves: boolean;
+}
+
+interface UnderWay {
+  readonly migration: VirtualMachineInstanceMigration;
+  /** Made by us and not heard of yet; forgotten then, ms since the epoch. */
+  readonly untilMs?: number | undefined;
+}
+
+const unheardMs = 30_000;
+const mostGone = 1_000;
+
+export class Traffic {
+  readonly #instanceOf: (key: string) => VirtualMachineInstance | undefined;
+  /** By uid. */
+  readonly #underWay = new Map<string, UnderWay>();
+  /** By uid, with the key of the job. */
+  readonly #gone = new Map<string, { readonly job: string; readonly migration: VirtualMachineInstanceMigration }>();
+  /** By key of the job. */
+  readonly #promises = new Map<string, Promised>();
+
+  /** @param instanceOf the instance of namespace/name. */
+  constructor(instanceOf: (key: string) => VirtualMachineInstance | undefined) {
+    this.#instanceOf = instanceOf;
+  }
+
+  /** @param job key of the job whose guest it moves; undefined when it is not one of ours. */
+  saw({ type, object }: Change<VirtualMachineInstanceMigration>, job: string | undefined): void {
+    const uid = object.metadata.uid ?? '';
+    if (type !== 'deleted' && !isMigrationOver(object)) {
+      this.#underWay.set(uid, { migration: object });
+      return;
+    }
+    this.#underWay.delete(uid);
+    if (type !== 'deleted' || job === undefined) return;
+    // Migrations go with their instance, and a cancelled one goes at once: this is the last that is heard of it.
+    const last = isMigrationOver(object)
+      ? object
+      : { ...object, status: { ...object.status, phase: 'Failed' as const } };
+    this.#gone.set(uid, { job, migration: last });
+    for (const oldest of this.#gone.keys()) {
+      if (this.#gone.size <= mostGone) break;
+      this.#gone.delete(oldest);
+    }
+  }
+
+  /** Migrations of that job's guests that are deleted and were not recorded. */
+  goneOf(job: string): VirtualMachineInstanceMigration[] {
+    return [...this.#gone.values()].filter((each) => each.job === job).map(({ migration }) => migration);
+  }
+
+  /** The ledger has it, or there is no ledger any more. */
+  forget(uid: string): void {
+    this.#gone.delete(uid);
+  }
+
+  /** Takes the room at once, for as long as the decision needs to be seen by everybody. */
+  promise(job: string, promised: Promised): void {
+    this.#promises.set(job, promised);
+  }
+
+  release(job: string): void {
+    this.#promises.delete(job);
+  }
+
+  /** The server's answer to the creation of a migration. */
+  made(migration: VirtualMachineInstanceMigration, nowMs: number): void {
+    const uid = migration.metadata.uid ?? '';
+    if (!this.#underWay.has(uid)) this.#underWay.set(uid, { migration, untilMs: nowMs + unheardMs });
+  }
+
+  moving(nowMs: number): Moving[] {
+    this.#expire(nowMs);
+    const promised = [...this.#promises.values()].filter(({ moves }) => moves);
+    return [...[...this.#underWay.values()].map(({ migration }) => this.#movingOf(migration)), ...promised];
+  }
+
+  /** The pool as it is once all that was decided has been carried out. */
+  withPromises(pool: Pool, nowMs: number): Pool {
+    this.#expire(nowMs);
+    return [...this.#promises.values()].reduce((rest, { to, needs }) => withTaken(rest, to, needs), pool);
+  }
+
+  #movingOf(migration: VirtualMachineInstanceMigration): Moving {
+    const instance = `${migration.metadata.namespace}/${migration.spec.vmiName}`;
+    const vmi = this.#instanceOf(instance);
+    const state = vmi?.status?.migrationState;
+    const own = state?.migrationUid === migration.metadata.uid ? state?.sourceNode : undefined;
+    return {
+      instance,
+      migration: keyOf(migration),
+      from: own ?? vmi?.status?.nodeName ?? '',
+      to: targetOf(migration, vmi),
+      sinceMs: createdAtMs(migration) ?? 0,
+    };
+  }
+
+  #expire(nowMs: number): void {
+    for (const [uid, { untilMs }] of this.#underWay) {
+      if (untilMs !== undefined && untilMs <= nowMs) this.#underWay.delete(uid);
+    }
+    for (const [job, { untilMs }] of this.#promises) if (untilMs <= nowMs) this.#promises.delete(job);
+  }
+}

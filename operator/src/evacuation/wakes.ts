@@ -1,0 +1,112 @@
+// Which jobs are looked at when something changes: those whose own machine changed, and those that must leave and cannot yet.
+// Promises: a change costs nothing while no guest waits to leave; changes that may help are gathered, and then every guest
+// that waits is looked at once. Must not decide whether a guest has to leave: that is for leave.ts.
+
+import type { ComputeJob } from '../api/compute-job.ts';
+import { isTrue } from '../api/conditions.ts';
+import type { Node } from '../api/kubernetes.ts';
+import { isInstanceOver, isMigrationOver } from '../api/kubevirt.ts';
+import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
+import type { Clock, Timer } from '../kube/clock.ts';
+import { keyOf } from '../kube/object.ts';
+import type { Change } from '../kube/store.ts';
+import { annotations, labels } from '../model/names.ts';
+
+/** How long changes are gathered that may help a guest which waits to leave. */
+const gatherMs = 250;
+
+export class Wakes {
+  readonly #clock: Clock;
+  readonly #wake: (job: string) => void;
+  /** Jobs by machine, and the machine of each instance by its key. */
+  readonly #jobsOn = new Map<string, Map<string, string>>();
+  readonly #nodeOf = new Map<string, string>();
+  readonly #waiting = new Set<string>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, wake: (job: string) => void) {
+    this.#clock = clock;
+    this.#wake = wake;
+  }
+
+  /** Guests that have to leave and cannot yet. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  waits(job: string): void {
+    this.#waiting.add(job);
+  }
+
+  settled(job: string): void {
+    this.#waiting.delete(job);
+  }
+
+  sawInstance({ type, object }: Change<VirtualMachineInstance>, job: string | undefined): void {
+    const key = keyOf(object);
+    const over = type === 'deleted' || isInstanceOver(object);
+    const node = over ? undefined : object.status?.nodeName;
+    const before = this.#nodeOf.get(key);
+    if (before !== node) {
+      if (before !== undefined) {
+        const there = this.#jobsOn.get(before);
+        there?.delete(key);
+        if (there?.size === 0) this.#jobsOn.delete(before);
+        this.#nodeOf.delete(key);
+        this.mayHelp();
+      }
+      if (node !== undefined && job !== undefined) {
+        const there = this.#jobsOn.get(node) ?? new Map<string, string>();
+        this.#jobsOn.set(node, there.set(key, job));
+        this.#nodeOf.set(key, node);
+      }
+    }
+  }
+
+  /** A claim whose guest never came to be is given up without any instance. */
+  sawJob({ type, object, previous }: Change<ComputeJob>): void {
+    if (type === 'deleted' || previous?.status?.node !== object.status?.node) this.mayHelp();
+  }
+
+  sawMigration({ type, object }: Change<VirtualMachineInstanceMigration>): void {
+    if (type === 'deleted' || isMigrationOver(object)) this.mayHelp();
+  }
+
+  sawNode({ type, object, previous }: Change<Node>): void {
+    if (type !== 'updated' || !previous) {
+      this.mayHelp();
+      return;
+    }
+    if (closing(object) !== closing(previous)) {
+      for (const job of this.#jobsOn.get(object.metadata.name)?.values() ?? []) this.#wake(job);
+    }
+    if (this.#waiting.size > 0 && lending(object) !== lending(previous)) this.mayHelp();
+  }
+
+  /** Room may have become free. */
+  mayHelp(): void {
+    if (this.#waiting.size === 0 || this.#timer) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      for (const job of this.#waiting) this.#wake(job);
+    }, gatherMs);
+  }
+
+  /** Nothing is looked at any more. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}
+
+/** What of a node says that its guests have to leave. */
+function closing({ spec, metadata }: Node): string {
+  return JSON.stringify([spec?.unschedulable, spec?.taints, metadata.labels?.[labels.presence]]);
+}
+
+/** What of a node says whether it could take a guest. Heartbeats and lists of images do not. */
+function lending({ spec, metadata, status }: Node): string {
+  const ready = isTrue(status?.conditions, 'Ready');
+  const held = metadata.annotations?.[annotations.hold];
+  return JSON.stringify([metadata.labels, spec?.unschedulable, spec?.taints, ready, status?.allocatable, held]);
+}

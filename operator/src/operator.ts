@@ -60,7 +60,14 @@ export function assembleOperator(o: AssemblyOptions): Operator {
   const metrics = createKubeMetrics(registry);
   const client = new KubeClient(o.transport, { fieldManager, onRequest: metrics.onRequest, clock, random });
   const leases = o.leases ?? new LeaseObservations(clock);
-  const world = new World({ client, log, clock, random, metrics: listening(metrics.informer, leases) });
+  const world = new World({
+    client,
+    log,
+    clock,
+    random,
+    metrics: listening(metrics.informer, leases),
+    gpuResource: o.options['gpu-resource'],
+  });
   const recorder = new EventRecorder({
     client,
     controller: 'idlewild.dev/operator',
@@ -164,7 +171,20 @@ export async function runOperator({
 function settingsOf(options: Options): Settings {
   const retry = { retryBaseMs: options['retry-base'], retryMaxMs: options['retry-max'] };
   return {
-    matching: { runnersUp: options['runners-up'], holdDownMs: options['hold-down'], ...retry },
+    matching: {
+      runnersUp: options['runners-up'],
+      holdDownMs: options['hold-down'],
+      ...retry,
+      reservations: options.reservations,
+      highest: options['max-priority'],
+      halfLifeMs: options['usage-half-life'],
+      // A claim counts a minute ahead, so that it counts at all while it is new.
+      aheadMs: 60_000,
+      restartsPerRoom: options['restarts-per-room'],
+      batchMs: 5_000,
+      windowMs: 120_000,
+      reviewMs: 300_000,
+    },
     lifecycle: { lingerMs: 60_000, logPatienceMs: 60_000 },
     recovery: { lostAfterMs: options['lost-after'] },
     evacuation: {

@@ -4,6 +4,8 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { durationMs } from './model/duration.ts';
+import { priorities } from './queue/priority.ts';
+import { defaultGpuResource } from './model/machine.ts';
 
 const duration = z.string().transform((text, context) => {
   try {
@@ -39,6 +41,17 @@ const schema = z.strictObject({
   history: z.string().min(1).optional(),
   'history-days': some(10_000).default(90),
   'history-mib': some(65_536).default(512),
+  'gpu-resource': z
+    .string()
+    .regex(
+      /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+      'must be like nvidia.com/gpu',
+    )
+    .default(defaultGpuResource),
+  'max-priority': z.enum(priorities).default('Urgent'),
+  'usage-half-life': duration.refine((ms) => ms >= 60_000, 'must be at least 1m').default(86_400_000),
+  reservations: whole(1_000).default(8),
+  'restarts-per-room': some(1_000).default(4),
   'leader-elect': z.boolean().default(false),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   help: z.boolean().default(false),
@@ -63,6 +76,11 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   history: { type: 'string' },
   'history-days': { type: 'string' },
   'history-mib': { type: 'string' },
+  'gpu-resource': { type: 'string' },
+  'max-priority': { type: 'string' },
+  'usage-half-life': { type: 'string' },
+  reservations: { type: 'string' },
+  'restarts-per-room': { type: 'string' },
   'leader-elect': { type: 'boolean' },
   'log-level': { type: 'string' },
   help: { type: 'boolean' },
@@ -86,6 +104,11 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --history FILE                where the ledger is remembered (in memory, for as long as the operator runs)
   --history-days N              how long it is remembered (90)
   --history-mib N               how large the file may become before the oldest is given up (512)
+  --gpu-resource NAME           extended resource that counts as a graphics processor (nvidia.com/gpu)
+  --max-priority PRIORITY       the highest that any job is served with: Low, Normal, High or Urgent (Urgent)
+  --usage-half-life DURATION    after this, what a namespace used counts half against it (24h)
+  --reservations N              machines kept at most for jobs that fit nowhere yet (8)
+  --restarts-per-room N         jobs of a lost room that start again at once, and every 5 s after that (4)
   --leader-elect                work only while holding the lease; for more than one replica
   --log-level LEVEL             trace, debug, info, warn, error or silent (info)
 `;

@@ -28,6 +28,8 @@ const stopGraceMs = 3_000;
 const hypervisorMiB = 1024;
 const lendShare = { cores: 0.5, memory: 2 / 3 };
 const lendDiskMiB = 20_480;
+/** Screens of emulated guests take up to 16 MiB each. */
+const lendGraphicsMiB = 256;
 
 export class MachineHost {
   readonly #o: MachineHostOptions;
@@ -101,6 +103,7 @@ export class MachineHost {
         cores: Math.max(1, Math.floor(cores * lendShare.cores)),
         memoryMiB: Math.floor(memoryMiB * lendShare.memory),
         diskMiB: lendDiskMiB,
+        graphicsMiB: lendGraphicsMiB,
       },
       server: `https://127.0.0.1:${this.#ports.api}`,
       caPem: this.#o.pki.caPem,

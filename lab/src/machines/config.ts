@@ -10,7 +10,13 @@ export interface MachineConfig {
   readonly number: number;
   readonly cores: number;
   readonly memoryMiB: number;
-  readonly lend: { readonly cores: number; readonly memoryMiB: number; readonly diskMiB: number };
+  readonly lend: {
+    readonly cores: number;
+    readonly memoryMiB: number;
+    readonly diskMiB: number;
+    /** Of its graphics; the lab has no processors to hand through. */
+    readonly graphicsMiB: number;
+  };
   /** The API server, through this machine's link. */
   readonly server: string;
   readonly caPem: string;

@@ -8,7 +8,6 @@ import { isBeingDeleted, isOwnedBy } from '../api/meta.ts';
 import { secrets, virtualMachines } from '../api/resources.ts';
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import type { Attempt } from '../model/job.ts';
-import { baselineModel } from '../model/cpu-model.ts';
 import { renderUserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
@@ -29,8 +28,8 @@ export async function createAttempt(deps: Deps, job: ComputeJob, attempt: Attemp
   const scratch = resources.disk !== undefined;
   const userData = renderUserData({ nonce, mode, script, files: files.files, scratch }, base64);
   const secret = renderSecret(job, attempt, base64(userData));
-  const cpuModel = baselineModel(world.pool().machines, job.spec.architecture);
-  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel });
+  const cpuModel = world.pool().cpuModels.get(job.spec.architecture);
+  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel, gpuResource: world.gpuResource });
 
   try {
     await client.create<Secret>(secrets, { ...secret });

@@ -30,6 +30,11 @@ describe('the virtual machine of an attempt', () => {
     ['batch', {}, 'Nehalem'],
     ['batch-with-disk', { resources: { cores: 2, memory: '2Gi', disk: '10Gi' }, console: 'None' }, 'Nehalem'],
     [
+      'with-processors-and-graphics',
+      { resources: { cores: 4, memory: '8Gi', gpus: 2, graphicsMemory: '64Mi' }, console: 'VNC' },
+      'Nehalem',
+    ],
+    [
       'session-with-screen',
       { mode: 'Session', console: 'VNC', image: { containerDisk: 'registry.example/desktop:1.0' } },
       undefined,

@@ -8,7 +8,9 @@ import type { VirtualMachine, VirtualMachineInstanceSpec } from '../api/kubevirt
 import { ownerReference } from '../api/meta.ts';
 import { computeJobs } from '../api/resources.ts';
 import type { Attempt } from '../model/job.ts';
-import { annotations, attemptLabels, labels, secretName } from '../model/names.ts';
+import { quantityToMebibytes } from '../api/quantity.ts';
+import { defaultGpuResource } from '../model/machine.ts';
+import { annotations, attemptLabels, labels, secretName, taints } from '../model/names.ts';
 
 export interface VmInput {
   readonly job: ComputeJob;
@@ -16,9 +18,12 @@ export interface VmInput {
   readonly nonce: string;
   /** A named model of the pool; the host's own when undefined. */
   readonly cpuModel: string | undefined;
+  /** The extended resource that a graphics processor is asked for by; NVIDIA's unless told. */
+  readonly gpuResource?: string | undefined;
 }
 
-export function renderVirtualMachine({ job, attempt, nonce, cpuModel }: VmInput): VirtualMachine {
+export function renderVirtualMachine(input: VmInput): VirtualMachine {
+  const { job, attempt, nonce } = input;
   const own = attemptLabels(job.metadata.name, attempt.number);
   return {
     apiVersion: 'kubevirt.io/v1',
@@ -33,13 +38,22 @@ export function renderVirtualMachine({ job, attempt, nonce, cpuModel }: VmInput)
     spec: {
       // Once: a guest that ended stays ended, with its log; whether to try again is our decision.
       runStrategy: 'Once',
-      template: { metadata: { labels: own }, spec: instanceSpec(job, attempt, cpuModel) },
+      template: { metadata: { labels: own, ...graphicsShare(job) }, spec: instanceSpec(input) },
     },
   };
 }
 
-function instanceSpec(job: ComputeJob, attempt: Attempt, cpuModel: string | undefined): VirtualMachineInstanceSpec {
-  const { cores, memory, disk } = job.spec.resources;
+/** KubeVirt has no field for it; the annotation comes back with the instance, so that it is counted after a restart, too. */
+function graphicsShare({ spec }: ComputeJob): { annotations?: Record<string, string> } {
+  const { graphicsMemory } = spec.resources;
+  if (graphicsMemory === undefined) return {};
+  return { annotations: { [annotations.graphicsMemory]: String(quantityToMebibytes(graphicsMemory)) } };
+}
+
+function instanceSpec({ job, attempt, cpuModel, gpuResource }: VmInput): VirtualMachineInstanceSpec {
+  const { cores, memory, disk, gpus } = job.spec.resources;
+  const deviceName = gpuResource ?? defaultGpuResource;
+  const processors = Array.from({ length: gpus }, (_, index) => ({ name: `gpu-${index + 1}`, deviceName }));
   const virtio = { bus: 'virtio' };
   const scratchDisk = disk === undefined ? [] : [{ name: 'scratch', disk: virtio, serial: 'scratch' }];
   const scratchVolume = disk === undefined ? [] : [{ name: 'scratch', emptyDisk: { capacity: disk } }];
@@ -49,6 +63,7 @@ function instanceSpec(job: ComputeJob, attempt: Attempt, cpuModel: string | unde
     evictionStrategy: 'External',
     terminationGracePeriodSeconds: 30,
     affinity: pinnedTo(attempt.node),
+    tolerations: [{ key: taints.volatile, operator: 'Exists' }],
     domain: {
       cpu: { cores, sockets: 1, threads: 1, ...(cpuModel === undefined ? {} : { model: cpuModel }) },
       memory: { guest: memory },
@@ -59,6 +74,7 @@ function instanceSpec(job: ComputeJob, attempt: Attempt, cpuModel: string | unde
         logSerialConsole: true,
         disks: [{ name: 'root', disk: virtio }, ...scratchDisk, { name: 'init', disk: virtio }],
         interfaces: [{ name: 'default', masquerade: {} }],
+        ...(processors.length === 0 ? {} : { gpus: processors }),
       },
     },
     networks: [{ name: 'default', pod: {} }],

@@ -31,6 +31,7 @@ export function labelsOf(config: MachineConfig, facts: HostFacts): Record<string
     'idlewild.dev/lend-cores': String(config.lend.cores),
     'idlewild.dev/lend-memory-mib': String(config.lend.memoryMiB),
     'idlewild.dev/lend-disk-mib': String(config.lend.diskMiB),
+    'idlewild.dev/lend-graphics-memory-mib': String(config.lend.graphicsMiB),
     'kubevirt.io/schedulable': 'true',
     [`cpu-vendor.node.kubevirt.io/${facts.cpuVendor}`]: 'true',
     ...Object.fromEntries(cpuModels.map((model) => [`cpu-model.node.kubevirt.io/${model}`, 'true'])),

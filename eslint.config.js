@@ -51,6 +51,7 @@ export default tseslint.config(
   },
   {
     files: ['operator/src/server/**/*.ts'],
+    ignores: ['**/*.test.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, noLabInOperator, noReconcile] }] },
   },
   {

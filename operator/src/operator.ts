@@ -21,6 +21,9 @@ import { MemoryHistory } from './ledger/memory-history.ts';
 import { fieldManager } from './model/names.ts';
 import type { Options } from './options.ts';
 import { LeaseObservations } from './recovery/observations.ts';
+import { Authentication } from './server/authentication.ts';
+import { Authorization } from './server/authorization.ts';
+import { historyRoutes } from './server/history.ts';
 import { startServer } from './server/server.ts';
 import { World } from './world/world.ts';
 
@@ -143,6 +146,15 @@ export async function runOperator({
     port: options['metrics-port'],
     registry,
     notReady: operator.notReady,
+    routes: [
+      historyRoutes({
+        history,
+        authentication: new Authentication(client, clock),
+        authorization: new Authorization(client, clock),
+        clock,
+        log,
+      }),
+    ],
   });
   try {
     let end: 'lost' | 'stopped' = 'stopped';

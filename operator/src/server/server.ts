@@ -1,10 +1,10 @@
-// The operator's own HTTP server: metrics, and whether it lives and is ready.
+// The operator's own HTTP server: metrics, whether it lives and is ready, and the history of jobs.
 // Promises: /healthz answers as long as the process turns its event loop; /readyz is 200 only when everything it decides on
-// has been read at least once. Must not offer anything that changes the cluster.
+// has been read at least once. Must not offer anything that changes the cluster, nor anything of users without asking who asks.
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express from 'express';
+import express, { type Router } from 'express';
 import type { Registry } from 'prom-client';
 
 export interface ServerOptions {
@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly registry: Registry;
   /** What is not ready yet, in words; empty when ready. */
   readonly notReady: () => readonly string[];
+  /** What is answered only to those who may know. */
+  readonly routes?: readonly Router[] | undefined;
 }
 
 export interface RunningServer {
@@ -21,7 +23,13 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-export async function startServer({ port, host, registry, notReady }: ServerOptions): Promise<RunningServer> {
+export async function startServer({
+  port,
+  host,
+  registry,
+  notReady,
+  routes = [],
+}: ServerOptions): Promise<RunningServer> {
   const app = express();
   app.disable('x-powered-by');
   app.get('/healthz', (_request, response) => {
@@ -35,7 +43,8 @@ export async function startServer({ port, host, registry, notReady }: ServerOpti
   app.get('/metrics', async (_request, response) => {
     response.type(registry.contentType).send(await registry.metrics());
   });
-  const server = createServer(app);
+  for (const each of routes) app.use(each);
+  const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 30_000 }, app);
   await listening(server, port, host);
   return {
     port: (server.address() as AddressInfo).port,

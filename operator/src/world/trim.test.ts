@@ -1,0 +1,86 @@
+// What is kept of objects, and that nothing that anybody reads is lost.
+import { describe, expect, it } from '@jest/globals';
+import { aVm, aPod } from '../../../test/builders/guest.ts';
+import { aJob } from '../../../test/builders/job.ts';
+import { aMachine, anOtherPod } from '../../../test/builders/node.ts';
+import type { Pod } from '../api/kubernetes.ts';
+import { machineOf } from '../model/machine.ts';
+import { requestsOf } from '../model/other-pods.ts';
+import { trimmed, trimmedLauncher, trimmedNode, trimmedOther } from './trim.ts';
+
+describe('of any object', () => {
+  it('goes who wrote which field and what kubectl applied, and nothing else', () => {
+    const { job } = aJob('a');
+    const annotations = { own: 'stays', 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
+    const full = { ...job, metadata: { ...job.metadata, annotations, managedFields: [{}] } };
+    expect(trimmed(full)).toEqual({ ...job, metadata: { ...job.metadata, annotations: { own: 'stays' } } });
+    expect(full.metadata.managedFields).toHaveLength(1);
+  });
+
+  it('that has nothing to lose, nothing is copied', () => {
+    const { job } = aJob('a');
+    expect(trimmed(job)).toBe(job);
+  });
+});
+
+describe('of a node', () => {
+  it('stays everything that makes it a machine', () => {
+    const node = aMachine('pc', {
+      images: ['lab/tiny'],
+      allocatable: { cpu: '1' },
+      taints: [{ key: 'x', effect: 'NoSchedule' }],
+    });
+    const full = { ...node, status: { ...node.status, addresses: [{ type: 'InternalIP', address: '10.0.0.1' }] } };
+    expect(machineOf(trimmedNode(full))).toEqual(machineOf(node));
+    expect(trimmedNode(full).status).not.toHaveProperty('addresses');
+  });
+});
+
+describe('of a launcher pod', () => {
+  it('stay its labels, its machine and how it fares', () => {
+    const pod = aPod(aVm(aJob('a').published().claimedBy('pc').job), 'pc');
+    const full: Pod = {
+      ...pod,
+      spec: { ...pod.spec, volumes: [{ name: 'big' }], containers: [{ name: 'compute', env: [{ name: 'A' }] }] },
+    };
+    expect(trimmedLauncher(full)).toEqual({ ...pod, spec: { nodeName: 'pc', containers: [] } });
+  });
+});
+
+describe('of another pod', () => {
+  const pod = anOtherPod('x', 'pc', { cpu: '250m', memory: '64Mi', 'ephemeral-storage': '1Gi', 'nvidia.com/gpu': 1 });
+  const full: Pod = {
+    ...pod,
+    metadata: { ...pod.metadata, labels: { app: 'x' } },
+    spec: {
+      ...pod.spec,
+      overhead: { cpu: '10m' },
+      containers: [...pod.spec.containers, { name: 'without requests', env: [{ name: 'A' }] }],
+      initContainers: [
+        { name: 'sidecar', restartPolicy: 'Always', resources: { requests: { cpu: '50m' } } },
+        { name: 'setup', resources: { requests: { cpu: '500m', memory: '16Mi' } } },
+      ],
+    },
+  };
+
+  it('stays what it asks for', () => {
+    const kept = trimmedOther(full);
+    expect(kept?.metadata).not.toHaveProperty('labels');
+    expect(kept && requestsOf(kept, 'nvidia.com/gpu')).toEqual(requestsOf(full, 'nvidia.com/gpu'));
+    // The start needs 50 m and 500 m at a time, which is more than 250 m and 50 m later.
+    expect(requestsOf(full, 'nvidia.com/gpu')).toEqual({
+      cpuMillis: 560,
+      memoryBytes: 64 * 2 ** 20,
+      diskBytes: 2 ** 30,
+      gpus: 1,
+    });
+  });
+
+  it.each<[string, Pod]>([
+    ['has ended well', { ...pod, status: { phase: 'Succeeded' } }],
+    ['has failed', { ...pod, status: { phase: 'Failed' } }],
+    ['has no machine yet', { ...pod, spec: { containers: pod.spec.containers } }],
+  ])('that %s, nothing is kept', (_what, gone) => {
+    expect(trimmedOther(gone)).toBeUndefined();
+  });
+});

@@ -1,7 +1,7 @@
 // The whole program as a list: each controller, what it is keyed by, and what brings it to work.
 // Must not hold logic: what a controller does is in its folder.
 
-import { Controller, type ControllerMetrics } from './kube/controller.ts';
+import { Controller, type ControllerMetrics, type Reconcile } from './kube/controller.ts';
 import type { Informer } from './kube/informer.ts';
 import { keyOf, type KubeObject } from './kube/object.ts';
 import { Evacuation } from './evacuation/reconcile.ts';
@@ -10,6 +10,7 @@ import type { EvacuationSettings } from './evacuation/decide.ts';
 import { Traffic } from './evacuation/traffic.ts';
 import { Wakes } from './evacuation/wakes.ts';
 import type { VirtualMachineInstanceMigration } from './api/kubevirt.ts';
+import { Holds } from './holds/reconcile.ts';
 import { Consoles } from './lifecycle/console.ts';
 import type { LifecycleSettings } from './lifecycle/decide.ts';
 import { Lifecycle } from './lifecycle/reconcile.ts';
@@ -51,7 +52,7 @@ export function buildControllers(
   const traffic = new Traffic((key) => world.informers.vmis.store.get(key));
   const wakes = new Wakes(clock, (key) => evacuation.enqueue(key));
 
-  const controller = (name: string, concurrency: number, worker: Pick<Matching, 'reconcile'>): Controller =>
+  const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
   const matching = controller('matching', 1, new Matching(deps, settings.matching));
   const lifecycle = controller('lifecycle', 8, new Lifecycle(deps, consoles, settings.lifecycle));
@@ -62,6 +63,9 @@ export function buildControllers(
     new Evacuation(deps, { downtime, traffic, wakes }, settings.evacuation),
   );
 
+  const holds = new Holds(deps);
+  const holding = controller('holds', 2, holds);
+
   const ofJob = <T extends KubeObject>(informer: Informer<T>, keyOfJob: (object: T) => string | undefined): void =>
     informer.onChange(({ object }) => {
       const key = keyOfJob(object);
@@ -71,6 +75,7 @@ export function buildControllers(
   world.informers.jobs.onChange((change) => {
     if (change.type === 'deleted') base.ledger.deleted(change.object);
     wakes.sawJob(change);
+    for (const machine of holds.sawJob(change)) holding.enqueue(machine);
   });
   ofJob(world.informers.vms, jobKeyOf);
   ofJob(world.informers.vmis, jobKeyOf);
@@ -93,6 +98,7 @@ export function buildControllers(
     matching.enqueue('pool');
     recovery.enqueue(change.object.metadata.name);
     wakes.sawNode(change);
+    if (holds.concerns(change)) holding.enqueue(change.object.metadata.name);
   });
   world.informers.leases.onChange(({ type, object: { metadata, spec } }) => {
     if (type !== 'deleted') o.leases.saw(metadata.name, spec?.renewTime ?? '');
@@ -110,7 +116,7 @@ export function buildControllers(
     run: async (signal) => {
       base.ledger.recall(world.jobs.list());
       try {
-        await Promise.all([matching, lifecycle, recovery, evacuation].map((each) => each.run(signal)));
+        await Promise.all([matching, lifecycle, recovery, evacuation, holding].map((each) => each.run(signal)));
       } finally {
         consoles.close();
         wakes.close();

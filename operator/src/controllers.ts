@@ -14,8 +14,7 @@ import { Holds } from './holds/reconcile.ts';
 import { Consoles } from './lifecycle/console.ts';
 import type { LifecycleSettings } from './lifecycle/decide.ts';
 import { Lifecycle } from './lifecycle/reconcile.ts';
-import type { MatchingSettings } from './matching/decide.ts';
-import { Matching } from './matching/reconcile.ts';
+import { Matching, type MatchingOptions } from './matching/reconcile.ts';
 import type { LeaseObservations } from './recovery/observations.ts';
 import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
 import { taints } from './model/names.ts';
@@ -24,7 +23,7 @@ import { jobKeyOf } from './world/world.ts';
 import type { Deps } from './deps.ts';
 
 export interface Settings {
-  readonly matching: MatchingSettings;
+  readonly matching: MatchingOptions;
   readonly lifecycle: LifecycleSettings;
   readonly recovery: RecoverySettings;
   readonly evacuation: EvacuationSettings;
@@ -41,6 +40,7 @@ export function buildControllers(
 ): Program {
   const { world, client, clock, log, newId } = base;
   const touched = (key: string): void => {
+    queue.look(key);
     matching.enqueue('pool');
     lifecycle.enqueue(key);
     evacuation.enqueue(key);
@@ -54,7 +54,8 @@ export function buildControllers(
 
   const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
-  const matching = controller('matching', 1, new Matching(deps, settings.matching));
+  const queue = new Matching(deps, settings.matching, () => matching.enqueue('pool'));
+  const matching = controller('matching', 1, queue);
   const lifecycle = controller('lifecycle', 8, new Lifecycle(deps, consoles, settings.lifecycle));
   const recovery = controller('recovery', 4, new Recovery(deps, o.leases, settings.recovery));
   const evacuation = controller(
@@ -94,6 +95,10 @@ export function buildControllers(
     wakes.sawInstance(change, jobKeyOf(change.object));
     if (change.type !== 'deleted') downtime.saw(change.object, change.previous);
   });
+  world.informers.namespaces.onChange(({ type, object }) => {
+    queue.lookAtNamespace(object.metadata.name, type === 'deleted' ? undefined : object);
+    matching.enqueue('pool');
+  });
   world.informers.nodes.onChange((change) => {
     matching.enqueue('pool');
     recovery.enqueue(change.object.metadata.name);
@@ -115,9 +120,11 @@ export function buildControllers(
   return {
     run: async (signal) => {
       base.ledger.recall(world.jobs.list());
+      queue.recallUsage();
       try {
         await Promise.all([matching, lifecycle, recovery, evacuation, holding].map((each) => each.run(signal)));
       } finally {
+        await queue.close();
         consoles.close();
         wakes.close();
       }

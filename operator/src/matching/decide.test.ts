@@ -3,43 +3,27 @@ import { describe, expect, it } from '@jest/globals';
 import { aJob, at, noon, type JobBuilder } from '../../../test/builders/job.ts';
 import { aMachine, lostTaint } from '../../../test/builders/node.ts';
 import { aVm, aVmi } from '../../../test/builders/guest.ts';
+import { matchingSettings, passOver, type PassOptions, type PassResult } from '../../../test/builders/queue.ts';
 import type { Node } from '../api/kubernetes.ts';
-import { poolOf, type Objects } from '../model/pool.ts';
-import { matchJobs, notBefore, type MatchingDecision, type MatchingSettings } from './decide.ts';
+import { notBefore } from '../queue/waiter.ts';
 
-const settings: MatchingSettings = { runnersUp: 3, holdDownMs: 60_000, retryBaseMs: 2_000, retryMaxMs: 300_000 };
-
-function match(
-  nodes: Node[],
-  jobs: JobBuilder[],
-  o: { nowS?: number; missing?: [string, string][]; objects?: Partial<Objects> } = {},
-): MatchingDecision[] {
-  const own = jobs.map(({ job }) => job);
-  const pool = poolOf({ nodes, jobs: own, vms: [], vmis: [], migrations: [], ...o.objects });
-  return matchJobs({ pool, jobs: own, missing: new Map(o.missing), nowMs: noon + (o.nowS ?? 0) * 1000, settings });
-}
-
-const claims = (decisions: MatchingDecision[]): Record<string, string> =>
-  Object.fromEntries(
-    decisions.flatMap((decision) => (decision.kind === 'claim' ? [[decision.job.metadata.name, decision.node]] : [])),
+const match = (nodes: Node[], jobs: JobBuilder[], o: PassOptions = {}): PassResult =>
+  passOver(
+    nodes,
+    jobs.map(({ job }) => job),
+    o,
   );
-const waitOf = (decisions: MatchingDecision[], name: string) => {
-  const found = decisions.find((decision) => decision.kind === 'wait' && decision.job.metadata.name === name);
-  if (found?.kind !== 'wait') throw new Error(`${name} does not wait: ${JSON.stringify(decisions)}`);
-  return found;
-};
 
 describe('the claim', () => {
-  it('is only for a published job; a new one is published first', () => {
-    expect(match([aMachine('pc-1')], [aJob('new')])).toEqual([expect.objectContaining({ kind: 'publish' })]);
+  it('is made for a new job at once: its publication is written together with the claim', () => {
+    expect(match([aMachine('pc-1')], [aJob('new')]).claimed).toEqual({ new: 'pc-1' });
   });
 
   it('goes to exactly one machine; the others that fit are runners-up, at most as many as wanted', () => {
     const nodes = ['pc-1', 'pc-2', 'pc-3', 'pc-4', 'pc-5', 'pc-6'].map((name) => aMachine(name));
     const decisions = match(nodes, [aJob('a').published()]);
-    expect(decisions).toHaveLength(1);
-    expect(decisions[0]).toMatchObject({
-      kind: 'claim',
+    expect(decisions.claims).toHaveLength(1);
+    expect(decisions.claims[0]).toMatchObject({
       node: 'pc-1',
       reason: 'FirstReady',
       message: 'pc-1 was the first of 6 ready machines',
@@ -60,12 +44,12 @@ describe('the claim', () => {
       'pc-2',
     ],
   ])('prefers %s', (_name, nodes, expected) => {
-    expect(claims(match(nodes, [aJob('a').published()]))).toEqual({ a: expected });
+    expect(match(nodes, [aJob('a').published()]).claimed).toEqual({ a: expected });
   });
 
   it('prefers the emptier of two machines', () => {
     const busy = aJob('busy').published().claimedBy('pc-1');
-    expect(claims(match([aMachine('pc-1'), aMachine('pc-2')], [busy, aJob('a').published(1)]))).toEqual({ a: 'pc-2' });
+    expect(match([aMachine('pc-1'), aMachine('pc-2')], [busy, aJob('a').published(1)]).claimed).toEqual({ a: 'pc-2' });
   });
 
   it('of a job that lost its machine goes to a runner-up first, though another machine scores higher', () => {
@@ -80,7 +64,7 @@ describe('the claim', () => {
       .created()
       .started()
       .ended('MachineLost');
-    expect(match(nodes, [job])[0]).toMatchObject({ kind: 'claim', node: 'pc-3', reason: 'RunnerUp' });
+    expect(match(nodes, [job]).claims[0]).toMatchObject({ node: 'pc-3', reason: 'RunnerUp' });
   });
 
   it('counts what other jobs have claimed although none of their virtual machines exists yet', () => {
@@ -88,15 +72,15 @@ describe('the claim', () => {
       [aMachine('pc-1', { cores: 1 }), aMachine('pc-2', { cores: 1 })],
       [aJob('a').published(0).claimedBy('pc-1'), aJob('b').published(1)],
     );
-    expect(claims(decisions)).toEqual({ b: 'pc-2' });
+    expect(decisions.claimed).toEqual({ b: 'pc-2' });
   });
 
   it('gives several waiting jobs what they need in one pass, each machine only as often as it has room', () => {
     const nodes = [aMachine('pc-1', { cores: 2 }), aMachine('pc-2', { cores: 1 })];
     const jobs = ['a', 'b', 'c', 'd'].map((name, index) => aJob(name).published(index));
     const decisions = match(nodes, jobs);
-    expect(Object.keys(claims(decisions))).toEqual(['a', 'b', 'c']);
-    expect(waitOf(decisions, 'd')).toMatchObject({ reason: 'InsufficientCores', waiting: { position: 1 } });
+    expect(Object.keys(decisions.claimed)).toEqual(['a', 'b', 'c']);
+    expect(decisions.why('d')).toMatchObject({ reason: 'InsufficientCores', waiting: { position: 1 } });
   });
 
   it('is not made for a job that is deleted, finished or already has a machine', () => {
@@ -105,7 +89,7 @@ describe('the claim', () => {
       aJob('done').published().claimedBy('pc-1').created().started().finished('Completed'),
       aJob('busy').published().claimedBy('pc-1'),
     ];
-    expect(claims(match([aMachine('pc-1', { cores: 8 })], jobs))).toEqual({});
+    expect(match([aMachine('pc-1', { cores: 8 })], jobs).claimed).toEqual({});
   });
 
   it('is possible on a machine whose guest has ended, though its virtual machine is kept', () => {
@@ -117,17 +101,17 @@ describe('the claim', () => {
     const vm = aVm(done.job);
     const jobs = [done, aJob('next', { resources: { cores: 2 } }).published(1)];
     const off = match([aMachine('pc-1')], jobs, { objects: { vms: [vm], vmis: [aVmi(vm, 'Succeeded', 'pc-1')] } });
-    expect(claims(off)).toEqual({ next: 'pc-1' });
+    expect(off.claimed).toEqual({ next: 'pc-1' });
     const on = match([aMachine('pc-1')], jobs, { objects: { vms: [vm], vmis: [aVmi(vm, 'Running', 'pc-1')] } });
-    expect(claims(on)).toEqual({});
+    expect(on.claimed).toEqual({});
   });
 });
 
 describe('the line', () => {
   it('is served in the order of publication, not of names', () => {
     const decisions = match([aMachine('pc-1', { cores: 1 })], [aJob('a').published(2), aJob('z').published(1)]);
-    expect(claims(decisions)).toEqual({ z: 'pc-1' });
-    expect(waitOf(decisions, 'a').waiting.position).toBe(1);
+    expect(decisions.claimed).toEqual({ z: 'pc-1' });
+    expect(decisions.why('a').waiting.position).toBe(1);
   });
 
   it('lets a later small job pass an earlier large one, but not on the machine that the large one waits for', () => {
@@ -135,9 +119,10 @@ describe('the line', () => {
     const busy = [aJob('x').published(0).claimedBy('pc-1'), aJob('y').published(0).claimedBy('pc-2')];
     const nodes = [aMachine('pc-1'), aMachine('pc-2')];
     const decisions = match(nodes, [...busy, large, aJob('small-1').published(2), aJob('small-2').published(3)]);
-    expect(claims(decisions)).toEqual({ 'small-1': 'pc-2' });
+    expect(decisions.claimed).toEqual({ 'small-1': 'pc-2' });
     expect(
-      waitOf(decisions, 'small-2')
+      decisions
+        .why('small-2')
         .waiting.reasons?.map(({ reason }) => reason)
         .sort(),
     ).toEqual(['InsufficientCores', 'ReservedForEarlier']);
@@ -145,7 +130,7 @@ describe('the line', () => {
 
   it('is not held up by a job that can never run', () => {
     const giant = aJob('giant', { resources: { cores: 64 } }).published(0);
-    expect(claims(match([aMachine('pc-1')], [giant, aJob('next').published(1)]))).toEqual({ next: 'pc-1' });
+    expect(match([aMachine('pc-1')], [giant, aJob('next').published(1)]).claimed).toEqual({ next: 'pc-1' });
   });
 });
 
@@ -183,15 +168,15 @@ describe('a machine is no subscriber', () => {
     ],
   ])('for the reason %s', (reason, node, job) => {
     const decisions = match([node], [job.published()], { nowS: 0 });
-    expect(waitOf(decisions, 'j').waiting.reasons).toEqual([
+    expect(decisions.why('j').waiting.reasons).toEqual([
       { reason, machines: 1, names: ['pc'], message: expect.stringMatching(/./) as unknown as string },
     ]);
   });
 
   it('only while the reason lasts: a machine is tried again after the hold-down', () => {
     const job = aJob('j').published(-100).claimedBy('pc', { at: -90 }).ended('StartFailed', { at: -10, failure: true });
-    expect(waitOf(match([aMachine('pc')], [job]), 'j').retryInMs).toBe(50_000);
-    expect(claims(match([aMachine('pc')], [job], { nowS: 51 }))).toEqual({ j: 'pc' });
+    expect(match([aMachine('pc')], [job]).wakeAtMs).toBe(noon + 50_000);
+    expect(match([aMachine('pc')], [job], { nowS: 51 }).claimed).toEqual({ j: 'pc' });
   });
 });
 
@@ -199,7 +184,7 @@ describe('a waiting job', () => {
   it('has its reasons grouped with counts and names, and one sentence for all', () => {
     const present = { labels: { 'idlewild.dev/presence': 'present' } };
     const nodes = [aMachine('a', present), aMachine('b', present), aMachine('c', { architecture: 'arm64' })];
-    const decision = waitOf(match(nodes, [aJob('j').published()]), 'j');
+    const decision = match(nodes, [aJob('j').published()]).why('j');
     expect(decision.reason).toBe('OwnerPresent');
     expect(decision.message).toBe(
       '1st in line; 2 machines have their owner present, 1 machine has another architecture',
@@ -212,7 +197,7 @@ describe('a waiting job', () => {
 
   it('that no machine could ever satisfy says so, with what is short', () => {
     const nodes = [aMachine('a', { cores: 2 }), aMachine('b', { cores: 4 }), aMachine('c', { architecture: 'arm64' })];
-    const decision = waitOf(match(nodes, [aJob('j', { resources: { cores: 64 } }).published()]), 'j');
+    const decision = match(nodes, [aJob('j', { resources: { cores: 64 } }).published()]).why('j');
     expect(decision.reason).toBe('Unsatisfiable');
     expect(decision.message).toBe(
       'no machine of the pool could ever satisfy this: 64 cores wanted, the largest machine lends 4; architecture amd64 wanted',
@@ -221,23 +206,25 @@ describe('a waiting job', () => {
 
   it('is not called unsatisfiable while a machine that could do it is only away', () => {
     const nodes = [aMachine('small', { cores: 1 }), aMachine('big', { cores: 8, ready: false })];
-    const decision = waitOf(match(nodes, [aJob('j', { resources: { cores: 4 } }).published()]), 'j');
+    const decision = match(nodes, [aJob('j', { resources: { cores: 4 } }).published()]).why('j');
     expect(decision.reason).toBe('NotReady');
   });
 
   it('says that the pool is empty when no machine is approved', () => {
-    expect(waitOf(match([aMachine('a', { approved: false })], [aJob('j').published()]), 'j').reason).toBe('NoMachines');
+    expect(match([aMachine('a', { approved: false })], [aJob('j').published()]).why('j').reason).toBe('NoMachines');
   });
 
   it('whose Secret is missing claims nothing and says which', () => {
     const message = 'Secret "licence" for file /etc/licence does not exist';
-    const decisions = match([aMachine('a')], [aJob('j').published()], { missing: [['uid-j', message]] });
-    expect(waitOf(decisions, 'j')).toMatchObject({ reason: 'SecretMissing', message });
+    const decisions = match([aMachine('a')], [aJob('j').published()], {
+      blocked: [['uid-j', { kind: 'missing', message }]],
+    });
+    expect(decisions.why('j')).toMatchObject({ reason: 'SecretMissing', message });
   });
 
   it('counts its memory with the overhead of KubeVirt', () => {
     const job = aJob('j', { resources: { memory: '2Gi' } }).published();
-    const decision = waitOf(match([aMachine('a', { memoryMiB: 2048 })], [job]), 'j');
+    const decision = match([aMachine('a', { memoryMiB: 2048 })], [job]).why('j');
     expect(decision.message).toContain(
       "2.3 GiB of memory wanted (with KubeVirt's overhead), the largest machine lends 2 GiB",
     );
@@ -256,38 +243,18 @@ describe('the pause before a repeat', () => {
     [3, 8],
     [20, 300],
   ])('after failure %i is %i s', (times, seconds) => {
-    expect(notBefore(failed(times).job, settings)).toBe(noon + seconds * 1000);
+    expect(notBefore(failed(times).job, matchingSettings)).toBe(noon + seconds * 1000);
   });
 
   it('keeps the job waiting with a reason, and then lets it go', () => {
-    const decision = waitOf(match([aMachine('a')], [failed(1)], { nowS: 0.5 }), 'j');
-    expect(decision).toMatchObject({ reason: 'RetryBackoff', retryInMs: 1_500 });
-    expect(claims(match([aMachine('a')], [failed(1)], { nowS: 2 }))).toEqual({ j: 'a' });
+    const waiting = match([aMachine('a')], [failed(1)], { nowS: 0.5 });
+    expect(waiting.why('j').reason).toBe('RetryBackoff');
+    expect(waiting.wakeAtMs).toBe(noon + 2_000);
+    expect(match([aMachine('a')], [failed(1)], { nowS: 2 }).claimed).toEqual({ j: 'a' });
   });
 
   it('does not exist after an attempt that the lab took away', () => {
     const job = aJob('j').published(-100).claimedBy('pc-1').ended('MachineLost', { at: 0 });
-    expect(claims(match([aMachine('a')], [job], { nowS: 0 }))).toEqual({ j: 'a' });
-  });
-});
-
-describe('runners-up', () => {
-  const running = aJob('j')
-    .published()
-    .claimedBy('pc-1', { runnersUp: ['pc-2', 'pc-3'] })
-    .created()
-    .started();
-
-  it('are left alone while they still fit', () => {
-    expect(match([aMachine('pc-1'), aMachine('pc-2'), aMachine('pc-3')], [running])).toEqual([]);
-  });
-
-  it('are replaced when one cannot take the job any more', () => {
-    const nodes = [aMachine('pc-1'), aMachine('pc-2', { cordoned: true }), aMachine('pc-3'), aMachine('pc-4')];
-    const [decision] = match(nodes, [running]);
-    expect(decision).toMatchObject({
-      kind: 'keepRunnersUp',
-      subscribers: [{ node: 'pc-1' }, { node: 'pc-3' }, { node: 'pc-4' }],
-    });
+    expect(match([aMachine('a')], [job], { nowS: 0 }).claimed).toEqual({ j: 'a' });
   });
 });

@@ -1,174 +1,241 @@
-// Which waiting job gets which machine, and what the others are told.
-// Promises: pure. Jobs are served in the order of their publication; each machine is given away at most as often as it has
-// room; a later job may pass an earlier one only on a machine that the earlier one does not wait for.
+// Which waiting job gets which machine, and which machines are kept for those that fit nowhere yet.
+// Promises: pure (the caches that are handed in answer what their definitions say); jobs are served in the order of the queue;
+// a machine is given away as often as it has room; a later job never delays one that a machine is kept for, as far as
+// walltimes tell. Costs a few lookups per waiting job: once a kind of job fits nowhere, the next of its kind is not tried.
 
-import type { ComputeJob } from '../api/compute-job.ts';
-import { needsOfJob } from '../model/capacity.ts';
-import { inWords } from '../model/duration.ts';
-import { attemptsOf, byPublication, isUnclaimed, lastAttempt, openAttempt, type Subscriber } from '../model/job.ts';
-import { withTaken, type Pool } from '../model/pool.ts';
-import { requirementOf, subscribers, type Verdict } from './subscribe.ts';
-import { explain, type Explanation } from './words.ts';
+import { attemptsOf, type Subscriber } from '../model/job.ts';
+import type { PlacedGuest, Pool } from '../model/pool.ts';
+import { Floor } from '../queue/floor.ts';
+import { queueOrder, type Line, type Shares } from '../queue/order.ts';
+import { backfill, reservationFor, withBeside, type Reservation } from '../queue/reservation.ts';
+import type { Losses } from '../queue/restarts.ts';
+import type { RetrySettings, Waiter } from '../queue/waiter.ts';
+import { Candidates } from './candidates.ts';
+import { ownWaitOf, type Blocked, type OwnWait } from './own-wait.ts';
+import { lostByRoom, type Ranked, type ScoreContext } from './score.ts';
+import { obstacleOf } from './subscribe.ts';
+import type { RequirementClass, Verdicts } from './verdicts.ts';
 
-export interface MatchingSettings {
+export interface MatchingSettings extends RetrySettings {
   readonly runnersUp: number;
-  /** A machine on which a job did not start is not tried again by it for this long. */
-  readonly holdDownMs: number;
-  /** Before the first repeat of a failed attempt; doubles with each failure. */
-  readonly retryBaseMs: number;
-  readonly retryMaxMs: number;
+  /** Machines kept for jobs that fit nowhere yet: at most this many, and never more than half of the pool. */
+  readonly reservations: number;
+}
+
+/** A claim that is on its way to the API server: the pool does not have it yet. */
+export interface Assumed {
+  readonly key: string;
+  readonly node: string;
+  readonly waiter: Waiter;
 }
 
 export interface MatchingInput {
   readonly pool: Pool;
-  readonly jobs: readonly ComputeJob[];
-  /** By job uid: what is missing before the job can start, in words. */
-  readonly missing: ReadonlyMap<string, string>;
+  readonly verdicts: Verdicts;
+  readonly line: Line<Waiter>;
+  readonly shares: Shares;
+  readonly losses: Losses;
+  /** By job uid. */
+  readonly blocked: ReadonlyMap<string, Blocked>;
+  readonly assumed: Iterable<Assumed>;
+  /** The latest end of a guest, ms since the epoch; undefined when nobody knows. */
+  readonly endOf: (guest: PlacedGuest) => number | undefined;
   readonly nowMs: number;
   readonly settings: MatchingSettings;
 }
 
-export type MatchingDecision =
-  | { readonly kind: 'publish'; readonly job: ComputeJob }
-  | {
-      readonly kind: 'claim';
-      readonly job: ComputeJob;
-      readonly node: string;
-      readonly subscribers: readonly Subscriber[];
-      readonly reason: 'FirstReady' | 'RunnerUp';
-      readonly message: string;
-    }
-  | ({ readonly kind: 'wait'; readonly job: ComputeJob; readonly retryInMs?: number | undefined } & Explanation)
-  | { readonly kind: 'keepRunnersUp'; readonly job: ComputeJob; readonly subscribers: readonly Subscriber[] };
+export interface Claim {
+  readonly waiter: Waiter;
+  readonly node: string;
+  readonly room?: string | undefined;
+  /** The winner, then the runners-up. */
+  readonly subscribers: readonly Subscriber[];
+  readonly reason: 'FirstReady' | 'RunnerUp';
+  readonly message: string;
+}
 
-export function matchJobs(input: MatchingInput): MatchingDecision[] {
-  const { jobs, missing, nowMs, settings } = input;
-  const decisions: MatchingDecision[] = [];
-  let pool = input.pool;
-  const reserved = new Set<string>();
-  let position = 0;
-  for (const job of [...jobs].sort(byPublication)) {
-    if (!isUnclaimed(job)) continue;
-    if (job.status?.publication === undefined) {
-      decisions.push({ kind: 'publish', job });
-      continue;
-    }
-    position += 1;
-    const held = waitsByItself(job, missing.get(job.metadata.uid ?? ''), position, nowMs, settings);
-    if (held) {
-      decisions.push(held);
-      continue;
-    }
-    const wanted = requirementOf(job, { nowMs, holdDownMs: settings.holdDownMs });
-    const preferred = lastAttempt(job) ? (job.status.subscribers ?? []).slice(1).map(({ node }) => node) : [];
-    const verdict = subscribers(pool, wanted, { nowMs, reserved, preferred });
-    const best = verdict.fitting[0];
-    if (best) {
-      const node = best.machine.name;
-      decisions.push(claimOf(job, verdict, preferred, settings));
-      pool = withTaken(pool, node, needsOfJob(job.spec));
-      position -= 1;
-      continue;
-    }
-    const keep = whatToKeep(verdict);
-    if (keep !== undefined) reserved.add(keep);
-    const retryInMs = wanted.heldUntilMs === undefined ? undefined : wanted.heldUntilMs - nowMs;
-    decisions.push({ kind: 'wait', job, retryInMs, ...explain(job, wanted, verdict, position) });
+export interface Wait {
+  readonly waiter: Waiter;
+  /** Place in line, from 1. */
+  readonly position: number;
+  /** What it waits for besides a machine; undefined when it waits for a machine alone. */
+  readonly own?: OwnWait | undefined;
+}
+
+export interface Pass {
+  readonly claims: readonly Claim[];
+  /** In the order of the line. */
+  readonly waits: readonly Wait[];
+  /** By job key. */
+  readonly reservations: ReadonlyMap<string, Reservation>;
+  readonly floor: Floor;
+  /** When another pass may come to another answer although nothing changed, ms since the epoch. */
+  readonly wakeAtMs?: number | undefined;
+}
+
+/** One kind of requirement during one pass. */
+interface Kind {
+  readonly of: RequirementClass;
+  readonly byImage: Map<string, Candidates>;
+  /** Jobs that may last until then or longer fit nowhere any more; a pass only fills machines. Undefined: still open. */
+  closedFromMs: number | undefined;
+  reserved: boolean;
+}
+
+export function matchJobs(input: MatchingInput): Pass {
+  return new Matcher(input).pass();
+}
+
+class Matcher {
+  readonly #in: MatchingInput;
+  readonly #floor: Floor;
+  readonly #context: ScoreContext;
+  readonly #kinds = new Map<RequirementClass, Kind>();
+  /** By machine: for which job it is kept. */
+  readonly #kept = new Map<string, Reservation>();
+  readonly #reservations = new Map<string, Reservation>();
+  #wakeAtMs = Infinity;
+
+  constructor(input: MatchingInput) {
+    this.#in = input;
+    const { pool, verdicts, nowMs } = input;
+    verdicts.sync(pool);
+    this.#floor = new Floor(pool, input.endOf);
+    this.#context = { nowMs, losses: lostByRoom(pool.machines) };
+    for (const { node, waiter } of input.assumed) this.#put(waiter, node);
+    this.#wake(pool.changesAtMs);
   }
-  return [...decisions, ...runnersUp(pool, input)];
+
+  pass(): Pass {
+    const { line, shares, blocked, losses, nowMs } = this.#in;
+    const claims: Claim[] = [];
+    const waits: Wait[] = [];
+    const owns = new Map<string, OwnWait>();
+    const counts = (waiter: Waiter): boolean => {
+      const own = ownWaitOf(waiter, blocked.get(waiter.uid), losses, nowMs);
+      if (own) owns.set(waiter.key, own);
+      return own === undefined;
+    };
+    for (const waiter of queueOrder(line, shares, counts)) {
+      const own = owns.get(waiter.key);
+      const claim = own ? undefined : this.#place(waiter);
+      if (claim) {
+        claims.push(claim);
+        continue;
+      }
+      this.#wake(own?.untilMs);
+      waits.push({ waiter, position: waits.length + 1, own });
+    }
+    const wakeAtMs = this.#wakeAtMs === Infinity ? undefined : this.#wakeAtMs;
+    return { claims, waits, reservations: this.#reservations, floor: this.#floor, wakeAtMs };
+  }
+
+  #place(waiter: Waiter): Claim | undefined {
+    const kind = this.#kindOf(waiter);
+    const { nowMs, verdicts, settings } = this.#in;
+    const endsAtMs = waiter.longestMs === undefined ? Infinity : nowMs + waiter.longestMs;
+    const held = waiter.held.filter(({ untilMs }) => untilMs > nowMs);
+    for (const { untilMs } of held) this.#wake(untilMs);
+    if (kind.closedFromMs !== undefined && endsAtMs >= kind.closedFromMs) return undefined;
+    if (verdicts.fittingCount(kind.of) > 0) {
+      const allowed = (machine: string): boolean =>
+        !held.some(({ node }) => node === machine) && this.#allows(machine, waiter, endsAtMs);
+      const formers = this.#formers(waiter, kind).filter(({ machine }) => allowed(machine.name));
+      const others = this.#candidates(waiter, kind).best(settings.runnersUp + 1, allowed);
+      const best = [...formers, ...others.filter(({ machine }) => !formers.some((each) => each.machine === machine))];
+      const first = best[0];
+      if (first) {
+        const claim = this.#claimOf(waiter, best, formers.length > 0, verdicts.fittingCount(kind.of));
+        this.#put(waiter, first.machine.name);
+        return claim;
+      }
+    } else {
+      kind.closedFromMs = 0;
+    }
+    if (held.length === 0) kind.closedFromMs = Math.min(kind.closedFromMs ?? Infinity, endsAtMs);
+    this.#reserve(waiter, kind, held);
+    return undefined;
+  }
+
+  #kindOf({ requirement }: Waiter): Kind {
+    const of = this.#in.verdicts.classOf(requirement);
+    let kind = this.#kinds.get(of);
+    if (!kind) this.#kinds.set(of, (kind = { of, byImage: new Map(), closedFromMs: undefined, reserved: false }));
+    return kind;
+  }
+
+  #candidates({ requirement: { image } }: Waiter, { of, byImage }: Kind): Candidates {
+    let candidates = byImage.get(image);
+    if (!candidates) byImage.set(image, (candidates = new Candidates(this.#in.verdicts, of, image, this.#context)));
+    return candidates;
+  }
+
+  /** Runners-up of the last attempt that still fit, in their order. */
+  #formers({ preferred, requirement }: Waiter, { of }: Kind): Ranked[] {
+    return preferred.flatMap((name): Ranked[] => {
+      const machine = this.#in.verdicts.fits(of, name) ? this.#in.pool.machine(name) : undefined;
+      return machine ? [this.#rankedNow(machine, requirement.image)] : [];
+    });
+  }
+
+  #rankedNow(machine: Ranked['machine'], image: string): Ranked {
+    return Candidates.rankedNow(this.#in.verdicts, machine, image, this.#context);
+  }
+
+  #allows(machine: string, waiter: Waiter, endsAtMs: number): boolean {
+    const reservation = this.#kept.get(machine);
+    return !reservation || backfill(reservation, { needs: waiter.requirement.needs, endsAtMs }) !== undefined;
+  }
+
+  #put({ requirement: { needs }, longestMs }: Waiter, node: string): void {
+    const endsAtMs = longestMs === undefined ? undefined : this.#in.nowMs + longestMs;
+    this.#in.verdicts.take(node, needs);
+    this.#floor.put(node, { needs, endsAtMs });
+    const reservation = this.#kept.get(node);
+    if (reservation && backfill(reservation, { needs, endsAtMs }) === 'beside') {
+      this.#kept.set(node, withBeside(reservation, needs));
+    }
+  }
+
+  /** The first of each kind that fits nowhere has a machine kept for it, unless none could ever take it. */
+  #reserve(waiter: Waiter, kind: Kind, held: Waiter['held']): void {
+    if (kind.reserved) return;
+    const { pool, settings, nowMs } = this.#in;
+    if (this.#kept.size >= Math.min(settings.reservations, Math.ceil(pool.machines.length / 2))) return;
+    kind.reserved = true;
+    const could = pool.machines.filter(
+      (machine) =>
+        !this.#kept.has(machine.name) &&
+        !held.some(({ node }) => node === machine.name) &&
+        obstacleOf(machine, machine.offer, waiter.requirement, pool.cpuModels) === undefined,
+    );
+    const reservation = reservationFor(waiter.requirement.needs, could, this.#floor, nowMs);
+    if (!reservation) return;
+    this.#kept.set(reservation.machine, reservation);
+    this.#reservations.set(waiter.key, reservation);
+  }
+
+  #claimOf(waiter: Waiter, best: readonly Ranked[], isFailover: boolean, fitting: number): Claim {
+    const winner = best[0]?.machine;
+    const node = winner?.name ?? '';
+    const many = fitting === 1 ? 'the only ready machine' : `the first of ${fitting} ready machines`;
+    return {
+      waiter,
+      node,
+      room: winner?.room,
+      subscribers: best.slice(0, this.#in.settings.runnersUp + 1).map(subscriberOf),
+      reason: isFailover ? 'RunnerUp' : 'FirstReady',
+      message: isFailover
+        ? `${node} was a runner-up of attempt ${attemptsOf(waiter.job).length}`
+        : `${node} was ${many}`,
+    };
+  }
+
+  #wake(atMs: number | undefined): void {
+    if (atMs !== undefined && atMs > this.#in.nowMs && atMs < this.#wakeAtMs) this.#wakeAtMs = atMs;
+  }
 }
 
-/** When the next attempt may begin after one that failed by itself, ms since the epoch. */
-export function notBefore(job: ComputeJob, settings: MatchingSettings): number {
-  const last = lastAttempt(job);
-  const failures = job.status?.failures ?? 0;
-  const byItself = last?.reason === 'ScriptFailed' || last?.reason === 'StartFailed' || last?.reason === 'GuestCrashed';
-  if (!byItself || failures === 0 || last.ended === undefined) return 0;
-  return Date.parse(last.ended) + Math.min(settings.retryMaxMs, settings.retryBaseMs * 2 ** (failures - 1));
-}
-
-function waitsByItself(
-  job: ComputeJob,
-  missing: string | undefined,
-  position: number,
-  nowMs: number,
-  settings: MatchingSettings,
-): MatchingDecision | undefined {
-  const own = (reason: 'SecretMissing' | 'RetryBackoff', message: string, retryInMs?: number): MatchingDecision => ({
-    kind: 'wait',
-    job,
-    reason,
-    message,
-    waiting: { position, message, reasons: [{ reason, machines: 0, message }] },
-    retryInMs,
-  });
-  if (missing !== undefined) return own('SecretMissing', missing);
-  const from = notBefore(job, settings);
-  if (from <= nowMs) return undefined;
-  const last = lastAttempt(job);
-  // The pause in full, not what is left of it: the words must not change while nothing happens.
-  const pause = inWords(from - Date.parse(last?.ended ?? ''));
-  return own(
-    'RetryBackoff',
-    `attempt ${last?.number} failed (${last?.reason}); the next one begins after a pause of ${pause}`,
-    from - nowMs,
-  );
-}
-
-function claimOf(
-  job: ComputeJob,
-  verdict: Verdict,
-  preferred: readonly string[],
-  settings: MatchingSettings,
-): MatchingDecision {
-  const { fitting } = verdict;
-  const node = fitting[0]?.machine.name ?? '';
-  const runnerUp = preferred.includes(node);
-  const many = fitting.length === 1 ? 'the only ready machine' : `the first of ${fitting.length} ready machines`;
-  return {
-    kind: 'claim',
-    job,
-    node,
-    subscribers: fitting.slice(0, settings.runnersUp + 1).map(subscriberOf),
-    reason: runnerUp ? 'RunnerUp' : 'FirstReady',
-    message: runnerUp ? `${node} was a runner-up of attempt ${attemptsOf(job).length}` : `${node} was ${many}`,
-  };
-}
-
-function subscriberOf({ machine, score }: Verdict['fitting'][number]): Subscriber {
-  return { node: machine.name, ...(machine.since === undefined ? {} : { readySince: machine.since }), score };
-}
-
-/** The machine that waits for this job, so that smaller later ones do not keep it full for ever: the emptiest that could do it. */
-function whatToKeep(verdict: Verdict): string | undefined {
-  const full = verdict.obstacles.filter(
-    ({ reason, forEver }) =>
-      !forEver && (reason === 'InsufficientCores' || reason === 'InsufficientMemory' || reason === 'InsufficientDisk'),
-  );
-  full.sort(
-    (a, b) =>
-      b.free.cores - a.free.cores || b.free.memoryMiB - a.free.memoryMiB || (a.machine.name < b.machine.name ? -1 : 1),
-  );
-  return full[0]?.machine.name;
-}
-
-/** Runners-up of running jobs, looked at again as the world changes. */
-function runnersUp(pool: Pool, { jobs, nowMs, settings }: MatchingInput): MatchingDecision[] {
-  return jobs.flatMap((job): MatchingDecision[] => {
-    const attempt = openAttempt(job);
-    if (!attempt || job.metadata.deletionTimestamp !== undefined) return [];
-    const before = job.status?.subscribers ?? [];
-    const wanted = requirementOf(job, { nowMs, holdDownMs: settings.holdDownMs });
-    const preferred = before.map(({ node }) => node);
-    const others = subscribers(pool, wanted, { nowMs, preferred })
-      .fitting.filter(({ machine }) => machine.name !== attempt.node)
-      .slice(0, settings.runnersUp);
-    const own = before.find(({ node }) => node === attempt.node) ?? { node: attempt.node };
-    const next = [
-      own,
-      ...others.map((other) => before.find(({ node }) => node === other.machine.name) ?? subscriberOf(other)),
-    ];
-    if (next.map(({ node }) => node).join() === before.map(({ node }) => node).join()) return [];
-    return [{ kind: 'keepRunnersUp', job, subscribers: next }];
-  });
+export function subscriberOf({ machine, score, parts }: Ranked): Subscriber {
+  return { node: machine.name, ...(machine.since === undefined ? {} : { readySince: machine.since }), score, parts };
 }

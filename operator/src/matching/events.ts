@@ -32,3 +32,5 @@ export const waitingNote = (at: string, reason: WaitReason, message: string): Le
   cause: reason,
   message,
 });
+
+export const refusedNote = (at: string, message: string): LedgerNote => ({ at, reason: 'Refused', message });

@@ -1,139 +1,377 @@
-// Carries out matching: one pass over the whole pool per change, one claim at a time.
-// Promises: a claim is written, with the version it was decided on as a precondition, before anything is made for it; a job
-// that changed meanwhile costs another pass, never a second claim.
+// Carries out matching: passes over the queue when something changed, and their claims and words to the API server.
+// Promises: a claim is written, with the version it was decided on as a precondition, before anything is made for it; a
+// machine counts as taken from the decision on; a write that fails is no business of other jobs; nothing is tried in a hot loop.
 
-import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
-import { addFinalizer } from '../api/meta.ts';
-import type { ReconcileContext, Result } from '../kube/controller.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
-import { microTime } from '../kube/micro-time.ts';
-import { filesOf, hasSecretFiles } from '../lifecycle/files.ts';
-import { isUnclaimed, type Subscriber } from '../model/job.ts';
-import { finalizer } from '../model/names.ts';
-import type { WaitReason } from '../model/reasons.ts';
-import * as status from '../model/status.ts';
+import type { ComputeJob } from '../api/compute-job.ts';
+import type { Namespace } from '../api/kubernetes.ts';
 import type { Deps } from '../deps.ts';
-import { matchJobs, type MatchingDecision, type MatchingSettings } from './decide.ts';
-import { claimedNote, publishedNote, waitingNote } from './events.ts';
+import type { Result } from '../kube/controller.ts';
+import { microTime } from '../kube/micro-time.ts';
+import { isUnclaimed, openAttempt } from '../model/job.ts';
+import type { PlacedGuest, Pool } from '../model/pool.ts';
+import * as status from '../model/status.ts';
+import { estimateStarts } from '../queue/estimate.ts';
+import { priorityOfRank } from '../queue/priority.ts';
+import { Register, type QueueSettings } from '../queue/register.ts';
+import { dominantShare, type Pair } from '../queue/usage.ts';
+import { matchJobs, type Assumed, type Claim, type MatchingSettings, type Pass, type Wait } from './decide.ts';
+import { claimedNote, publishedNote, refusedNote, waitingNote } from './events.ts';
+import { explainWait } from './explain-wait.ts';
 import { createMatchingMetrics, type MatchingMetrics } from './metrics.ts';
+import { Notices } from './notices.ts';
+import type { Blocked } from './own-wait.ts';
+import { runnersUpOf } from './runners-up.ts';
+import { SecretChecks } from './secret-checks.ts';
+import { claimedStatus, waitingStatus, type Stamp } from './statuses.ts';
+import { obstacleOf } from './subscribe.ts';
+import { troubleOf, Troubles } from './trouble.ts';
+import { Verdicts } from './verdicts.ts';
+import { WriteGate, type WriteKind } from './write-gate.ts';
+import type { Explanation } from './words.ts';
 
-/** How often a Secret that is missing is looked for, and how often runners-up of one job are written at most. */
-const secretPollMs = 1_000;
-const runnersUpPauseMs = 3_000;
+export interface MatchingOptions extends MatchingSettings, QueueSettings {
+  /** Runners-up of a running job are looked at again this often at most. */
+  readonly reviewMs: number;
+}
+
+/** Writes under way at the same time, and running jobs whose runners-up one pass looks at again. */
+const inFlight = 16;
+const reviewsPerPass = 4;
+/** Jobs at the front of the line whose start is estimated, and how often. */
+const estimated = 20;
+const estimateEveryMs = 5_000;
+/** After so many half-lives a charge weighs a thousandth. */
+const weighingHalfLives = 10;
+/** A pass that took long is followed by a pause of this many times its length. */
+const restFactor = 2;
 
 export class Matching {
+  readonly register: Register;
   readonly #deps: Deps;
-  readonly #settings: MatchingSettings;
+  readonly #settings: MatchingOptions;
   readonly #metrics: MatchingMetrics;
-  /** By job uid: when its runners-up were last written, monotonic ms. */
-  readonly #runnersUpAt = new Map<string, number>();
+  readonly #verdicts = new Verdicts();
+  readonly #notices = new Notices();
+  readonly #troubles = new Troubles();
+  readonly #secrets: SecretChecks;
+  readonly #gate: WriteGate;
+  /** By key: claims that are on their way. */
+  readonly #assumed = new Map<string, Assumed>();
+  /** By key, the longest ago first: when a running job's runners-up were last looked at, monotonic ms. */
+  readonly #reviewed = new Map<string, number>();
+  #pass: Pass | undefined;
+  #passNumber = 0;
+  #seen: { readonly pool: Pool; readonly line: number } | undefined;
+  #news = true;
+  #notBeforeMs = 0;
+  #starts: { readonly atMs: number; readonly byKey: ReadonlyMap<string, number> } | undefined;
 
-  constructor(deps: Deps, settings: MatchingSettings) {
+  /** @param wake brings `reconcile` to work. */
+  constructor(deps: Deps, settings: MatchingOptions, wake: () => void) {
     this.#deps = deps;
     this.#settings = settings;
-    this.#metrics = createMatchingMetrics(deps.registry);
+    this.register = new Register(settings);
+    this.#metrics = createMatchingMetrics(deps.registry, {
+      waiting: () => this.#waiting(),
+      usage: () => this.#usage(),
+    });
+    const onNews = (): void => {
+      this.#news = true;
+      wake();
+    };
+    this.#secrets = new SecretChecks({ client: deps.client, clock: deps.clock, onNews });
+    this.#gate = new WriteGate({
+      inFlight,
+      onError: (key, kind, error) => this.#onError(key, kind, error),
+      onDone: (key) => {
+        this.#assumed.delete(key);
+        this.look(key);
+        wake();
+      },
+    });
   }
 
-  readonly reconcile = async (_key: string, { log }: ReconcileContext): Promise<Result> => {
+  /** Machines kept for jobs that fit nowhere yet, and who waits, as of the last pass. */
+  get pass(): Pass | undefined {
+    return this.#pass;
+  }
+
+  /** The job of that key changed, or was written by this operator. */
+  look(key: string): void {
+    // What is assumed of a claim that is on its way holds until the API server has answered.
+    if (this.#assumed.has(key)) return;
     const { world, clock } = this.#deps;
-    // 1 snapshot
-    const jobs = world.jobs.list();
-    const missing = await this.#missing(jobs);
-    const input = { pool: world.pool(), jobs, missing, nowMs: clock.now(), settings: this.#settings };
-    // 2 decide
-    const decisions = matchJobs(input);
-    // 3 apply
-    let again: number | undefined = missing.size > 0 ? secretPollMs : undefined;
-    const soonest = (ms: number | undefined): void => {
-      if (ms !== undefined) again = Math.min(again ?? ms, ms);
-    };
-    for (const decision of decisions) {
-      try {
-        soonest(await this.#apply(decision));
-      } catch (error) {
-        // The job changed or went while we decided: the next pass sees what it is now.
-        if (!isConflict(error) && !isNotFound(error)) throw error;
-        log.debug({ job: decision.job.metadata.name, kind: decision.kind }, 'the job changed meanwhile');
-        soonest(20);
+    const before = this.register.line.get(key);
+    const job = world.jobs.get(key);
+    this.register.set(key, job, clock.now());
+    const waits = job !== undefined && isUnclaimed(job);
+    if (before && (!waits || before.uid !== job.metadata.uid)) this.#forget(before.uid);
+    if (waits) {
+      this.#secrets.watch(job);
+      if (before?.job.metadata.resourceVersion !== job.metadata.resourceVersion) {
+        this.#troubles.changed(job.metadata.uid ?? '');
       }
     }
-    // 4 tell
-    const byReason = new Map<WaitReason, number>();
-    for (const decision of decisions) {
-      if (decision.kind === 'wait') byReason.set(decision.reason, (byReason.get(decision.reason) ?? 0) + 1);
+    if (job && openAttempt(job)) {
+      if (!this.#reviewed.has(key)) this.#reviewed.set(key, clock.monotonic());
+    } else {
+      this.#reviewed.delete(key);
     }
-    this.#metrics.waiting(byReason);
-    this.#forgetGone(jobs);
-    return { requeueAfterMs: again };
+  }
+
+  lookAtNamespace(name: string, namespace: Namespace | undefined): void {
+    for (const complaint of this.register.setNamespace(name, namespace)) {
+      this.#deps.log.warn({ namespace: name }, complaint);
+    }
+  }
+
+  /** What was used by jobs that are not in the API any more: as much as still weighs. */
+  recallUsage(): void {
+    const { world, ledger, clock } = this.#deps;
+    const known = new Set(world.jobs.list().map(({ metadata }) => metadata.uid));
+    for (const charge of ledger.charges(clock.now() - weighingHalfLives * this.#settings.halfLifeMs)) {
+      if (!known.has(charge.uid)) this.register.usage.remember(charge);
+    }
+  }
+
+  /** Ends in good order: what is under way comes to its end, and nothing further is sent. */
+  close(): Promise<void> {
+    return this.#gate.close();
+  }
+
+  readonly reconcile = async (): Promise<Result> => {
+    const { clock } = this.#deps;
+    const startMs = clock.monotonic();
+    const quietUntilMs = this.#troubles.serverUntil(startMs) ?? this.#notBeforeMs;
+    if (quietUntilMs > startMs) return { requeueAfterMs: quietUntilMs - startMs };
+    const secretsMs = this.#secrets.ask();
+    if (this.#isStale()) {
+      this.#decide();
+      const tookMs = clock.monotonic() - startMs;
+      this.#metrics.passed(tookMs);
+      this.#notBeforeMs = startMs + tookMs * (1 + restFactor);
+    }
+    const noticesMs = this.#tell(clock.monotonic());
+    const wakeAtMs = this.#pass?.wakeAtMs;
+    const due = [secretsMs, noticesMs, wakeAtMs === undefined ? undefined : Math.max(1, wakeAtMs - clock.now())];
+    const soonest = Math.min(...due.map((ms) => ms ?? Infinity));
+    return soonest === Infinity ? undefined : { requeueAfterMs: soonest };
   };
 
-  async #missing(jobs: readonly ComputeJob[]): Promise<Map<string, string>> {
-    const missing = new Map<string, string>();
-    for (const job of jobs) {
-      if (!hasSecretFiles(job) || !isUnclaimed(job)) continue;
-      const files = await filesOf(this.#deps.client, job);
-      if (files.kind === 'missing') missing.set(job.metadata.uid ?? '', files.message);
+  #isStale(): boolean {
+    const { world, clock } = this.#deps;
+    if (this.#news || world.pool() !== this.#seen?.pool || this.register.version !== this.#seen.line) return true;
+    return (this.#pass?.wakeAtMs ?? Infinity) <= clock.now();
+  }
+
+  #decide(): void {
+    const { world, clock } = this.#deps;
+    const nowMs = clock.now();
+    const pool = world.pool();
+    this.#news = false;
+    const pass = matchJobs({
+      pool,
+      verdicts: this.#verdicts,
+      line: this.register.line,
+      shares: {
+        usageOf: (namespace) => this.register.usage.of(namespace, nowMs),
+        weightOf: (namespace) => this.register.policyOf(namespace).weight,
+        pool: totalOf(pool),
+        aheadMs: this.#settings.aheadMs,
+      },
+      losses: this.register.losses,
+      blocked: this.#blocked(nowMs),
+      assumed: this.#assumed.values(),
+      endOf: this.endOf,
+      nowMs,
+      settings: this.#settings,
+    });
+    this.#pass = pass;
+    this.#passNumber += 1;
+    pass.claims.forEach((claim, index) => this.#send(claim, microTime(nowMs + index / 1000)));
+    this.#seen = { pool, line: this.register.version };
+    this.#review(pool);
+  }
+
+  /** The latest end of a guest. One whose attempt has ended is on its way out; one that was given notice goes by then. */
+  readonly endOf = ({ key, job, endsAtMs }: PlacedGuest): number | undefined => {
+    const owner = job === undefined ? undefined : this.#deps.world.jobs.get(job);
+    const attempt = owner && openAttempt(owner);
+    if (job !== undefined && attempt?.virtualMachine !== key.slice(key.indexOf('/') + 1)) return this.#deps.clock.now();
+    const notice = owner?.status?.preemption?.at;
+    return notice === undefined ? endsAtMs : Math.min(Date.parse(notice), endsAtMs ?? Infinity);
+  };
+
+  #blocked(nowMs: number): Map<string, Blocked> {
+    const blocked = this.#secrets.blocked();
+    const monotonic = this.#deps.clock.monotonic();
+    for (const [uid, untilMs] of this.#troubles.resting(monotonic)) {
+      blocked.set(uid, { kind: 'busy', untilMs: nowMs + untilMs - monotonic });
     }
-    return missing;
+    return blocked;
   }
 
-  /** @returns when to look again, if that is known. */
-  async #apply(decision: MatchingDecision): Promise<number | undefined> {
-    const { clock, writer, newId, log } = this.#deps;
-    const { job } = decision;
-    const at = microTime(clock.now());
-    const key = `${job.metadata.namespace}/${job.metadata.name}`;
-    switch (decision.kind) {
-      case 'publish': {
-        const finalizers = addFinalizer(job, finalizer);
-        const kept = finalizers ? await writer.finalizers(job, finalizers) : job;
-        const id = newId().slice(0, 8);
-        // The moment of publication is the write's, so that the order in line is the order of publication.
-        const publication = { id, at: microTime(clock.now()) };
-        await writer.status(kept, status.published(kept, publication));
-        this.#deps.ledger.record(kept, publishedNote(publication.at, id));
-        log.info({ job: key, id }, 'published');
-        return 0;
-      }
-      case 'claim': {
-        const { node, reason, message } = decision;
-        const next = status.claimed(job, { node, reason, message, at, subscribers: [...decision.subscribers] });
-        const written = await writer.status(job, next);
-        const attempt = written.status?.attempt ?? 1;
-        log.info({ job: key, attempt, node, reason, message }, 'claimed');
-        this.#deps.ledger.record(job, claimedNote({ ...decision, at, attempt }));
-        const publishedAt = Date.parse(job.status?.publication?.at ?? at);
-        if (attempt === 1) this.#metrics.claimed(reason, Date.parse(at) - publishedAt);
-        return undefined;
-      }
-      case 'wait': {
-        const { reason, message, waiting } = decision;
-        const next = status.waiting(job, { reason, message, waiting, at });
-        if (job.status?.reason !== reason) {
-          log.info({ job: key, reason, message }, 'waits');
-          this.#deps.ledger.record(job, waitingNote(at, reason, message));
-        }
-        await writer.status(job, next);
-        return decision.retryInMs;
-      }
-      case 'keepRunnersUp':
-        return this.#keepRunnersUp(job, [...decision.subscribers]);
+  #send(claim: Claim, at: string): void {
+    const { waiter } = claim;
+    const stamp: Stamp = { id: this.#deps.newId().slice(0, 8), at };
+    this.register.assume({ ...waiter.job, status: claimedStatus(waiter.job, claim, stamp) });
+    this.#assumed.set(waiter.key, { key: waiter.key, node: claim.node, waiter });
+    this.#gate.put(waiter.key, 'claim', () => this.#claim(claim, stamp));
+  }
+
+  async #claim(claim: Claim, stamp: Stamp): Promise<void> {
+    const { writer, ledger, log } = this.#deps;
+    const { waiter, node, reason, message } = claim;
+    const job = this.#still(waiter.job);
+    if (!job) return;
+    const written = await writer.status(job, claimedStatus(job, claim, stamp));
+    this.#troubles.succeeded(waiter.uid);
+    this.#forget(waiter.uid);
+    const attempt = written.status?.attempt ?? 1;
+    log.info({ job: waiter.key, attempt, node, reason, message }, 'claimed');
+    this.#sayPublished(job, stamp);
+    ledger.record(job, claimedNote({ ...claim, at: stamp.at, attempt }));
+    const priority = priorityOfRank(waiter.rank);
+    this.#metrics.claimed(reason, priority);
+    const publishedMs = Date.parse(job.status?.publication?.at ?? job.metadata.creationTimestamp ?? stamp.at);
+    if (attempt === 1) this.#metrics.waited(priority, Math.max(0, Date.parse(stamp.at) - publishedMs));
+  }
+
+  /** The job as it is now, if it still is what was decided on. */
+  #still(decided: ComputeJob): ComputeJob | undefined {
+    const job = this.#deps.world.jobs.get(`${decided.metadata.namespace}/${decided.metadata.name}`);
+    const same = job?.metadata.uid === decided.metadata.uid && job?.metadata.generation === decided.metadata.generation;
+    return job && same && isUnclaimed(job) ? job : undefined;
+  }
+
+  #tell(monotonicMs: number): number | undefined {
+    if (!this.#pass) return undefined;
+    const jobOf = ({ waiter: { key, uid } }: Wait): ComputeJob | undefined => {
+      const now = this.register.line.get(key);
+      return now?.uid === uid ? now.job : undefined;
+    };
+    return this.#notices.tell(this.#pass.waits, this.#passNumber, monotonicMs, jobOf, (wait, job) =>
+      this.#say(wait, job),
+    );
+  }
+
+  /** @returns whether the words are others than those that the job has. */
+  #say(wait: Wait, job: ComputeJob): boolean {
+    const { clock, newId } = this.#deps;
+    const { waiter } = wait;
+    if (this.#gate.has(waiter.key)) return true;
+    const expectedMs = wait.own || wait.position > estimated ? undefined : this.#expected().get(waiter.key);
+    const words = explainWait(wait, { verdicts: this.#verdicts, nowMs: clock.now(), expectedMs });
+    if (JSON.stringify(words.waiting) === JSON.stringify(job.status?.waiting)) return false;
+    const stamp: Stamp = { id: newId().slice(0, 8), at: microTime(clock.now()) };
+    this.#gate.put(waiter.key, 'words', () => this.#write(job, words, stamp));
+    return true;
+  }
+
+  async #write(decided: ComputeJob, words: Explanation, stamp: Stamp): Promise<void> {
+    const { writer, ledger, log } = this.#deps;
+    const job = this.#still(decided);
+    if (!job) return;
+    const { reason, message } = words;
+    await writer.status(job, waitingStatus(job, words, stamp));
+    this.#troubles.succeeded(job.metadata.uid ?? '');
+    this.#sayPublished(job, stamp);
+    if (job.status?.reason === reason) return;
+    log.info({ job: `${job.metadata.namespace}/${job.metadata.name}`, reason, message }, 'waits');
+    ledger.record(job, waitingNote(stamp.at, reason, message));
+  }
+
+  #sayPublished(job: ComputeJob, { id, at }: Stamp): void {
+    if (job.status?.publication === undefined) this.#deps.ledger.record(job, publishedNote(at, id));
+  }
+
+  /** By key: when the first in line will start, as far as that can be told. */
+  #expected(): ReadonlyMap<string, number> {
+    const { clock, world } = this.#deps;
+    const monotonic = clock.monotonic();
+    if (this.#starts && this.#starts.atMs + estimateEveryMs > monotonic) return this.#starts.byKey;
+    const pool = world.pool();
+    const front = (this.#pass?.waits ?? []).slice(0, estimated).filter(({ own }) => !own);
+    const line = front.map(({ waiter: { key, requirement, walltimeMs } }) => ({
+      key,
+      needs: requirement.needs,
+      walltimeMs,
+      candidates: () =>
+        pool.machines.filter((machine) => !obstacleOf(machine, machine.offer, requirement, pool.cpuModels)),
+    }));
+    const byKey = this.#pass ? estimateStarts(line, this.#pass.floor, clock.now()) : new Map<string, number>();
+    this.#starts = { atMs: monotonic, byKey };
+    return byKey;
+  }
+
+  /** Runners-up of a few running jobs, those that were looked at the longest ago. */
+  #review(pool: Pool): void {
+    const { clock, world, writer } = this.#deps;
+    const now = clock.monotonic();
+    for (const [key, atMs] of [...this.#firstReviewed()]) {
+      if (atMs + this.#settings.reviewMs > now) return;
+      this.#reviewed.delete(key);
+      this.#reviewed.set(key, now);
+      const job = world.jobs.get(key);
+      const count = this.#settings.runnersUp;
+      const next = job && runnersUpOf(job, { pool, verdicts: this.#verdicts, nowMs: clock.now(), count });
+      if (!job || !next || this.#gate.has(key)) continue;
+      this.#gate.put(key, 'words', async () => void (await writer.status(job, status.subscribed(job, next))));
     }
   }
 
-  async #keepRunnersUp(job: ComputeJob, subscribers: Subscriber[]): Promise<number | undefined> {
-    const uid = job.metadata.uid ?? '';
-    const now = this.#deps.clock.monotonic();
-    const due = (this.#runnersUpAt.get(uid) ?? -runnersUpPauseMs) + runnersUpPauseMs;
-    if (due > now) return due - now;
-    this.#runnersUpAt.set(uid, now);
-    const next: ComputeJobStatus = status.subscribed(job, subscribers);
-    await this.#deps.writer.status(job, next);
-    return undefined;
+  *#firstReviewed(): Generator<readonly [string, number]> {
+    let left = reviewsPerPass;
+    for (const each of this.#reviewed) {
+      if (left-- <= 0) return;
+      yield each;
+    }
   }
 
-  #forgetGone(jobs: readonly ComputeJob[]): void {
-    const uids = new Set(jobs.map(({ metadata }) => metadata.uid));
-    for (const uid of this.#runnersUpAt.keys()) if (!uids.has(uid)) this.#runnersUpAt.delete(uid);
+  #onError(key: string, kind: WriteKind, error: unknown): void {
+    const { world, clock, log, ledger } = this.#deps;
+    const job = world.jobs.get(key);
+    const uid = job?.metadata.uid ?? '';
+    const trouble = troubleOf(error);
+    const failures = this.#troubles.failed(uid, error, clock.monotonic());
+    this.#metrics.writeFailed(trouble);
+    this.#news = true;
+    if (trouble === 'changed') log.debug({ job: key, kind, failures }, 'the job changed meanwhile');
+    else log.error({ job: key, kind, failures, err: error }, 'a write failed, and will be tried again');
+    if (trouble !== 'refused' || failures > 1 || !job) return;
+    const why = error instanceof Error ? error.message : String(error);
+    ledger.record(job, refusedNote(microTime(clock.now()), `what the operator writes of this job is refused: ${why}`));
   }
+
+  #forget(uid: string): void {
+    this.#notices.forget(uid);
+    this.#secrets.forget(uid);
+    this.#troubles.forget(uid);
+  }
+
+  #waiting(): Map<string, number> {
+    const byReason = new Map<string, number>();
+    for (const { job } of this.register.line.values()) {
+      const reason = job.status?.waiting === undefined ? 'NotTold' : (job.status.reason ?? 'NotTold');
+      byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
+    }
+    return byReason;
+  }
+
+  *#usage(): Generator<readonly [string, number]> {
+    const { clock, world } = this.#deps;
+    const pool = totalOf(world.pool());
+    for (const namespace of this.register.usage.namespaces()) {
+      yield [namespace, dominantShare(this.register.usage.of(namespace, clock.now()), pool) / 3_600_000];
+    }
+  }
+}
+
+function totalOf(pool: Pool): Pair {
+  let [cores, memoryMiB] = [0, 0];
+  for (const { offer } of pool.machines) {
+    cores += offer.cores;
+    memoryMiB += offer.memoryMiB;
+  }
+  return { cores, memoryMiB };
 }

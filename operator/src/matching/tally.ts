@@ -1,10 +1,10 @@
 // The machines that do not fit, counted: what words are made of.
 // Promises: pure; bounded in size whatever the size of the pool; the same machines in any order give the same tally.
 
-import { most, nothing, type Amount } from '../model/capacity.ts';
+import { nothing, type Amount } from '../model/capacity.ts';
 import type { Machine } from '../model/machine.ts';
 import type { MachineReason } from '../model/reasons.ts';
-import type { Obstacle, Verdict } from './subscribe.ts';
+import type { Verdict } from './subscribe.ts';
 
 export interface ReasonTally {
   readonly reason: MachineReason;
@@ -30,48 +30,55 @@ export interface Tally {
 
 const longest = 8;
 
-export class Counting {
-  readonly #reasons = new Map<MachineReason, { -readonly [K in keyof ReasonTally]: ReasonTally[K] }>();
+type Growing<T> = { -readonly [K in keyof T]: T[K] };
+type Count = Growing<Omit<ReasonTally, 'free' | 'lends'>> & {
+  readonly free: Growing<Amount>;
+  readonly lends: Growing<Amount>;
+};
 
-  add({ machine, reason, forEver, free }: Obstacle): void {
-    let tally = this.#reasons.get(reason);
-    if (!tally) {
-      tally = { reason, machines: 0, forEver: 0, names: [], free: nothing, lends: nothing, taints: [] };
-      this.#reasons.set(reason, tally);
+/** Counts thousands of machines at a time, so it makes nothing per machine. */
+export class Counting {
+  readonly #counts = new Map<MachineReason, Count>();
+
+  add(machine: Machine, reason: MachineReason, forEver: boolean, free: Amount): void {
+    let count = this.#counts.get(reason);
+    if (!count) {
+      count = { reason, machines: 0, forEver: 0, names: [], free: { ...nothing }, lends: { ...nothing }, taints: [] };
+      this.#counts.set(reason, count);
     }
-    tally.machines += 1;
-    if (forEver) tally.forEver += 1;
-    tally.names = withFirst(tally.names, machine.name);
-    tally.free = most(tally.free, free);
-    tally.lends = most(tally.lends, machine.lends);
-    for (const key of reason === 'Tainted' ? machine.otherTaints : []) tally.taints = withFirst(tally.taints, key);
+    count.machines += 1;
+    if (forEver) count.forEver += 1;
+    count.names = withFirst(count.names, machine.name);
+    raise(count.free, free);
+    raise(count.lends, machine.lends);
+    if (reason === 'Tainted') for (const key of machine.otherTaints) count.taints = withFirst(count.taints, key);
   }
 
   tally(fitting: number): Tally {
-    const reasons = [...this.#reasons.values()];
-    reasons.sort((a, b) => b.machines - a.machines || (a.reason < b.reason ? -1 : 1));
-    return { fitting, reasons };
+    const reasons: ReasonTally[] = [...this.#counts.values()];
+    return { fitting, reasons: reasons.sort(byCount) };
   }
 }
 
 export function tallyOf({ fitting, obstacles }: Verdict): Tally {
   const counting = new Counting();
-  for (const obstacle of obstacles) counting.add(obstacle);
+  for (const { machine, reason, forEver, free } of obstacles) counting.add(machine, reason, forEver, free);
   return counting.tally(fitting.length);
 }
 
-/** The same tally when some machines that fit are kept from a single job, for a reason of its own. */
+/**
+ * The same tally when some machines that fit are kept from a single job, for a reason of its own: HeldAgainst or
+ * ReservedForEarlier, which no tally of a class holds.
+ */
 export function withOwn(
   tally: Tally,
   own: readonly { readonly machine: Machine; readonly reason: MachineReason }[],
 ): Tally {
   if (own.length === 0) return tally;
   const counting = new Counting();
-  for (const { machine, reason } of own) counting.add({ machine, reason, forEver: false, free: nothing });
-  const { reasons } = counting.tally(0);
-  const kept = tally.reasons.filter(({ reason }) => !reasons.some((other) => other.reason === reason));
-  const all = [...kept, ...reasons].sort((a, b) => b.machines - a.machines || (a.reason < b.reason ? -1 : 1));
-  return { fitting: tally.fitting - own.length, reasons: all };
+  for (const { machine, reason } of own) counting.add(machine, reason, false, nothing);
+  const reasons = [...tally.reasons, ...counting.tally(0).reasons].sort(byCount);
+  return { fitting: tally.fitting - own.length, reasons };
 }
 
 /** Sorted, without repetition, and no longer than eight. */
@@ -80,4 +87,16 @@ function withFirst(names: readonly string[], name: string): readonly string[] {
   if (names.length === longest && last !== undefined && name >= last) return names;
   if (names.includes(name)) return names;
   return [...names, name].sort().slice(0, longest);
+}
+
+function byCount(a: ReasonTally, b: ReasonTally): number {
+  return b.machines - a.machines || (a.reason < b.reason ? -1 : 1);
+}
+
+function raise(most: Growing<Amount>, amount: Amount): void {
+  if (amount.cores > most.cores) most.cores = amount.cores;
+  if (amount.memoryMiB > most.memoryMiB) most.memoryMiB = amount.memoryMiB;
+  if (amount.diskMiB > most.diskMiB) most.diskMiB = amount.diskMiB;
+  if (amount.graphicsMiB > most.graphicsMiB) most.graphicsMiB = amount.graphicsMiB;
+  if (amount.gpus > most.gpus) most.gpus = amount.gpus;
 }

@@ -123,7 +123,7 @@ export class Verdicts {
       const machine = this.#machines[slot];
       const reason = machineReasons[(cell & (forEverBit - 1)) - 1];
       if (cell === fits || cell === empty || !machine || !reason) return;
-      counting.add({ machine, reason, forEver: (cell & forEverBit) !== 0, free: this.#free[slot] ?? nothing });
+      counting.add(machine, reason, (cell & forEverBit) !== 0, this.#free[slot] ?? nothing);
     });
     return (row.tally = counting.tally(row.fitting));
   }

@@ -34,10 +34,23 @@ export function waiting(
 
 export function claimed(
   job: ComputeJob,
-  o: { node: string; subscribers: Subscriber[]; reason: 'FirstReady' | 'RunnerUp'; message: string; at: string },
+  o: {
+    node: string;
+    room?: string | undefined;
+    subscribers: Subscriber[];
+    reason: 'FirstReady' | 'RunnerUp';
+    message: string;
+    at: string;
+  },
 ): ComputeJobStatus {
   const number = (lastAttempt(job)?.number ?? 0) + 1;
-  const attempt: Attempt = { number, node: o.node, virtualMachine: vmName(job.metadata.name, number), claimed: o.at };
+  const attempt: Attempt = {
+    number,
+    node: o.node,
+    virtualMachine: vmName(job.metadata.name, number),
+    ...(o.room === undefined ? {} : { room: o.room }),
+    claimed: o.at,
+  };
   const { waiting: _over, exitCode: _former, ...rest } = job.status ?? {};
   const attempts = [...attemptsOf(job), attempt];
   const status = { ...rest, attempts, attempt: number, node: o.node, subscribers: o.subscribers };

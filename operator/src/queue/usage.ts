@@ -3,6 +3,7 @@
 // instead of shrinking old charges, new ones are written larger (by 2 per half-life), which leaves every comparison as it is.
 
 import type { ComputeJob } from '../api/compute-job.ts';
+import { isTakenByLab } from '../ledger/usage.ts';
 import { needsOfJob } from '../model/capacity.ts';
 import { attemptsOf, isFinished, type Attempt } from '../model/job.ts';
 
@@ -107,7 +108,7 @@ export class Usage {
       const fromMs = Date.parse(attempt.claimed ?? '') + (attempt.secondsStill ?? 0) * 1000;
       if (Number.isNaN(fromMs)) continue;
       if (attempt.ended !== undefined) {
-        if (isCharged(attempt.reason)) {
+        if (!isTakenByLab(attempt.reason)) {
           tally.closed = plus(tally.closed, times(needs, this.#between(fromMs, Date.parse(attempt.ended))));
         }
       } else if (!isFinished(job)) {
@@ -168,20 +169,6 @@ export class Usage {
  */
 export function dominantShare(usage: Pair, pool: Pair): number {
   return Math.max(share(usage.cores, pool.cores), share(usage.memoryMiB, pool.memoryMiB));
-}
-
-/** Work that the lab itself took away is lost, not charged. */
-export function isCharged(reason: string | undefined): boolean {
-  switch (reason) {
-    case 'MachineLost':
-    case 'Drained':
-    case 'OwnerReturned':
-    case 'Preempted':
-    case 'TakenAway':
-      return false;
-    default:
-      return true;
-  }
 }
 
 function share(used: number, all: number): number {

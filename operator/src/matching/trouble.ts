@@ -1,0 +1,98 @@
+// How long to keep away from a job whose writes fail, and from the API server when it is the one in trouble.
+// Promises: no clock; one job's failures never hold up another's; nothing is tried in a hot loop, however it fails.
+
+import { KubeError } from '../kube/errors.ts';
+
+export type Trouble =
+  /** Somebody else wrote the job: look again. */
+  | 'changed'
+  /** The server refuses what we write of this job, and will again. */
+  | 'refused'
+  /** The server or the way to it is in trouble; no job is to blame. */
+  | 'server';
+
+export function troubleOf(error: unknown): Trouble {
+  if (!(error instanceof KubeError)) return 'refused';
+  switch (error.kind) {
+    case 'conflict':
+    case 'notFound':
+    case 'gone':
+    case 'alreadyExists':
+      return 'changed';
+    case 'invalid':
+    case 'badRequest':
+    case 'forbidden':
+      return 'refused';
+    case 'unauthorized':
+    case 'throttled':
+    case 'timeout':
+    case 'network':
+    case 'server':
+    case 'aborted':
+      return 'server';
+  }
+}
+
+const pauses = {
+  changed: { baseMs: 20, maxMs: 5_000 },
+  refused: { baseMs: 5_000, maxMs: 300_000 },
+  server: { baseMs: 100, maxMs: 5_000 },
+} as const satisfies Record<Trouble, { baseMs: number; maxMs: number }>;
+
+interface Failures {
+  readonly trouble: Trouble;
+  readonly count: number;
+  readonly untilMs: number;
+}
+
+export class Troubles {
+  readonly #jobs = new Map<string, Failures>();
+  #server: Failures | undefined;
+
+  /**
+   * @param nowMs of the clock that `until` is compared with
+   * @returns how often it has failed in a row
+   */
+  failed(uid: string, error: unknown, nowMs: number): number {
+    const trouble = troubleOf(error);
+    const before = trouble === 'server' ? this.#server : this.#jobs.get(uid);
+    const count = before?.trouble === trouble ? before.count + 1 : 1;
+    const { baseMs, maxMs } = pauses[trouble];
+    const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
+    const untilMs = nowMs + Math.max(asked, Math.min(maxMs, baseMs * 2 ** Math.min(20, count - 1)));
+    const failures = { trouble, count, untilMs };
+    if (trouble === 'server') this.#server = failures;
+    else this.#jobs.set(uid, failures);
+    return count;
+  }
+
+  succeeded(uid: string): void {
+    this.#jobs.delete(uid);
+    this.#server = undefined;
+  }
+
+  /** The job is another one now: what others wrote is seen, what was refused may be mended. */
+  changed(uid: string): void {
+    if (this.#jobs.get(uid)?.trouble === 'changed') this.#jobs.delete(uid);
+  }
+
+  forget(uid: string): void {
+    this.#jobs.delete(uid);
+  }
+
+  /** Until when the job is left alone; undefined when it is not. */
+  untilOf(uid: string, nowMs: number): number | undefined {
+    const untilMs = this.#jobs.get(uid)?.untilMs;
+    return untilMs !== undefined && untilMs > nowMs ? untilMs : undefined;
+  }
+
+  /** Until when nothing at all is written. */
+  serverUntil(nowMs: number): number | undefined {
+    return this.#server && this.#server.untilMs > nowMs ? this.#server.untilMs : undefined;
+  }
+
+  /** Jobs that are left alone now. */
+  *resting(nowMs: number): Generator<readonly [uid: string, untilMs: number]> {
+    for (const [uid, { untilMs }] of this.#jobs) if (untilMs > nowMs) yield [uid, untilMs];
+  }
+}

@@ -1,0 +1,39 @@
+// The pool during one pass: what is there, and what this pass has given away on top.
+// Promises: no clock and no I/O; a claim counts from the moment it is put. Lives for one pass only.
+
+import { minus, nothing, plus, type Amount } from '../model/capacity.ts';
+import type { Machine } from '../model/machine.ts';
+import type { PlacedGuest, Pool } from '../model/pool.ts';
+import type { Occupancy, Occupant } from './reservation.ts';
+
+export class Floor implements Occupancy {
+  readonly #pool: Pool;
+  readonly #endOf: (guest: PlacedGuest) => number | undefined;
+  readonly #put = new Map<string, { taken: Amount; occupants: Occupant[] }>();
+
+  /** @param endOf the latest end of a guest, ms since the epoch; undefined when nobody knows. */
+  constructor(pool: Pool, endOf: (guest: PlacedGuest) => number | undefined) {
+    this.#pool = pool;
+    this.#endOf = endOf;
+  }
+
+  put(machine: string, occupant: Occupant): void {
+    const before = this.#put.get(machine);
+    this.#put.set(machine, {
+      taken: plus(before?.taken ?? nothing, occupant.needs),
+      occupants: [...(before?.occupants ?? []), occupant],
+    });
+  }
+
+  free(machine: Machine): Amount {
+    const put = this.#put.get(machine.name)?.taken ?? nothing;
+    return minus(minus(machine.offer, this.#pool.taken.get(machine.name) ?? nothing), put);
+  }
+
+  occupants(machine: Machine): readonly Occupant[] {
+    const guests = (this.#pool.guests.get(machine.name) ?? []).map((guest): Occupant => {
+      return { needs: guest.needs, endsAtMs: this.#endOf(guest) };
+    });
+    return [...guests, ...(this.#put.get(machine.name)?.occupants ?? [])];
+  }
+}

@@ -50,17 +50,6 @@ export function least(a: Amount, b: Amount): Amount {
   };
 }
 
-/** The larger of both, each kind for itself. */
-export function most(a: Amount, b: Amount): Amount {
-  return {
-    cores: Math.max(a.cores, b.cores),
-    memoryMiB: Math.max(a.memoryMiB, b.memoryMiB),
-    diskMiB: Math.max(a.diskMiB, b.diskMiB),
-    graphicsMiB: Math.max(a.graphicsMiB, b.graphicsMiB),
-    gpus: Math.max(a.gpus, b.gpus),
-  };
-}
-
 export function fits(needs: Amount, free: Amount): boolean {
   return (
     needs.cores <= free.cores &&

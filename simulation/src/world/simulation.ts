@@ -103,8 +103,8 @@ export class Simulation {
     this.#populate();
   }
 
-  /** @param beforeEnd work of the caller between the steps of the clock, until it says that it is over. */
-  async run(untilMs: number): Promise<void> {
+  /** @param isOver ends the run before its time. */
+  async run(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
     const { days, trouble } = this.options;
     const stop = new AbortController();
     const running = this.operator.run(stop.signal);
@@ -112,7 +112,7 @@ export class Simulation {
     this.#trouble.start(planTrouble(this.#random.fork('trouble'), this.fleet, days, trouble));
     this.#submit(0);
     try {
-      await this.clock.runUntil(untilMs);
+      await this.clock.runUntil(isOver, untilMs);
     } finally {
       stop.abort();
       await this.clock.advance(5_000);

@@ -1,0 +1,127 @@
+// What is promised of each machine, worked out from the writes: open claims, virtual machines whose guest is not over, and
+// targets of migrations.
+// Promises: kept by what changes, not by looking through everything; shares no code with the operator's pool.
+
+import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '@idlewild/operator/api/kubevirt.ts';
+import {
+  computeJobs,
+  nodes,
+  virtualMachineInstanceMigrations,
+  virtualMachineInstances,
+  virtualMachines,
+} from '@idlewild/operator/api/resources.ts';
+import { keyOf } from '@idlewild/operator/kube/object.ts';
+import type { Write } from '../api/memory-api.ts';
+import { difference, lentBy, needOf, none, openAttemptOf, sum, type Share } from './facts.ts';
+
+interface Booked {
+  need: Share;
+  /** Of the latest claim, open or not. */
+  claimed: string | undefined;
+  open: boolean;
+  vm: boolean;
+  over: boolean;
+  at: string | undefined;
+  readonly targets: Map<string, string>;
+  /** Where it counts at the moment. */
+  counted: readonly string[];
+}
+
+export class Bookings {
+  readonly #booked = new Map<string, Booked>();
+  readonly #byMachine = new Map<string, Set<string>>();
+  readonly #changedMs = new Map<string, number>();
+  readonly #nodeChangedMs = new Map<string, number>();
+
+  get size(): number {
+    return this.#booked.size;
+  }
+
+  /** @param but namespace/name of a virtual machine that is not counted. */
+  freeOn(node: Node, but?: string): Share {
+    let taken = none;
+    for (const key of this.#byMachine.get(node.metadata.name) ?? []) {
+      const booked = this.#booked.get(key);
+      if (booked && key !== but) taken = sum(taken, booked.need);
+    }
+    return difference(lentBy(node), taken);
+  }
+
+  /** When something was last booked on or taken off the machine, ms of the clock; or its Node changed. */
+  changedMs(machine: string): number {
+    return Math.max(this.#changedMs.get(machine) ?? 0, this.nodeChangedMs(machine));
+  }
+
+  nodeChangedMs(machine: string): number {
+    return this.#nodeChangedMs.get(machine) ?? 0;
+  }
+
+  saw({ type, kind, object }: Write, atMs: number): void {
+    switch (kind.type.plural) {
+      case nodes.plural:
+        this.#nodeChangedMs.set(object.metadata.name, atMs);
+        return;
+      case computeJobs.plural:
+        this.#job(object as unknown as ComputeJob, type === 'DELETED', atMs);
+        return;
+      case virtualMachines.plural:
+        this.#change(keyOf(object), atMs, (booked) => (booked.vm = type !== 'DELETED'));
+        return;
+      case virtualMachineInstances.plural: {
+        const { status } = object as unknown as VirtualMachineInstance;
+        this.#change(keyOf(object), atMs, (booked) => {
+          booked.at = type === 'DELETED' ? undefined : status?.nodeName;
+          booked.over = type !== 'DELETED' && (status?.phase === 'Succeeded' || status?.phase === 'Failed');
+        });
+        return;
+      }
+      case virtualMachineInstanceMigrations.plural: {
+        const { spec, status, metadata } = object as unknown as VirtualMachineInstanceMigration;
+        const to = spec.addedNodeSelector?.['kubernetes.io/hostname'];
+        const ended = type === 'DELETED' || status?.phase === 'Succeeded' || status?.phase === 'Failed';
+        this.#change(`${metadata.namespace}/${spec.vmiName}`, atMs, ({ targets }) => {
+          if (ended || to === undefined) targets.delete(metadata.name);
+          else targets.set(metadata.name, to);
+        });
+      }
+    }
+  }
+
+  #job(job: ComputeJob, deleted: boolean, atMs: number): void {
+    const open = deleted ? undefined : openAttemptOf(job);
+    for (const attempt of (job.status?.attempts ?? []).slice(-2)) {
+      this.#change(`${job.metadata.namespace}/${attempt.virtualMachine}`, atMs, (booked) => {
+        booked.need = needOf(job);
+        booked.claimed = attempt.node;
+        booked.open = attempt.virtualMachine === open?.virtualMachine;
+      });
+    }
+  }
+
+  #change(key: string, atMs: number, how: (booked: Booked) => void): void {
+    const booked = this.#booked.get(key) ?? {
+      ...{ need: none, claimed: undefined, open: false, vm: false, over: false, at: undefined, counted: [] },
+      targets: new Map<string, string>(),
+    };
+    how(booked);
+    const counts = !booked.over && (booked.open || booked.vm);
+    const place = booked.at ?? booked.claimed;
+    const now = counts && place !== undefined ? [...new Set([place, ...booked.targets.values()])] : [];
+    for (const machine of booked.counted) {
+      if (now.includes(machine)) continue;
+      this.#byMachine.get(machine)?.delete(key);
+      this.#changedMs.set(machine, atMs);
+    }
+    for (const machine of now) {
+      if (booked.counted.includes(machine)) continue;
+      const keys = this.#byMachine.get(machine) ?? new Set();
+      this.#byMachine.set(machine, keys.add(key));
+      this.#changedMs.set(machine, atMs);
+    }
+    booked.counted = now;
+    if (booked.open || booked.vm || booked.at !== undefined || booked.targets.size > 0) this.#booked.set(key, booked);
+    else this.#booked.delete(key);
+  }
+}

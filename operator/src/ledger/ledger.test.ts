@@ -211,6 +211,15 @@ describe('a new operator', () => {
     expect(ledger.charges(0)).toMatchObject([{ attempt: 2, fromMs: noon + 11_000, toMs: noon + 20_000 }]);
   });
 
+  it('completes the story of an attempt when it ends', () => {
+    const { ledger, told, lines } = aLedger();
+    const running = aJob('render').published().claimedBy('pc-1', { at: 1 }).created(2).started(3).job;
+    ledger.record(running, { at: at(10), reason: 'MachineLost', attempt: 1, message: 'gone' });
+    ledger.flush();
+    expect(lines().map(({ reason }) => reason)).toEqual(['MachineLost', 'Started', 'VirtualMachineCreated', 'Claimed']);
+    expect(told).toHaveLength(1);
+  });
+
   it('adds nothing to what the history has, and keeps its words', async () => {
     const { ledger, lines, clock } = aLedger();
     ledger.record(job, { ...claim, at: at(1) });

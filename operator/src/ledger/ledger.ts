@@ -81,7 +81,13 @@ export class Ledger {
         };
         this.#o.recorder.event(regardingJob(job), text);
       }
-      this.#push(entry, isAttemptEnd(entry.reason) ? chargeAtEnd(job, entry) : []);
+      if (!isAttemptEnd(entry.reason)) {
+        this.#push([entry], []);
+        return;
+      }
+      // What an operator before this one did not live to record stands in the status by now.
+      const before = notesOf(job).filter(({ attempt, reason }) => attempt === entry.attempt && reason !== entry.reason);
+      this.#push([...before.map((each) => ledgerEntry(job, each)), entry], chargeAtEnd(job, entry));
     });
   }
 
@@ -107,7 +113,7 @@ export class Ledger {
     });
     this.#safely(() => {
       const charges = attemptsOf(job).flatMap((attempt) => chargeOf(job, attempt, nowMs) ?? []);
-      this.#push(undefined, charges);
+      this.#push([], charges);
     });
   }
 
@@ -160,12 +166,12 @@ export class Ledger {
     this.#safely(() => this.#o.history.close());
   }
 
-  #push(entry: LedgerEntry | undefined, charges: readonly Charge[]): void {
+  #push(entries: readonly LedgerEntry[], charges: readonly Charge[]): void {
     if (this.#closed || this.#entries.length + this.#charges.length >= longestQueue) {
-      this.#drop((entry ? 1 : 0) + charges.length);
+      this.#drop(entries.length + charges.length);
       return;
     }
-    if (entry) this.#entries.push(entry);
+    this.#entries.push(...entries);
     this.#charges.push(...charges);
     if (this.#waits()) this.#arm();
   }

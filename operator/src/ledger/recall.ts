@@ -28,7 +28,9 @@ function ofAttempt({ number, node, virtualMachine, claimed, created, started, ..
   }
   if (created !== undefined) {
     const made = `created virtual machine ${virtualMachine} for ${node}`;
-    notes.push({ ...own, at: created, reason: 'VirtualMachineCreated', message: made });
+    // Kubernetes counts whole seconds, so that what was made right after the claim seems to have been there before it.
+    const madeAt = claimed !== undefined && Date.parse(claimed) > Date.parse(created) ? claimed : created;
+    notes.push({ ...own, at: madeAt, reason: 'VirtualMachineCreated', message: made });
   }
   if (started !== undefined) {
     notes.push({ ...own, at: started, reason: 'Started', message: `attempt ${number} has started on ${node}` });

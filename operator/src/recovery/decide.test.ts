@@ -36,8 +36,8 @@ describe('a machine', () => {
       vmis: [aVmi(vm, 'Running', 'pc-1')],
       pods: [aPod(vm, 'pc-1')],
     });
-    expect(kinds(decisions)).toEqual(['taint', 'removePod', 'endAttempt', 'lookAgain']);
-    expect(decisions[2]).toMatchObject({ message: 'pc-1 was lost: it has not renewed its lease for 15 s' });
+    expect(kinds(decisions)).toEqual(['taint', 'endAttempt', 'removePod', 'lookAgain']);
+    expect(decisions[1]).toMatchObject({ message: 'pc-1 was lost: it has not renewed its lease for 15 s' });
   });
 
   it('is not judged while the API server cannot be heard', () => {

@@ -76,10 +76,11 @@ function cleared({ node, jobs, vmis, pods, migrations, lostAfterMs }: RecoveryIn
       `${machine} was lost: it has not renewed its lease for ${Math.round(lostAfterMs / 1000)} s ${words}`.trim();
     return [{ kind: 'endAttempt', job, attempt, message }];
   });
+  // The ends first: once its pod is removed, a guest looks like one that somebody took away.
   return [
+    ...ended,
     ...touching.map((migration) => ({ kind: 'endMigration', migration }) as const),
     ...stuck.map((pod) => ({ kind: 'removePod', pod }) as const),
-    ...ended,
   ];
 }
 

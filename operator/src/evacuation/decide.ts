@@ -117,9 +117,33 @@ export function evacuate(input: EvacuationInput): EvacuationDecision {
     (migration) => migration.spec.vmiName === open.virtualMachine && !isMigrationOver(migration),
   );
   if (underWay) return watchOver({ ...input, vmi, attempt: open, migration: underWay, leaving });
+  if (leaving && isBehind(vmi, migrations)) return { kind: 'wait', retryInMs: 1_000 };
   const stale = staleMark(vmi, machine);
   if (stale !== undefined) return { kind: 'unmark', node: stale };
   return leaving ? leave(input, vmi, open, machine, leaving) : settle(job, vmi, open);
+}
+
+/**
+ * Whether the instance was read before its last migration succeeded: then it is not where it seems to be, and what it seems to
+ * be asked to leave it has left. Two kinds are watched apart, and one may lag the other.
+ */
+function isBehind(
+  { metadata, status }: VirtualMachineInstance,
+  migrations: readonly VirtualMachineInstanceMigration[],
+): boolean {
+  const last = migrations
+    .filter(({ spec }) => spec.vmiName === metadata.name)
+    .reduce<VirtualMachineInstanceMigration | undefined>(later, undefined);
+  if (last?.status?.phase !== 'Succeeded') return false;
+  const { migrationUid, completed } = status?.migrationState ?? {};
+  return migrationUid !== last.metadata.uid || completed !== true;
+}
+
+function later(
+  a: VirtualMachineInstanceMigration | undefined,
+  b: VirtualMachineInstanceMigration,
+): VirtualMachineInstanceMigration {
+  return a !== undefined && numberOf(a.metadata.name) > numberOf(b.metadata.name) ? a : b;
 }
 
 /** The first migration that has ended and is not in the ledger. */
@@ -259,8 +283,12 @@ function nextName(
   const ledger = (job.status?.interruptions ?? []).flatMap(({ migration }) => migration ?? []);
   const numbers = [...migrations.map(({ metadata }) => metadata.name), ...ledger]
     .filter((name) => name.startsWith(`${virtualMachine}-m`))
-    .map((name) => Number(/-m(\d{1,9})$/.exec(name)?.[1] ?? 0));
+    .map(numberOf);
   return `${virtualMachine}-m${Math.max(0, ...numbers) + 1}`;
+}
+
+function numberOf(migration: string): number {
+  return Number(/-m(\d{1,9})$/.exec(migration)?.[1] ?? 0);
 }
 
 function lowerFirst(text: string): string {

@@ -203,6 +203,15 @@ describe('a migration that has ended', () => {
     expect(decide(aMove('Succeeded'), { vmi: moved, job })).toEqual({ kind: 'wait' });
   });
 
+  it('is not followed by another while the instance is still seen as it was before the move', () => {
+    const job = running.ledger({ at: at(0), reason: 'Drained', migration: 'j-1-m1' });
+    const move = aMove('Succeeded');
+    expect(decide(move, { job })).toEqual({ kind: 'wait', retryInMs: 1_000 });
+    const migrationState = { migrationUid: move.metadata.uid ?? '', completed: true, sourceNode: 'pc-9' };
+    const back = { ...drained, status: { ...drained.status, migrationState } };
+    expect(decide(move, { job, vmi: back })).toMatchObject({ kind: 'migrate', name: 'j-1-m2' });
+  });
+
   it('is recorded when it failed, before another is made', () => {
     expect(decide(aMove('Failed'))).toMatchObject({ kind: 'record', leaving: { reason: 'Drained' } });
   });

@@ -76,6 +76,8 @@ const knownTaints: ReadonlySet<string> = new Set([
   'node.kubernetes.io/unreachable',
 ]);
 
+const defaultRegistry = 'docker.io/';
+
 export function machineOf(
   node: Node,
   { requested = noRequests, gpuResource, nowMs = 0 }: MachineContext = {},
@@ -164,15 +166,15 @@ function wholeNumber(text: string | undefined): number {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : 0;
 }
 
-/** "docker.io/lab/tiny:latest" may be asked for as "lab/tiny", too. */
+/** "docker.io/lab/tiny:latest" may be asked for as "lab/tiny", too: the registry and the tag have defaults. */
 function imagesOf(node: Node): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const { names: own } of node.status?.images ?? []) {
-    for (const name of own ?? []) {
-      for (let rest = name; ; rest = rest.slice(rest.indexOf('/') + 1)) {
-        names.add(rest);
-        if (rest.endsWith(':latest')) names.add(rest.slice(0, -':latest'.length));
-        if (!rest.includes('/')) break;
+  for (const { names: own = [] } of node.status?.images ?? []) {
+    for (const name of own) {
+      const known = name.endsWith(':latest') ? [name, name.slice(0, -':latest'.length)] : [name];
+      for (const each of known) {
+        names.add(each);
+        if (each.startsWith(defaultRegistry)) names.add(each.slice(defaultRegistry.length));
       }
     }
   }

@@ -1,7 +1,7 @@
 // What of each machine counts as taken.
 import { describe, expect, it } from '@jest/globals';
 import { aMigration, aVm, aVmi } from '../../../test/builders/guest.ts';
-import { aJob } from '../../../test/builders/job.ts';
+import { aJob, noon, type JobBuilder } from '../../../test/builders/job.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import { needsOfJob, needsOfVm, overheadMiB } from './capacity.ts';
 import { machineOf } from './machine.ts';
@@ -9,8 +9,7 @@ import { poolOf, type Objects } from './pool.ts';
 
 const job = aJob('j', { resources: { cores: 2, memory: '1Gi', disk: '10Gi' } })
   .published()
-  .claimedBy('pc-1')
-  .created();
+  .claimedBy('pc-1');
 const vm = aVm(job.job);
 const needs = needsOfJob(job.job.spec);
 
@@ -71,6 +70,53 @@ describe('the needs of a guest', () => {
     expect(overheadMiB({ cores: 2, memoryMiB: 2048, graphics: true, gpus: 2, architecture: 'amd64' })).toBe(
       seen + 1024,
     );
+  });
+});
+
+describe('the guests of a machine', () => {
+  const guestsOn = (node: string, o: Partial<Objects>) => {
+    const nodes = ['pc-1', 'pc-2'].map((name) => aMachine(name));
+    return poolOf({ nodes, jobs: [], vms: [], vmis: [], migrations: [], ...o }).guests.get(node) ?? [];
+  };
+  const spec = { walltime: '1h', priority: 'High' } as const;
+  const urgent = aJob('u', spec).published().claimedBy('pc-1', { at: 60 });
+
+  it('have a job, a rank, and an end where the walltime tells it: from the claim, then from the start', () => {
+    const from = (job: JobBuilder) => guestsOn('pc-1', { jobs: [job.job] })[0];
+    expect(from(urgent)).toMatchObject({
+      key: 'default/u-1',
+      job: 'default/u',
+      priority: 2,
+      endsAtMs: noon + 3_660_000,
+    });
+    expect(from(urgent.started(100))?.endsAtMs).toBe(noon + 3_700_000);
+    expect(from(job)).not.toHaveProperty('endsAtMs');
+  });
+
+  it('are on both machines while they move, in the order of their keys', () => {
+    const objects = {
+      jobs: [job.job, urgent.job],
+      vms: [vm],
+      vmis: [aVmi(vm, 'Running', 'pc-2')],
+      migrations: [aMigration(vm, 'pc-1', 'Running')],
+    };
+    expect(guestsOn('pc-1', objects).map(({ key }) => key)).toEqual(['default/j-1', 'default/u-1']);
+    expect(guestsOn('pc-2', objects).map(({ key }) => key)).toEqual(['default/j-1']);
+  });
+
+  it('count without a virtual machine, and where they are pinned when nobody claims them any more', () => {
+    const vmi = aVmi(vm, 'Running', 'pc-2');
+    expect(guestsOn('pc-2', { vmis: [vmi] })).toMatchObject([{ key: 'default/j-1', job: 'default/j', needs }]);
+    const ended = job.ended('StartFailed').job;
+    expect(guestsOn('pc-1', { jobs: [ended], vms: [vm] })).toMatchObject([{ key: 'default/j-1', needs }]);
+    expect(guestsOn('pc-1', { jobs: [ended], vms: [aVm(job.job, { deleted: true })] })).toEqual([]);
+  });
+
+  it('take their share of graphics memory and processors', () => {
+    const resources = { cores: 2, memory: '1Gi', graphicsMemory: '64Mi', gpus: 2 };
+    const seeing = aJob('s', { resources }).published().claimedBy('pc-1').job;
+    expect(needsOfJob(seeing.spec)).toMatchObject({ graphicsMiB: 64, gpus: 2 });
+    expect(needsOfVm(aVm(seeing))).toEqual(needsOfJob(seeing.spec));
   });
 });
 

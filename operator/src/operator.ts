@@ -188,6 +188,7 @@ function settingsOf(options: Options): Settings {
       holdDownMs: options['hold-down'],
       ...retry,
       reservations: options.reservations,
+      claimsPerPass: 256,
       highest: options['max-priority'],
       halfLifeMs: options['usage-half-life'],
       // A claim counts a minute ahead, so that it counts at all while it is new.
@@ -197,7 +198,7 @@ function settingsOf(options: Options): Settings {
       windowMs: 120_000,
       reviewMs: 300_000,
     },
-    lifecycle: { lingerMs: 60_000, logPatienceMs: 60_000 },
+    lifecycle: { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 },
     recovery: { lostAfterMs: options['lost-after'] },
     evacuation: {
       targetReadyMs: options['migration-target-timeout'],

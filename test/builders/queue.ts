@@ -22,6 +22,7 @@ export const matchingSettings: MatchingSettings = {
   retryBaseMs: 2_000,
   retryMaxMs: 300_000,
   reservations: 8,
+  claimsPerPass: 1_000,
 };
 
 export interface PassOptions {

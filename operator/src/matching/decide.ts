@@ -20,6 +20,8 @@ export interface MatchingSettings extends RetrySettings {
   readonly runnersUp: number;
   /** Machines kept for jobs that fit nowhere yet: at most this many, and never more than half of the pool. */
   readonly reservations: number;
+  /** Nobody waits for the end of a long pass: it is cut after this many, and goes on after a breath. */
+  readonly claimsPerPass: number;
 }
 
 /** A claim that is on its way to the API server: the pool does not have it yet. */
@@ -69,6 +71,10 @@ export interface Pass {
   /** By job key. */
   readonly reservations: ReadonlyMap<string, Reservation>;
   readonly floor: Floor;
+  /** Every kind of requirement that was asked for. While none of them fits anywhere, another pass has nothing to give. */
+  readonly kinds: readonly RequirementClass[];
+  /** It gave away as many machines as one pass may; `waits` is empty, and another pass has to follow. */
+  readonly cut: boolean;
   /** When another pass may come to another answer although nothing changed, ms since the epoch. */
   readonly wakeAtMs?: number | undefined;
 }
@@ -121,22 +127,28 @@ class Matcher {
       const claim = own ? undefined : this.#place(waiter);
       if (claim) {
         claims.push(claim);
+        if (claims.length >= this.#in.settings.claimsPerPass) return this.#ended(claims, [], true);
         continue;
       }
       this.#wake(own?.untilMs);
       waits.push({ waiter, position: waits.length + 1, own });
     }
+    return this.#ended(claims, waits, false);
+  }
+
+  #ended(claims: readonly Claim[], waits: readonly Wait[], cut: boolean): Pass {
     const wakeAtMs = this.#wakeAtMs === Infinity ? undefined : this.#wakeAtMs;
-    return { claims, waits, reservations: this.#reservations, floor: this.#floor, wakeAtMs };
+    const kinds = [...this.#kinds.keys()];
+    return { claims, waits, kinds, cut, reservations: this.#reservations, floor: this.#floor, wakeAtMs };
   }
 
   #place(waiter: Waiter): Claim | undefined {
     const kind = this.#kindOf(waiter);
     const { nowMs, verdicts, settings } = this.#in;
     const endsAtMs = waiter.longestMs === undefined ? Infinity : nowMs + waiter.longestMs;
+    if (kind.closedFromMs !== undefined && endsAtMs >= kind.closedFromMs) return undefined;
     const held = waiter.held.filter(({ untilMs }) => untilMs > nowMs);
     for (const { untilMs } of held) this.#wake(untilMs);
-    if (kind.closedFromMs !== undefined && endsAtMs >= kind.closedFromMs) return undefined;
     if (verdicts.fittingCount(kind.of) > 0) {
       const allowed = (machine: string): boolean =>
         !held.some(({ node }) => node === machine) && this.#allows(machine, waiter, endsAtMs);

@@ -9,37 +9,31 @@ import type { Result } from '../kube/controller.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { isUnclaimed, openAttempt } from '../model/job.ts';
 import type { PlacedGuest, Pool } from '../model/pool.ts';
-import * as status from '../model/status.ts';
-import { estimateStarts } from '../queue/estimate.ts';
+import { sizeOf } from '../queue/floor.ts';
 import { priorityOfRank } from '../queue/priority.ts';
 import { Register, type QueueSettings } from '../queue/register.ts';
-import { dominantShare, type Pair } from '../queue/usage.ts';
-import { matchJobs, type Assumed, type Claim, type MatchingSettings, type Pass, type Wait } from './decide.ts';
-import { claimedNote, publishedNote, refusedNote, waitingNote } from './events.ts';
-import { explainWait } from './explain-wait.ts';
+import { dominantShare } from '../queue/usage.ts';
+import { matchJobs, type Assumed, type Claim, type MatchingSettings, type Pass } from './decide.ts';
+import { claimedNote, refusedNote } from './events.ts';
 import { createMatchingMetrics, type MatchingMetrics } from './metrics.ts';
-import { Notices } from './notices.ts';
 import type { Blocked } from './own-wait.ts';
-import { runnersUpOf } from './runners-up.ts';
+import { Review } from './review.ts';
 import { SecretChecks } from './secret-checks.ts';
-import { claimedStatus, waitingStatus, type Stamp } from './statuses.ts';
-import { obstacleOf } from './subscribe.ts';
+import { claimedStatus, type Stamp } from './statuses.ts';
 import { troubleOf, Troubles } from './trouble.ts';
 import { Verdicts } from './verdicts.ts';
+import { WordsBoard } from './words-board.ts';
 import { WriteGate, type WriteKind } from './write-gate.ts';
-import type { Explanation } from './words.ts';
 
 export interface MatchingOptions extends MatchingSettings, QueueSettings {
   /** Runners-up of a running job are looked at again this often at most. */
   readonly reviewMs: number;
 }
 
-/** Writes under way at the same time, and running jobs whose runners-up one pass looks at again. */
+/** Writes under way at the same time. */
 const inFlight = 16;
-const reviewsPerPass = 4;
-/** Jobs at the front of the line whose start is estimated, and how often. */
-const estimated = 20;
-const estimateEveryMs = 5_000;
+/** While no machine fits anybody who waits, the words are brought up to date no more often than this. */
+const lookEveryMs = 5_000;
 /** After so many half-lives a charge weighs a thousandth. */
 const weighingHalfLives = 10;
 /** A pass that took long is followed by a pause of this many times its length. */
@@ -51,20 +45,18 @@ export class Matching {
   readonly #settings: MatchingOptions;
   readonly #metrics: MatchingMetrics;
   readonly #verdicts = new Verdicts();
-  readonly #notices = new Notices();
+  readonly #words: WordsBoard;
   readonly #troubles = new Troubles();
   readonly #secrets: SecretChecks;
   readonly #gate: WriteGate;
   /** By key: claims that are on their way. */
   readonly #assumed = new Map<string, Assumed>();
-  /** By key, the longest ago first: when a running job's runners-up were last looked at, monotonic ms. */
-  readonly #reviewed = new Map<string, number>();
+  readonly #review: Review;
   #pass: Pass | undefined;
   #passNumber = 0;
-  #seen: { readonly pool: Pool; readonly line: number } | undefined;
+  #seen: { readonly pool: Pool; readonly line: number; readonly atMs: number } | undefined;
   #news = true;
   #notBeforeMs = 0;
-  #starts: { readonly atMs: number; readonly byKey: ReadonlyMap<string, number> } | undefined;
 
   /** @param wake brings `reconcile` to work. */
   constructor(deps: Deps, settings: MatchingOptions, wake: () => void) {
@@ -89,6 +81,15 @@ export class Matching {
         wake();
       },
     });
+    this.#review = new Review(deps, this.#gate, settings);
+    this.#words = new WordsBoard({
+      deps,
+      line: this.register.line,
+      verdicts: this.#verdicts,
+      gate: this.#gate,
+      still: (decided) => this.#still(decided),
+      onWritten: (uid) => this.#troubles.succeeded(uid),
+    });
   }
 
   /** Machines kept for jobs that fit nowhere yet, and who waits, as of the last pass. */
@@ -112,11 +113,8 @@ export class Matching {
         this.#troubles.changed(job.metadata.uid ?? '');
       }
     }
-    if (job && openAttempt(job)) {
-      if (!this.#reviewed.has(key)) this.#reviewed.set(key, clock.monotonic());
-    } else {
-      this.#reviewed.delete(key);
-    }
+    if (job && openAttempt(job)) this.#review.running(key);
+    else this.#review.forget(key);
   }
 
   lookAtNamespace(name: string, namespace: Namespace | undefined): void {
@@ -145,23 +143,44 @@ export class Matching {
     const quietUntilMs = this.#troubles.serverUntil(startMs) ?? this.#notBeforeMs;
     if (quietUntilMs > startMs) return { requeueAfterMs: quietUntilMs - startMs };
     const secretsMs = this.#secrets.ask();
-    if (this.#isStale()) {
+    if (this.#isDue()) {
       this.#decide();
       const tookMs = clock.monotonic() - startMs;
       this.#metrics.passed(tookMs);
       this.#notBeforeMs = startMs + tookMs * (1 + restFactor);
     }
-    const noticesMs = this.#tell(clock.monotonic());
-    const wakeAtMs = this.#pass?.wakeAtMs;
-    const due = [secretsMs, noticesMs, wakeAtMs === undefined ? undefined : Math.max(1, wakeAtMs - clock.now())];
+    const noticesMs = this.#pass && this.#words.tell(this.#pass, this.#passNumber);
+    const due = [secretsMs, noticesMs, this.#nextPassMs()];
     const soonest = Math.min(...due.map((ms) => ms ?? Infinity));
     return soonest === Infinity ? undefined : { requeueAfterMs: soonest };
   };
 
-  #isStale(): boolean {
+  /** When the next pass is due although nothing may have changed by then, in ms. */
+  #nextPassMs(): number | undefined {
+    const { clock, world } = this.#deps;
+    if (this.#pass?.cut) return Math.max(1, this.#notBeforeMs - clock.monotonic());
+    const wakeAtMs = this.#pass?.wakeAtMs;
+    const wakeMs = wakeAtMs === undefined ? Infinity : Math.max(1, wakeAtMs - clock.now());
+    const seen = this.#seen;
+    const behind = seen !== undefined && seen.pool !== world.pool() && this.register.line.size > 0;
+    const lookMs = behind ? Math.max(1, seen.atMs + lookEveryMs - clock.monotonic()) : Infinity;
+    const soonest = Math.min(wakeMs, lookMs);
+    return soonest === Infinity ? undefined : soonest;
+  }
+
+  /** Whether another pass may come to another answer. */
+  #isDue(): boolean {
     const { world, clock } = this.#deps;
-    if (this.#news || world.pool() !== this.#seen?.pool || this.register.version !== this.#seen.line) return true;
-    return (this.#pass?.wakeAtMs ?? Infinity) <= clock.now();
+    const before = this.#seen;
+    if (!before || !this.#pass || this.#news || this.register.version !== before.line || this.#pass.cut) return true;
+    if ((this.#pass.wakeAtMs ?? Infinity) <= clock.now()) return true;
+    const pool = world.pool();
+    if (pool === before.pool) return false;
+    // Most changes of a full pool give nothing to anybody: that is seen without walking the line.
+    if (before.atMs + lookEveryMs <= clock.monotonic()) return true;
+    this.#verdicts.sync(pool);
+    for (const { node, waiter } of this.#assumed.values()) this.#verdicts.take(node, waiter.requirement.needs);
+    return this.#pass.kinds.some((kind) => this.#verdicts.fittingCount(kind) > 0);
   }
 
   #decide(): void {
@@ -176,7 +195,7 @@ export class Matching {
       shares: {
         usageOf: (namespace) => this.register.usage.of(namespace, nowMs),
         weightOf: (namespace) => this.register.policyOf(namespace).weight,
-        pool: totalOf(pool),
+        pool: sizeOf(pool),
         aheadMs: this.#settings.aheadMs,
       },
       losses: this.register.losses,
@@ -189,8 +208,8 @@ export class Matching {
     this.#pass = pass;
     this.#passNumber += 1;
     pass.claims.forEach((claim, index) => this.#send(claim, microTime(nowMs + index / 1000)));
-    this.#seen = { pool, line: this.register.version };
-    this.#review(pool);
+    this.#seen = { pool, line: this.register.version, atMs: clock.monotonic() };
+    this.#review.look(pool, this.#verdicts);
   }
 
   /** The latest end of a guest. One whose attempt has ended is on its way out; one that was given notice goes by then. */
@@ -229,7 +248,7 @@ export class Matching {
     this.#forget(waiter.uid);
     const attempt = written.status?.attempt ?? 1;
     log.info({ job: waiter.key, attempt, node, reason, message }, 'claimed');
-    this.#sayPublished(job, stamp);
+    this.#words.sayPublished(job, stamp);
     ledger.record(job, claimedNote({ ...claim, at: stamp.at, attempt }));
     const priority = priorityOfRank(waiter.rank);
     this.#metrics.claimed(reason, priority);
@@ -242,90 +261,6 @@ export class Matching {
     const job = this.#deps.world.jobs.get(`${decided.metadata.namespace}/${decided.metadata.name}`);
     const same = job?.metadata.uid === decided.metadata.uid && job?.metadata.generation === decided.metadata.generation;
     return job && same && isUnclaimed(job) ? job : undefined;
-  }
-
-  #tell(monotonicMs: number): number | undefined {
-    if (!this.#pass) return undefined;
-    const jobOf = ({ waiter: { key, uid } }: Wait): ComputeJob | undefined => {
-      const now = this.register.line.get(key);
-      return now?.uid === uid ? now.job : undefined;
-    };
-    return this.#notices.tell(this.#pass.waits, this.#passNumber, monotonicMs, jobOf, (wait, job) =>
-      this.#say(wait, job),
-    );
-  }
-
-  /** @returns whether the words are others than those that the job has. */
-  #say(wait: Wait, job: ComputeJob): boolean {
-    const { clock, newId } = this.#deps;
-    const { waiter } = wait;
-    if (this.#gate.has(waiter.key)) return true;
-    const expectedMs = wait.own || wait.position > estimated ? undefined : this.#expected().get(waiter.key);
-    const words = explainWait(wait, { verdicts: this.#verdicts, nowMs: clock.now(), expectedMs });
-    if (JSON.stringify(words.waiting) === JSON.stringify(job.status?.waiting)) return false;
-    const stamp: Stamp = { id: newId().slice(0, 8), at: microTime(clock.now()) };
-    this.#gate.put(waiter.key, 'words', () => this.#write(job, words, stamp));
-    return true;
-  }
-
-  async #write(decided: ComputeJob, words: Explanation, stamp: Stamp): Promise<void> {
-    const { writer, ledger, log } = this.#deps;
-    const job = this.#still(decided);
-    if (!job) return;
-    const { reason, message } = words;
-    await writer.status(job, waitingStatus(job, words, stamp));
-    this.#troubles.succeeded(job.metadata.uid ?? '');
-    this.#sayPublished(job, stamp);
-    if (job.status?.reason === reason) return;
-    log.info({ job: `${job.metadata.namespace}/${job.metadata.name}`, reason, message }, 'waits');
-    ledger.record(job, waitingNote(stamp.at, reason, message));
-  }
-
-  #sayPublished(job: ComputeJob, { id, at }: Stamp): void {
-    if (job.status?.publication === undefined) this.#deps.ledger.record(job, publishedNote(at, id));
-  }
-
-  /** By key: when the first in line will start, as far as that can be told. */
-  #expected(): ReadonlyMap<string, number> {
-    const { clock, world } = this.#deps;
-    const monotonic = clock.monotonic();
-    if (this.#starts && this.#starts.atMs + estimateEveryMs > monotonic) return this.#starts.byKey;
-    const pool = world.pool();
-    const front = (this.#pass?.waits ?? []).slice(0, estimated).filter(({ own }) => !own);
-    const line = front.map(({ waiter: { key, requirement, walltimeMs } }) => ({
-      key,
-      needs: requirement.needs,
-      walltimeMs,
-      candidates: () =>
-        pool.machines.filter((machine) => !obstacleOf(machine, machine.offer, requirement, pool.cpuModels)),
-    }));
-    const byKey = this.#pass ? estimateStarts(line, this.#pass.floor, clock.now()) : new Map<string, number>();
-    this.#starts = { atMs: monotonic, byKey };
-    return byKey;
-  }
-
-  /** Runners-up of a few running jobs, those that were looked at the longest ago. */
-  #review(pool: Pool): void {
-    const { clock, world, writer } = this.#deps;
-    const now = clock.monotonic();
-    for (const [key, atMs] of [...this.#firstReviewed()]) {
-      if (atMs + this.#settings.reviewMs > now) return;
-      this.#reviewed.delete(key);
-      this.#reviewed.set(key, now);
-      const job = world.jobs.get(key);
-      const count = this.#settings.runnersUp;
-      const next = job && runnersUpOf(job, { pool, verdicts: this.#verdicts, nowMs: clock.now(), count });
-      if (!job || !next || this.#gate.has(key)) continue;
-      this.#gate.put(key, 'words', async () => void (await writer.status(job, status.subscribed(job, next))));
-    }
-  }
-
-  *#firstReviewed(): Generator<readonly [string, number]> {
-    let left = reviewsPerPass;
-    for (const each of this.#reviewed) {
-      if (left-- <= 0) return;
-      yield each;
-    }
   }
 
   #onError(key: string, kind: WriteKind, error: unknown): void {
@@ -344,7 +279,7 @@ export class Matching {
   }
 
   #forget(uid: string): void {
-    this.#notices.forget(uid);
+    this.#words.forget(uid);
     this.#secrets.forget(uid);
     this.#troubles.forget(uid);
   }
@@ -360,18 +295,9 @@ export class Matching {
 
   *#usage(): Generator<readonly [string, number]> {
     const { clock, world } = this.#deps;
-    const pool = totalOf(world.pool());
+    const pool = sizeOf(world.pool());
     for (const namespace of this.register.usage.namespaces()) {
       yield [namespace, dominantShare(this.register.usage.of(namespace, clock.now()), pool) / 3_600_000];
     }
   }
-}
-
-function totalOf(pool: Pool): Pair {
-  let [cores, memoryMiB] = [0, 0];
-  for (const { offer } of pool.machines) {
-    cores += offer.cores;
-    memoryMiB += offer.memoryMiB;
-  }
-  return { cores, memoryMiB };
 }

@@ -5,6 +5,7 @@ import { minus, nothing, plus, type Amount } from '../model/capacity.ts';
 import type { Machine } from '../model/machine.ts';
 import type { PlacedGuest, Pool } from '../model/pool.ts';
 import type { Occupancy, Occupant } from './reservation.ts';
+import type { Pair } from './usage.ts';
 
 export class Floor implements Occupancy {
   readonly #pool: Pool;
@@ -36,4 +37,14 @@ export class Floor implements Occupancy {
     });
     return [...guests, ...(this.#put.get(machine.name)?.occupants ?? [])];
   }
+}
+
+/** Cores and MiB of all machines together. */
+export function sizeOf(pool: Pool): Pair {
+  let [cores, memoryMiB] = [0, 0];
+  for (const { offer } of pool.machines) {
+    cores += offer.cores;
+    memoryMiB += offer.memoryMiB;
+  }
+  return { cores, memoryMiB };
 }

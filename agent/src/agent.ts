@@ -1,0 +1,128 @@
+// The agent of one machine: senses the owner, and keeps the machine's offer on its Node true.
+// Promises: an owner's arrival is acted on within a quarter of a second of the sensor; the offer is written when it changed, and
+// again after every failure; while the cluster is away the agent goes on sensing.
+
+import { uptime } from 'node:os';
+import type { Logger } from 'pino';
+import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import { nodes } from '@idlewild/operator/api/resources.ts';
+import { Backoff } from '@idlewild/operator/kube/backoff.ts';
+import type { KubeClient } from '@idlewild/operator/kube/client.ts';
+import type { Clock } from '@idlewild/operator/kube/clock.ts';
+import { isConflict, toKubeError } from '@idlewild/operator/kube/errors.ts';
+import { offerPatch, type Caps } from './offer/decide.ts';
+import type { OwnersView } from './owner/server.ts';
+import type { OwnersWill } from './owner/will.ts';
+import { decidePresence, type Presence } from './presence/decide.ts';
+import type { Policy } from './presence/policy.ts';
+import type { Readings } from './presence/readings.ts';
+
+/** How often the input devices are looked at, and how often everything else. */
+const inputEveryMs = 200;
+const readEveryMs = 2_000;
+/** How often the Node is compared although nothing changed here: somebody else may have changed it. */
+const compareEveryMs = 30_000;
+const writeTimeoutMs = 5_000;
+
+export interface Sensors {
+  inputMs(): number | undefined;
+  read(): Readings;
+}
+
+export interface AgentOptions {
+  readonly machine: string;
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sensors: Sensors;
+  readonly will: OwnersWill;
+  readonly policy: Policy;
+  readonly caps: Caps;
+}
+
+export class Agent {
+  readonly #o: AgentOptions;
+  readonly #bootedAt: string;
+  #presence: Presence = { present: true, reason: 'NoSensor', message: 'the agent has just started' };
+  #since: string;
+  #readMs = Number.NEGATIVE_INFINITY;
+  #changed: () => void = () => undefined;
+  #dirty = true;
+
+  constructor(options: AgentOptions) {
+    this.#o = options;
+    const nowMs = options.clock.now();
+    this.#since = new Date(nowMs).toISOString();
+    this.#bootedAt = new Date(Math.round(nowMs - uptime() * 1000)).toISOString();
+  }
+
+  view(): OwnersView {
+    const { machine, will } = this.#o;
+    return { machine, presence: this.#presence, since: this.#since, stopped: will.stopped };
+  }
+
+  /** Looks at everything now; for a wish of the owner that must not wait. */
+  look(): void {
+    const { clock, sensors, policy, caps, will, log } = this.#o;
+    this.#readMs = clock.monotonic();
+    const nowMs = clock.now();
+    const readings = sensors.read();
+    const next = decidePresence({ readings, policy, dedicated: caps.dedicated, stopped: will.stopped, nowMs });
+    if (next.present !== this.#presence.present) this.#since = new Date(nowMs).toISOString();
+    if (next.present === this.#presence.present && next.reason === this.#presence.reason) return;
+    this.#presence = next;
+    log.info({ ...next }, next.present ? 'the machine is its owner’s' : 'the machine may be lent');
+    this.#dirty = true;
+    this.#changed();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#sense(signal), this.#publish(signal)]);
+  }
+
+  async #sense(signal: AbortSignal): Promise<void> {
+    const { clock, sensors } = this.#o;
+    while (!signal.aborted) {
+      const touched = sensors.inputMs();
+      const arrived = touched !== undefined && touched < 2 * inputEveryMs && !this.#presence.present;
+      if (arrived || clock.monotonic() - this.#readMs >= readEveryMs) this.look();
+      await clock.sleep(inputEveryMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #publish(signal: AbortSignal): Promise<void> {
+    const { log } = this.#o;
+    const backoff = new Backoff({ baseMs: 250, maxMs: 10_000 });
+    while (!signal.aborted) {
+      this.#dirty = false;
+      let pauseMs = compareEveryMs;
+      try {
+        await this.#write(AbortSignal.any([signal, AbortSignal.timeout(writeTimeoutMs)]));
+        backoff.reset();
+      } catch (error) {
+        if (signal.aborted) return;
+        pauseMs = isConflict(error) ? 0 : backoff.next();
+        log.warn({ err: toKubeError(error).message, pauseMs }, 'the offer could not be written');
+      }
+      if (!this.#dirty) await this.#pause(pauseMs, signal);
+    }
+  }
+
+  async #write(signal: AbortSignal): Promise<void> {
+    const { client, machine, caps, log } = this.#o;
+    const node = await client.get<Node>(nodes, { name: machine }, { signal });
+    const offer = { caps, presence: this.#presence, since: this.#since, bootedAt: this.#bootedAt };
+    const patch = offerPatch(node, offer);
+    if (!patch) return;
+    await client.mergePatch<Node>(nodes, { name: machine }, patch, { signal });
+    log.debug({ patch }, 'offer written');
+  }
+
+  /** Until `ms` have passed, or the presence changed. */
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    this.#changed = () => woken.abort();
+    await this.#o.clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+    this.#changed = () => undefined;
+  }
+}

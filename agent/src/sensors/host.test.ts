@@ -1,0 +1,109 @@
+// What a machine's files say of its owner.
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { FakeClock } from '@idlewild/operator/kube/clock.ts';
+import { HostSensors } from './host.ts';
+import { onBattery, type Supply } from './power.ts';
+import { sessionsIn } from './utmp.ts';
+import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
+
+const now = Date.UTC(2026, 2, 4);
+
+/** One record as login programs write them. */
+function login(type: number, line: string, user: string, host: string, secondsAgo: number): Buffer {
+  const record = Buffer.alloc(384);
+  record.writeInt16LE(type, 0);
+  record.write(line, 8);
+  record.write(user, 44);
+  record.write(host, 76);
+  record.writeUInt32LE(now / 1000 - secondsAgo, 340);
+  return record;
+}
+
+describe('the file of logins', () => {
+  it('tells people at the screen, at a terminal and from elsewhere apart; boots and dead sessions are nobody', () => {
+    const file = Buffer.concat([
+      login(2, '~', 'reboot', '6.1.0', 9_000),
+      login(7, 'tty2', 'ana', ':0', 600),
+      login(7, 'pts/1', 'ben', 'desk.example', 30),
+      login(8, 'pts/2', 'eve', '', 30),
+    ]);
+    expect(sessionsIn(file, now)).toMatchObject([
+      { id: 'tty2', graphical: true, remote: false, ageMs: 600_000 },
+      { id: 'pts/1', graphical: false, remote: true, ageMs: 30_000 },
+    ]);
+    expect(sessionsIn(Buffer.alloc(100), now)).toEqual([]);
+  });
+});
+
+describe('the power supply', () => {
+  const mains = (online: string): Supply => ({ type: 'Mains', online });
+  const battery = (status: string): Supply => ({ type: 'Battery', status });
+  it.each<[string, Supply[], boolean | undefined]>([
+    ['a desktop that tells nothing', [], undefined],
+    ['a desktop with a wireless mouse', [{ type: 'Battery', scope: 'Device', status: 'Discharging' }], undefined],
+    ['a notebook at the wall', [mains('1'), battery('Charging')], false],
+    ['a notebook on its way', [mains('0'), battery('Discharging')], true],
+    ['a notebook charged over USB', [{ type: 'USB', online: '1' }, battery('Full')], false],
+    ['a full battery without a plug', [mains('0'), battery('Full')], true],
+  ])('%s', (_what, supplies, expected) => {
+    expect(onBattery(supplies)).toBe(expected);
+  });
+});
+
+describe('the owner’s work', () => {
+  it('is the processor time of the owner’s slice over the last minute', () => {
+    const meter = new CoreMeter();
+    expect(meter.add(0, 0)).toBeUndefined();
+    expect(meter.add(10_000, 5_000_000)).toBeUndefined();
+    expect(meter.add(60_000, 30_000_000)).toBeCloseTo(0.5);
+    expect(meter.add(120_000, 150_000_000)).toBeCloseTo(2);
+    expect(meter.add(130_000, 1_000)).toBeUndefined();
+  });
+
+  it('is read from the kernel’s words, and unknown where there are none', () => {
+    expect(usageIn('usage_usec 123\nuser_usec 100\n')).toBe(123);
+    expect(memoryStallIn('some avg10=9.00 avg60=0.00\nfull avg10=7.52 avg60=0.00 avg300=0.00 total=1\n')).toBe(7.52);
+    expect([usageIn(''), memoryStallIn('')]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('the sensors of a machine', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'iw-host-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  const write = (path: string, content: string | Buffer): string => {
+    const file = join(root, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+    return file;
+  };
+
+  it('are unknown one by one', () => {
+    const sensors = new HostSensors({ root, clock: new FakeClock(now), log: pino({ level: 'silent' }) });
+    expect(Object.values(sensors.read()).every((value) => value === undefined)).toBe(true);
+  });
+
+  it('are read together', () => {
+    write('run/utmp', login(7, 'tty2', 'ana', ':0', 600));
+    write('proc/pressure/memory', 'full avg10=1.00 avg60=0');
+    write('proc/acpi/button/lid/LID0/state', 'state:      closed\n');
+    write('sys/class/power_supply/AC/type', 'Mains\n');
+    write('sys/class/power_supply/AC/online', '1\n');
+    utimesSync(write('dev/tty2', ''), now / 1000 - 120, now / 1000);
+    const sensors = new HostSensors({ root, clock: new FakeClock(now), log: pino({ level: 'silent' }) });
+    expect(sensors.read()).toMatchObject({
+      sessions: [{ id: 'tty2' }],
+      memoryStall: 1,
+      lidClosed: true,
+      onBattery: false,
+      terminalMs: 120_000,
+    });
+    sensors.close();
+  });
+});

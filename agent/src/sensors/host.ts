@@ -1,0 +1,108 @@
+// Reads every sensor of a machine that is a file, below the root of its file system.
+// Promises: what cannot be read is absent from the readings; nothing here throws, and nothing waits.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from '@idlewild/operator/kube/clock.ts';
+import type { Readings } from '../presence/readings.ts';
+import { InputSensor } from './input.ts';
+import { onBattery, type Supply } from './power.ts';
+import { sessionsIn } from './utmp.ts';
+import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
+
+export interface HostSensorsOptions {
+  /** "/" or where the host's file system is mounted. */
+  readonly root: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class HostSensors {
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #input: InputSensor;
+  readonly #ownerCores = new CoreMeter();
+
+  constructor(options: HostSensorsOptions) {
+    this.#root = options.root;
+    this.#clock = options.clock;
+    this.#input = new InputSensor(options);
+  }
+
+  /** The one reading that is worth asking for several times a second. */
+  inputMs(): number | undefined {
+    return this.#input.poll();
+  }
+
+  read(): Readings {
+    const pressure = this.#text('proc/pressure/memory');
+    const lid = this.#names('proc/acpi/button/lid').map((name) => this.#text(`proc/acpi/button/lid/${name}/state`));
+    return {
+      inputMs: this.inputMs(),
+      terminalMs: this.#terminalMs(),
+      sessions: this.#sessions(),
+      ownerCores: this.#cores(),
+      memoryStall: pressure === undefined ? undefined : memoryStallIn(pressure),
+      onBattery: onBattery(this.#supplies()),
+      lidClosed: lid.length === 0 ? undefined : lid.some((state) => state?.includes('closed')),
+    };
+  }
+
+  close(): void {
+    this.#input.close();
+  }
+
+  /** A terminal's age of access moves when its program reads, in steps of some seconds. */
+  #terminalMs(): number | undefined {
+    const lines = [
+      ...this.#names('dev/pts').map((name) => `dev/pts/${name}`),
+      ...this.#names('dev').flatMap((name) => (/^tty[1-9]\d?$/.test(name) ? [`dev/${name}`] : [])),
+    ].filter((path) => !path.endsWith('ptmx'));
+    const ages = lines.flatMap((path) => {
+      try {
+        return [Math.max(0, this.#clock.now() - statSync(join(this.#root, path)).atimeMs)];
+      } catch {
+        return [];
+      }
+    });
+    return ages.length === 0 ? undefined : Math.min(...ages);
+  }
+
+  #sessions(): Readings['sessions'] {
+    try {
+      return sessionsIn(readFileSync(join(this.#root, 'run/utmp')), this.#clock.now());
+    } catch {
+      return undefined;
+    }
+  }
+
+  #cores(): number | undefined {
+    const usage = usageIn(this.#text('sys/fs/cgroup/user.slice/cpu.stat') ?? '');
+    return usage === undefined ? undefined : this.#ownerCores.add(this.#clock.monotonic(), usage);
+  }
+
+  #supplies(): Supply[] {
+    const folder = 'sys/class/power_supply';
+    return this.#names(folder).map((name) => {
+      const field = (file: string): string | undefined => this.#text(`${folder}/${name}/${file}`)?.trim();
+      return { type: field('type') ?? '', scope: field('scope'), online: field('online'), status: field('status') };
+    });
+  }
+
+  #text(path: string): string | undefined {
+    try {
+      return readFileSync(join(this.#root, path), 'utf8');
+    } catch {
+      return undefined;
+    }
+  }
+
+  #names(path: string): string[] {
+    try {
+      return readdirSync(join(this.#root, path));
+    } catch {
+      return [];
+    }
+  }
+}

@@ -9,8 +9,12 @@ import { Site } from './core/cluster.ts';
 import { full, isMet, scaled, type Figure, type Measurement } from './core/figures.ts';
 import { machineOf, markdown, table } from './core/report.ts';
 import { claims } from './measurements/claims.ts';
+import { growth } from './measurements/growth.ts';
+import { large } from './measurements/large.ts';
+import { latency } from './measurements/latency.ts';
+import { life } from './measurements/life.ts';
 
-const measurements: readonly Measurement[] = [claims];
+const measurements: readonly Measurement[] = [claims, latency, life, growth, large];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -9,6 +9,7 @@ import { bootstrap } from '@idlewild/lab/daemon/bootstrap.ts';
 import { ensureTokens, users, writeKubeconfig, type Tokens } from '@idlewild/lab/daemon/credentials.ts';
 import { ensurePki } from '@idlewild/lab/pki/pki.ts';
 import { installKinds } from '@idlewild/lab/virt/manifests/install.ts';
+import { serviceAccounts } from '@idlewild/operator/api/resources.ts';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
@@ -141,6 +142,8 @@ export class Site {
 
   async #install(client: KubeClient): Promise<void> {
     await bootstrap(client, crdDir);
+    // A controller that does not run here would make it; no pod is admitted without.
+    await client.create(serviceAccounts, { metadata: { name: 'default', namespace: 'default' } });
     await installKinds({ client, log: silent, clock: systemClock, signal: new AbortController().signal });
   }
 }

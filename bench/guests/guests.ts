@@ -1,6 +1,7 @@
 // What becomes of each virtual machine: an instance, a pod, a console, an end.
 // Promises: nothing is looked for in lists, so that a thousand guests cost a thousand times what one costs.
 
+import process from 'node:process';
 import type { Affinity } from '@idlewild/operator/api/kubernetes.ts';
 import type { VirtualMachine, VirtualMachineInstance } from '@idlewild/operator/api/kubevirt.ts';
 import { ownerReference } from '@idlewild/operator/api/meta.ts';
@@ -85,8 +86,10 @@ export class Guests {
 
   #begin(life: Promise<void>, vm: VirtualMachine): void {
     const guarded = life.catch((error: unknown) => {
-      // A virtual machine that went in between takes its guest along.
-      if (!isNotFound(error) && !isAborted(error)) log.error({ err: error, vm: keyOf(vm) }, 'a guest went wrong');
+      // A virtual machine that went in between takes its guest along, and the end of the bench all of them.
+      if (isNotFound(error) || isAborted(error) || this.#signal.aborted) return;
+      log.fatal({ err: error, vm: keyOf(vm) }, 'a guest went wrong');
+      process.exit(1);
     });
     this.#lives.add(guarded);
     void guarded.then(() => this.#lives.delete(guarded));

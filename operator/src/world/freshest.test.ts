@@ -74,4 +74,24 @@ describe('the freshest object', () => {
     await clock.advance(30_000);
     expect(seen()).toBe('1');
   });
+
+  it('is not thrown back by an answer that comes after a later one', () => {
+    const { freshest, seen, watch } = setUp(version('1'));
+    watch(version('2'));
+    freshest.wrote(version('3'));
+    freshest.wrote(version('2'));
+    expect(seen()).toBe('3');
+    watch(version('3'));
+    freshest.wrote(version('2'));
+    expect(seen()).toBe('3');
+  });
+
+  it('stays when a decision on an older version met a conflict', () => {
+    const { freshest, seen } = setUp(version('1'));
+    freshest.wrote(version('2'));
+    freshest.forget('n/a', '1');
+    expect(seen()).toBe('2');
+    freshest.forget('n/a', '2');
+    expect(seen()).toBe('1');
+  });
 });

@@ -79,17 +79,12 @@ export class Freshest<T extends KubeObject> {
     return rest;
   }
 
-  /** Remembers the server's answer to a write of ours. */
+  /** Remembers the server's answer to a write of ours. One that comes late, after a later version, changes nothing. */
   wrote(object: T): void {
     const key = keyOf(object);
     const before = this.#ahead.get(key);
     const stored = this.#informer.store.get(key);
-    if (
-      stored?.metadata.uid === object.metadata.uid &&
-      stored?.metadata.resourceVersion === object.metadata.resourceVersion
-    ) {
-      return;
-    }
+    if (isAsNewAs(stored, object) || isAsNewAs(before?.object, object)) return;
     const older = new Set(before?.older ?? []);
     for (const version of [before?.object.metadata.resourceVersion, stored?.metadata.resourceVersion]) {
       if (version !== undefined) older.add(version);
@@ -98,10 +93,13 @@ export class Freshest<T extends KubeObject> {
     this.#tell(object);
   }
 
-  /** Trusts the watch again, as after a conflict. */
-  forget(key: string): void {
+  /**
+   * Trusts the watch again, as after a conflict. With `version`, only if that is what we thought the newest: a decision on an
+   * older version meets a conflict with our own write, which says nothing against that write.
+   */
+  forget(key: string, version?: string): void {
     const ahead = this.#ahead.get(key);
-    if (!ahead) return;
+    if (!ahead || (version !== undefined && ahead.object.metadata.resourceVersion !== version)) return;
     this.#ahead.delete(key);
     this.#tell(ahead.object);
   }
@@ -118,4 +116,15 @@ export class Freshest<T extends KubeObject> {
   #tell(object: T): void {
     for (const listener of this.#listeners) listener.handle(object);
   }
+}
+
+/**
+ * Whether `known` is the same version of the same object as `other`, or a later one. Versions are whole numbers that grow
+ * (Kubernetes says so of its own: KEP-5504); of others nothing but equality can be told.
+ */
+function isAsNewAs(known: KubeObject | undefined, other: KubeObject): boolean {
+  if (known?.metadata.uid !== other.metadata.uid || known === undefined) return false;
+  const [a = '', b = ''] = [known.metadata.resourceVersion, other.metadata.resourceVersion];
+  if (a === b) return true;
+  return /^\d+$/.test(a) && /^\d+$/.test(b) && (a.length === b.length ? a > b : a.length > b.length);
 }

@@ -18,6 +18,7 @@ const usage = `Runs the real operator on a virtual clock against a simulated poo
 
   --seed N            what chance is drawn from (1)
   --seeds A-B         one run after the other; stops at the first violation
+  --keep-going        does not stop at a violation, but says it and goes on with the next seed
   --machines N        machines of the pool (100)
   --jobs N            jobs that its users submit (1000)
   --days N            length, from a Monday on (1)
@@ -49,6 +50,7 @@ const flags = {
   svg: { type: 'string' },
   'log-level': { type: 'string', default: 'silent' },
   quiet: { type: 'boolean', default: false },
+  'keep-going': { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -60,6 +62,7 @@ interface Command {
   readonly csv: string | undefined;
   readonly svg: string | undefined;
   readonly quiet: boolean;
+  readonly keepGoing: boolean;
 }
 
 function parseCommand(args: readonly string[]): Command | undefined {
@@ -101,6 +104,7 @@ function parseCommand(args: readonly string[]): Command | undefined {
     csv: values.csv,
     svg: values.svg,
     quiet: values.quiet,
+    keepGoing: values['keep-going'],
   };
 }
 
@@ -118,18 +122,30 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
+  let broken = 0;
   for (const seed of command.seeds) {
-    const begin = performance.now();
-    const result = await runWatched({
-      ...command.run,
-      seed,
-      replay: `${command.replay} --seed ${seed}`,
-      ...(command.quiet ? {} : { onHour: progress(seed, begin, command.run.days) }),
-    });
-    if (!command.quiet && process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-    report(command, seed, result, (performance.now() - begin) / 1000);
+    try {
+      await runSeed(command, seed);
+    } catch (error) {
+      if (!(error instanceof Violation) || !command.keepGoing) throw error;
+      broken++;
+      process.stdout.write(`seed ${seed}: ${error.message}\n`);
+    }
   }
-  return 0;
+  if (command.keepGoing) process.stdout.write(`${broken} of ${command.seeds.length} seeds broke an invariant\n`);
+  return broken === 0 ? 0 : 1;
+}
+
+async function runSeed(command: Command, seed: number): Promise<void> {
+  const begin = performance.now();
+  const result = await runWatched({
+    ...command.run,
+    seed,
+    replay: `${command.replay} --seed ${seed}`,
+    ...(command.quiet ? {} : { onHour: progress(seed, begin, command.run.days) }),
+  });
+  if (!command.quiet && process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  report(command, seed, result, (performance.now() - begin) / 1000);
 }
 
 function report(command: Command, seed: number, result: RunResult, seconds: number): void {

@@ -49,6 +49,15 @@ export class Bookings {
     return difference(lentBy(node), taken);
   }
 
+  /** In words, for accusations. */
+  on(machine: string): string {
+    const words = [...(this.#byMachine.get(machine) ?? [])].map((key) => {
+      const { need, open, vm, at } = this.#booked.get(key) ?? {};
+      return `${key} (${need?.cores} cores, ${open ? 'claimed' : 'not claimed'}, ${vm ? 'made' : 'not made'}, at ${at ?? 'no machine yet'})`;
+    });
+    return words.length === 0 ? 'nothing' : words.join(', ');
+  }
+
   /** When something was last booked on or taken off the machine, ms of the clock; or its Node changed. */
   changedMs(machine: string): number {
     return Math.max(this.#changedMs.get(machine) ?? 0, this.nodeChangedMs(machine));

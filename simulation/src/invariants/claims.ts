@@ -8,7 +8,7 @@ import { keyOf } from '@idlewild/operator/kube/object.ts';
 import type { Write } from '../api/memory-api.ts';
 import { operatorName } from '../world/simulation.ts';
 import { staleMs, type Check, type CheckContext } from './check.ts';
-import { closedBecause, covers, needOf, openAttemptOf, priorityOf, suits, type JobAttempt } from './facts.ts';
+import { closedBecause, covers, needOf, none, openAttemptOf, priorityOf, suits, type JobAttempt } from './facts.ts';
 
 /** Only jobs that have been in line for this long are compared: a pass may have begun before they came. */
 const seenMs = 5_000;
@@ -51,8 +51,14 @@ export class ClaimChecks implements Check {
     if (!suits(node, job)) this.#accuse('claims', job, attempt, 'is of another kind than the job asks for');
     // The claim itself is booked already.
     const free = this.#o.bookings.freeOn(node);
-    if (!covers(free, { cores: 0, memoryMiB: 0, diskMiB: 0 })) {
-      this.#accuse('lent share', job, attempt, `is promised beyond what it lends: ${JSON.stringify(free)} is left`);
+    if (!covers(free, none)) {
+      const booked = this.#o.bookings.on(node.metadata.name);
+      this.#accuse(
+        'lent share',
+        job,
+        attempt,
+        `is promised beyond what it lends: ${JSON.stringify(free)} is left with ${booked}`,
+      );
     }
   }
 

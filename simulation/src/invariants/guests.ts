@@ -4,7 +4,7 @@
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import type { Node, Pod } from '@idlewild/operator/api/kubernetes.ts';
-import type { VirtualMachineInstance } from '@idlewild/operator/api/kubevirt.ts';
+import { isMigrationOver, type VirtualMachineInstance } from '@idlewild/operator/api/kubevirt.ts';
 import { nodes, virtualMachineInstances } from '@idlewild/operator/api/resources.ts';
 import { refOf } from '@idlewild/operator/kube/object.ts';
 import type { Guest } from '../kubevirt/guests.ts';
@@ -88,8 +88,8 @@ export class GuestChecks {
       names.push(guest.vmi);
     }
     for (const pod of relations.podsOn(machine)) {
-      if (!isMigrationTarget(pod) || isPodOver(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
       const vmi = vmiOf(pod);
+      if (!isMigrationTarget(pod) || isPodOver(pod) || !this.#isComing(vmi, pod)) continue;
       if (names.includes(vmi)) continue;
       used = sum(used, this.#needOf(vmi));
       names.push(`${vmi} (coming)`);
@@ -98,6 +98,13 @@ export class GuestChecks {
     if (covers(lent, used)) return;
     const words = `${machine} lends ${JSON.stringify(lent)}, but with ${cause.vmi} ${JSON.stringify(used)} are used: ${names.join(', ')}`;
     this.#o.accuse('lent share', words, [machine, ...names.map((name) => name.split(' ')[0] ?? '')]);
+  }
+
+  /** The migration that the pod was made for is still under way. */
+  #isComing(vmi: string, pod: Pod): boolean {
+    const uid = pod.metadata.labels?.['kubevirt.io/migrationJobUID'];
+    const { relations } = this.#o.simulation.kubeVirt;
+    return relations.migrationsOf(vmi).some((each) => each.metadata.uid === uid && !isMigrationOver(each));
   }
 
   #needOf(vmi: string): Share {

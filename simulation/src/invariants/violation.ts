@@ -76,11 +76,20 @@ function difference(before: unknown, after: unknown): string {
   return parts.join(' ').slice(0, 600);
 }
 
+/** Members that say the same as others, at length. */
+const silent = new Set(['.metadata.resourceVersion', '.metadata.generation', '.status.subscribers', '.status.phase']);
+
 function collect(path: string, before: unknown, after: unknown, parts: string[]): void {
-  if (before === after || path === '.metadata.resourceVersion' || parts.length > 12) return;
+  if (before === after || silent.has(path) || path.endsWith('lastTransitionTime') || parts.length > 12) return;
   if (isRecord(before) && isRecord(after)) {
     for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
       collect(`${path}.${key}`, before[key], after[key], parts);
+    }
+    return;
+  }
+  if (Array.isArray(before) && Array.isArray(after)) {
+    for (let index = 0; index < Math.max(before.length, after.length); index++) {
+      collect(`${path}[${index}]`, before[index], after[index], parts);
     }
     return;
   }

@@ -11,30 +11,25 @@ import { nodes, virtualMachineInstanceMigrations, virtualMachineInstanceSubresou
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isAlreadyExists, isNotFound, toKubeError, type KubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
-import type { LedgerNote } from '../ledger/entry.ts';
 import { needsOfJob } from '../model/capacity.ts';
-import { attemptsOf, lastAttempt, openAttempt, type Interruption } from '../model/job.ts';
+import { attemptsOf, lastAttempt, openAttempt } from '../model/job.ts';
 import { machineOf } from '../model/machine.ts';
 import { annotations, attemptLabels, labels } from '../model/names.ts';
-import type { EvacuationReason, LeaveReason } from '../model/reasons.ts';
+import type { LeaveReason } from '../model/reasons.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
 import { evacuate, type EvacuationDecision, type EvacuationInput, type EvacuationSettings } from './decide.ts';
 import type { DowntimeObserver } from './downtime.ts';
-import { evacuationNote } from './events.ts';
 import { stateOf } from './failures.ts';
 import { isUnasked, staleMark } from './leave.ts';
 import { createEvacuationMetrics, type EvacuationMetrics } from './metrics.ts';
 import { entryOf, isRecorded, phaseAt } from './records.ts';
+import { Telling } from './telling.ts';
 import type { Traffic } from './traffic.ts';
 import type { Wakes } from './wakes.ts';
 
 /** How soon a migration that KubeVirt refused, or a call-off, is tried again. */
 const refusedMs = 2_000;
-/** How soon a guest that cannot leave is looked at again though nothing was heard that may help. */
-const unheardMs = 60_000;
-/** How long the words of a guest that cannot leave stand at least while the reason is the same. */
-const wordsPauseMs = 10_000;
 /** How long a machine that a guest will be made anew on is kept free for its claim. */
 const claimMs = 10_000;
 /** How long what KubeVirt writes a moment after the end of a migration is waited for. */
@@ -51,13 +46,13 @@ export class Evacuation {
   readonly #parts: EvacuationParts;
   readonly #settings: EvacuationSettings;
   readonly #metrics: EvacuationMetrics;
-  /** By key of the job: when it was last told why it stays, monotonic ms. */
-  readonly #saidMs = new Map<string, number>();
+  readonly #telling: Telling;
 
   constructor(deps: Deps, parts: EvacuationParts, settings: EvacuationSettings) {
     this.#deps = deps;
     this.#parts = parts;
     this.#settings = settings;
+    this.#telling = new Telling(deps);
     this.#metrics = createEvacuationMetrics(deps.registry, () => parts.wakes.waiting);
   }
 
@@ -68,7 +63,7 @@ export class Evacuation {
     if (decision?.kind === 'stay') wakes.waits(key);
     else {
       wakes.settled(key);
-      this.#saidMs.delete(key);
+      this.#telling.forget(key);
     }
     if (!this.#deps.world.jobs.get(key)) {
       traffic.release(key);
@@ -119,7 +114,7 @@ export class Evacuation {
       case 'wait':
         return decision.retryInMs;
       case 'stay':
-        return Math.min(decision.retryInMs ?? unheardMs, await this.#stay(key, job, decision));
+        return Math.min(decision.retryInMs ?? Infinity, await this.#telling.stay(key, job, decision));
       case 'settled':
         return this.#settle(job, decision);
       case 'cancel':
@@ -133,23 +128,6 @@ export class Evacuation {
       case 'record':
         return this.#record(input, decision);
     }
-  }
-
-  /** The words change with every machine that comes or goes; they are told anew at once only when the reason changes. */
-  async #stay(
-    key: string,
-    job: ComputeJob,
-    { reason, message, cause }: Extract<EvacuationDecision, { kind: 'stay' }>,
-  ): Promise<number> {
-    const now = this.#deps.clock.monotonic();
-    const before = getCondition(job.status?.conditions, 'Interrupted');
-    const pauseMs = (this.#saidMs.get(key) ?? Number.NEGATIVE_INFINITY) + wordsPauseMs - now;
-    if (pauseMs > 0 && before?.status === 'True' && before.reason === reason) {
-      return before.message === message ? unheardMs : pauseMs;
-    }
-    this.#saidMs.set(key, now);
-    await this.#say(job, reason, message, { cause });
-    return unheardMs;
   }
 
   async #migrate(
@@ -196,7 +174,7 @@ export class Evacuation {
       traffic.release(key);
     }
     log.info({ job: job.metadata.name, from: leaving.from, to: target, migration: name }, 'migrating');
-    await this.#say(job, 'Migrating', message, { toNode: target, migration: name, cause: leaving.reason });
+    await this.#telling.say(job, 'Migrating', message, { toNode: target, migration: name, cause: leaving.reason });
     return undefined;
   }
 
@@ -217,7 +195,7 @@ export class Evacuation {
     const reason = 'MigrationFailed';
     const where = { attempt: attempt.number, node: leaving.from, toNode: target };
     const entry = { at, reason, rung: 'Migrate', ...where, seconds: 0, message } as const;
-    await this.#write(job, { entry, active: true, reason, cause: leaving.reason });
+    await this.#telling.write(job, { entry, active: true, reason, cause: leaving.reason });
     return refusedMs;
   }
 
@@ -242,7 +220,7 @@ export class Evacuation {
         seconds,
         message,
       };
-      await this.#write(job, { entry, active: reason === 'MigrationFailed', reason });
+      await this.#telling.write(job, { entry, active: reason === 'MigrationFailed', reason });
     }
     try {
       await client.delete(virtualMachineInstanceMigrations, { namespace, name }, { preconditions: { uid } });
@@ -291,7 +269,7 @@ export class Evacuation {
   ): Promise<undefined> {
     const at = microTime(this.#deps.clock.now());
     const entry = { at, reason, attempt: attempt.number, node: attempt.node, message };
-    await this.#write(job, { entry, active: false, reason });
+    await this.#telling.write(job, { entry, active: false, reason });
   }
 
   async #recreate(
@@ -320,7 +298,7 @@ export class Evacuation {
     await writer.status(job, status.attemptEnded(job, ended));
     const facts = { attempt: attempt.number, node: from, toNode: target, secondsLost, rung: 'Kill' };
     this.#deps.ledger.record(job, { ...facts, at, reason, message });
-    this.#tell(job, at, 'RecreatedElsewhere', message, { ...facts, cause: reason });
+    this.#telling.tell(job, at, 'RecreatedElsewhere', message, { ...facts, cause: reason });
   }
 
   async #record(
@@ -349,51 +327,14 @@ export class Evacuation {
     const said = getCondition(job.status?.conditions, 'Interrupted')?.status === 'True';
     if (openAttempt(job) && (good || leaving || said)) {
       const active = !good && leaving !== undefined;
-      await this.#write(counted, { entry: { ...entry, message }, active, reason, cause }, job);
+      await this.#telling.write(counted, { entry: { ...entry, message }, active, reason, cause }, job);
     } else {
       await this.#deps.writer.status(job, status.recorded(counted, entry));
-      this.#tell(job, at, reason, message, { ...entry, cause });
+      this.#telling.tell(job, at, reason, message, { ...entry, cause });
     }
     this.#parts.traffic.forget(uid);
     if (good) this.#metrics.migrated(entry.seconds, down.seconds);
     else this.#metrics.failed();
     return undefined;
   }
-
-  /** One line in the status and the condition, in one write; then the same in the ledger. */
-  async #write(job: ComputeJob, line: Line, stored: ComputeJob = job): Promise<void> {
-    const { entry, active, reason, cause } = line;
-    const recorded = { ...job, status: status.recorded(job, entry) };
-    const { at, message } = entry;
-    await this.#deps.writer.status(stored, status.interrupted(recorded, { active, reason, message, at }));
-    this.#tell(job, at, reason, message, { ...entry, cause });
-  }
-
-  /** The condition and, when its reason is new, a line in the ledger. */
-  async #say(job: ComputeJob, reason: EvacuationReason, message: string, facts: Partial<LedgerNote>): Promise<void> {
-    const before = getCondition(job.status?.conditions, 'Interrupted');
-    if (before?.message === message && before.status === 'True') return;
-    const at = microTime(this.#deps.clock.now());
-    await this.#deps.writer.status(job, status.interrupted(job, { active: true, reason, message, at }));
-    const attempt = lastAttempt(job);
-    if (before?.reason !== reason || before.status !== 'True') {
-      this.#tell(job, at, reason, message, { attempt: attempt?.number, node: attempt?.node, ...facts });
-    }
-  }
-
-  #tell(job: ComputeJob, at: string, reason: EvacuationReason, message: string, facts: Partial<LedgerNote>): void {
-    this.#deps.log.info({ job: job.metadata.name, reason, toNode: facts.toNode, seconds: facts.seconds }, message);
-    this.#deps.ledger.record(job, evacuationNote(at, reason, message, facts));
-  }
-}
-
-interface Line {
-  readonly entry: Omit<Interruption, 'reason'> & {
-    readonly reason: LedgerNote['reason'] | LeaveReason;
-    readonly message: string;
-  };
-  /** The guest still has to leave. */
-  readonly active: boolean;
-  readonly reason: EvacuationReason;
-  readonly cause?: LeaveReason | undefined;
 }

@@ -145,7 +145,7 @@ describe('a flood of decisions', () => {
     for (let i = 0; i < 5_000; i++) ledger.record(job, { ...claim, attempt: i });
     await clock.advance(250);
     expect(history.query({ limit: 1_000 }).next).toBeUndefined();
-    await clock.advance(2_000);
+    await clock.advance(5_000);
     expect(history.query({ limit: 10_000 }).entries).toHaveLength(5_000);
   });
 });
@@ -235,8 +235,8 @@ describe('a new operator', () => {
     const { ledger, clock, history } = aLedger();
     const many = Array.from({ length: 1_000 }, (_, i) => ({ ...job, metadata: { ...job.metadata, uid: `u-${i}` } }));
     ledger.recall(many);
-    expect(history.query({ limit: 20_000 }).entries).toHaveLength(2_000);
-    await clock.advance(5_000);
+    expect(history.query({ limit: 20_000 }).entries).toHaveLength(500);
+    await clock.advance(6_000);
     expect(history.query({ limit: 20_000 }).entries).toHaveLength(10_000);
   });
 });

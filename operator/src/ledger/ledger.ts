@@ -32,9 +32,9 @@ export type LedgerWriter = Pick<Ledger, 'record' | 'machine' | 'deleted' | 'char
 
 /** Lines and charges that wait for the history at most, and that it gets in one transaction. */
 const longestQueue = 20_000;
-const longestBatch = 1_000;
+const longestBatch = 500;
 const tickMs = 250;
-const jobsPerTick = 200;
+const jobsPerTick = 50;
 const pruneEveryMs = 10 * 60_000;
 /** A history that could not be written is tried again after this; a batch that fails so often is given up. */
 const retryMs = 2_000;

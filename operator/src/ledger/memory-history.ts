@@ -24,7 +24,7 @@ export class MemoryHistory implements HistoryStore {
   readonly #charges = new Map<string, Charge>();
   #nextId = 1;
 
-  constructor({ capacity = 50_000, keepMs = Number.POSITIVE_INFINITY }: MemoryHistoryOptions = {}) {
+  constructor({ capacity = 20_000, keepMs = Number.POSITIVE_INFINITY }: MemoryHistoryOptions = {}) {
     this.#capacity = capacity;
     this.#keepMs = keepMs;
   }

@@ -37,7 +37,7 @@ const schema = `
 /** Files up to this size are read through when they are opened; others show what is broken when it is met. */
 const readThroughBytes = 64 * 1024 * 1024;
 /** Lines removed at a time, so that nobody waits long. */
-const portion = 2_000;
+const portion = 500;
 
 interface Open {
   readonly db: DatabaseSync;
@@ -122,7 +122,7 @@ export class SqliteHistory implements HistoryStore {
         ).run(Math.min(portion, tenth)).changes;
         tooMuch = Number(bySize) > 0 && bytesIn(db) > maxBytes;
       }
-      db.exec('PRAGMA incremental_vacuum(2000)');
+      db.exec('PRAGMA incremental_vacuum(200)');
       return Number(byAge) === portion || tooMuch;
     });
   }

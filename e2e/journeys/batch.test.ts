@@ -36,7 +36,7 @@ describe('a batch job', () => {
     expect(running - published).toBeLessThan(30_000);
   }, 120_000);
 
-  it('is seen by kubectl get -w in the phases Published, Claimed, Starting, Running and Succeeded, in this order', async () => {
+  it('is seen by kubectl get -w in the phases Starting, Running and Succeeded, in this order', async () => {
     const watching = lab.follow(['get', 'cj', '-w', '-o', 'jsonpath={.metadata.name} {.status.phase}{"\\n"}']);
     const phases = () =>
       [...watching.printed().matchAll(/^watched (\w+)$/gm)]
@@ -46,7 +46,7 @@ describe('a batch job', () => {
     await untilJob(lab, 'watched', 'finishes', finished);
     const seen = await until('kubectl shows the end', async () => phases().at(-1) === 'Succeeded' && phases());
     watching.stop();
-    expect(seen).toEqual(['Published', 'Claimed', 'Starting', 'Running', 'Succeeded']);
+    expect(seen).toEqual(['Starting', 'Running', 'Succeeded']);
   }, 180_000);
 
   it('that exits 3 is repeated as its spec says and then Failed with exit code 3', async () => {

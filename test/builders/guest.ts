@@ -12,7 +12,7 @@ import type {
   VmiCondition,
   VmiPhase,
 } from '@idlewild/operator/api/kubevirt.ts';
-import { renderVirtualMachine } from '@idlewild/operator/render/virtual-machine.ts';
+import { poolAffinity, renderVirtualMachine } from '@idlewild/operator/render/virtual-machine.ts';
 import { at } from './job.ts';
 
 const testNonce = '0123456789abcdef';
@@ -28,7 +28,7 @@ export function aVm(
   const vm = renderVirtualMachine({ job, attempt, nonce: testNonce, cpuModel: 'Nehalem' });
   const metadata = { ...vm.metadata, uid: `uid-${vm.metadata.name}`, resourceVersion: '1' };
   const template = o.released
-    ? { ...vm.spec.template, spec: { ...vm.spec.template.spec, affinity: {} } }
+    ? { ...vm.spec.template, spec: { ...vm.spec.template.spec, affinity: poolAffinity } }
     : vm.spec.template;
   return {
     ...vm,
@@ -66,6 +66,9 @@ export function aVmi(
       namespace: vm.metadata.namespace ?? 'default',
       uid: `uid-vmi-${vm.metadata.name}`,
       labels: vm.metadata.labels ?? {},
+      ownerReferences: [
+        { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name: vm.metadata.name, uid: vm.metadata.uid ?? '' },
+      ],
       ...(o.deleted ? { deletionTimestamp: at(0) } : {}),
     },
     spec: vm.spec.template.spec,

@@ -40,7 +40,7 @@ export class JobBuilder {
   }
 
   created(seconds = 0): JobBuilder {
-    return this.with(status.created(this.job, at(seconds)));
+    return this.with(status.starting(this.job, { created: at(seconds), at: at(seconds) }));
   }
 
   started(seconds = 0): JobBuilder {
@@ -88,7 +88,6 @@ export function aJob(name: string, spec: SpecOverrides = {}): JobBuilder {
       resourceVersion: '1',
       generation: 1,
       creationTimestamp: at(0),
-      finalizers: ['idlewild.dev/cleanup'],
     },
     spec: {
       mode: 'Batch',
@@ -97,8 +96,8 @@ export function aJob(name: string, spec: SpecOverrides = {}): JobBuilder {
       script: 'echo hello',
       console: 'Serial',
       startDeadline: '5m',
-      ...rest,
       priority: 'Normal',
+      ...rest,
       resources: { cores: 1, memory: '128Mi', gpus: 0, ...resources },
       retries: { limit: 2, when: ['StartFailed'], ...retries },
     },

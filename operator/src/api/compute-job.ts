@@ -211,7 +211,7 @@ export interface ComputeJobFields {
      */
     attempt?: number;
     /**
-     * Every virtual machine that was made for the job.
+     * The virtual machines that were made for the job, the latest twenty.
      */
     attempts?: {
       number: number;
@@ -245,7 +245,15 @@ export interface ComputeJobFields {
        * Why it ended, from a closed list.
        */
       reason?: string;
+      /**
+       * What had held it up, if it was given up before its start.
+       */
+      cause?: string;
       message?: string;
+      /**
+       * How often the guest was seen to reboot.
+       */
+      reboots?: number;
       exitCode?: number;
       /**
        * Seconds of work that were lost with the attempt.

@@ -1,25 +1,49 @@
 // Makes what an attempt is made of: the cloud-init Secret, then the VirtualMachine.
-// Promises: safe to repeat after being killed anywhere; what exists under the name is used only if it belongs to this job.
+// Promises: safe to repeat after being killed anywhere; what exists under the name is used only if it belongs to this job; a
+// refusal is an answer with words, not an error. The Secrets of earlier attempts go before the virtual machine comes, which so
+// is the lasting sign that they are gone.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { Secret } from '../api/kubernetes.ts';
 import type { VirtualMachine } from '../api/kubevirt.ts';
 import { isBeingDeleted, isOwnedBy } from '../api/meta.ts';
 import { secrets, virtualMachines } from '../api/resources.ts';
-import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
-import type { Attempt } from '../model/job.ts';
+import { isAlreadyExists, isNotFound, KubeError } from '../kube/errors.ts';
+import type { ObjectRef } from '../kube/object.ts';
+import { attemptsOf, type Attempt } from '../model/job.ts';
+import { baselineModel } from '../model/cpu-model.ts';
+import { secretName } from '../model/names.ts';
+import type { ProgressReason } from '../model/reasons.ts';
 import { renderUserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
 import { filesOf } from './files.ts';
+import { refusalOf } from './refusal.ts';
 
 export type Created =
   | { readonly kind: 'created'; readonly vm: VirtualMachine }
-  | { readonly kind: 'blocked'; readonly reason: 'SecretMissing' | 'NameTaken'; readonly message: string };
+  | { readonly kind: 'blocked'; readonly reason: ProgressReason; readonly message: string };
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 export async function createAttempt(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Created> {
+  try {
+    return await create(deps, job, attempt);
+  } catch (error) {
+    const refused = refusedBy(error);
+    if (refused === undefined) throw error;
+    return { kind: 'blocked', ...refusalOf('the virtual machine', refused) };
+  }
+}
+
+/** The server's words, when it has understood and refused: trying again soon would only be refused again. */
+export function refusedBy(error: unknown): string | undefined {
+  const kinds: readonly string[] = ['invalid', 'badRequest', 'forbidden'];
+  if (!(error instanceof KubeError) || !kinds.includes(error.kind)) return undefined;
+  return error.body?.message ?? error.message;
+}
+
+async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Created> {
   const { client, world, newId } = deps;
   const files = await filesOf(client, job);
   if (files.kind === 'missing') return { kind: 'blocked', reason: 'SecretMissing', message: files.message };
@@ -28,9 +52,11 @@ export async function createAttempt(deps: Deps, job: ComputeJob, attempt: Attemp
   const scratch = resources.disk !== undefined;
   const userData = renderUserData({ nonce, mode, script, files: files.files, scratch }, base64);
   const secret = renderSecret(job, attempt, base64(userData));
-  const cpuModel = world.pool().cpuModels.get(job.spec.architecture);
-  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel, gpuResource: world.gpuResource });
+  const cpuModel = baselineModel(world.pool().machines, job.spec.architecture);
+  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel });
 
+  const { namespace } = job.metadata;
+  for (const name of formerSecrets(job, attempt)) await deleteSecret(deps, { namespace, name });
   try {
     await client.create<Secret>(secrets, { ...secret });
   } catch (error) {
@@ -46,6 +72,25 @@ export async function createAttempt(deps: Deps, job: ComputeJob, attempt: Attemp
   }
 }
 
+/** Of the attempt before, and of those before it whose successor had no virtual machine. */
+function formerSecrets(job: ComputeJob, attempt: Attempt): string[] {
+  const names: string[] = [];
+  const before = attemptsOf(job).filter(({ number }) => number < attempt.number);
+  for (const { number, created } of before.reverse()) {
+    names.push(secretName(job.metadata.name, number));
+    if (created !== undefined) break;
+  }
+  return names;
+}
+
+export async function deleteSecret({ client }: Deps, ref: ObjectRef): Promise<void> {
+  try {
+    await client.delete(secrets, ref);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
 /**
  * The Secret is there already. With its virtual machine beside it everything is done; alone it was left by a predecessor and
  * gets the new nonce.
@@ -53,7 +98,7 @@ export async function createAttempt(deps: Deps, job: ComputeJob, attempt: Attemp
 async function adopt(deps: Deps, job: ComputeJob, secret: Secret, vm: VirtualMachine): Promise<Created | undefined> {
   const { namespace, name } = secret.metadata;
   const found = await deps.client.get<Secret>(secrets, { namespace, name });
-  if (!ours(found, job)) return nameTaken('Secret', name);
+  if (!ours(found, job)) return taken('Secret', found, job);
   const done = await existing(deps, job, vm);
   if (done) return done;
   const { resourceVersion } = found.metadata;
@@ -66,7 +111,7 @@ async function existing({ client }: Deps, job: ComputeJob, vm: VirtualMachine): 
   const { namespace, name } = vm.metadata;
   try {
     const found = await client.get<VirtualMachine>(virtualMachines, { namespace, name });
-    return ours(found, job) ? { kind: 'created', vm: found } : nameTaken('VirtualMachine', name);
+    return ours(found, job) ? { kind: 'created', vm: found } : taken('VirtualMachine', found, job);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
@@ -75,6 +120,15 @@ async function existing({ client }: Deps, job: ComputeJob, vm: VirtualMachine): 
 
 function ours(object: Secret | VirtualMachine, job: ComputeJob): boolean {
   return isOwnedBy(object, job.metadata.uid ?? '') && !isBeingDeleted(object);
+}
+
+/** By an earlier job of the same name, which the garbage collector is still taking away, or by somebody else. */
+function taken(kind: string, found: Secret | VirtualMachine, job: ComputeJob): Created {
+  const { name, ownerReferences = [] } = found.metadata;
+  const earlier = ownerReferences.some((owner) => owner.kind === 'ComputeJob' && owner.name === job.metadata.name);
+  if (!earlier && !isBeingDeleted(found)) return nameTaken(kind, name);
+  const message = `the ${kind} "${name}" of an earlier job of this name is still being taken down`;
+  return { kind: 'blocked', reason: 'WaitingForEarlier', message };
 }
 
 function nameTaken(kind: string, name: string): Created {

@@ -1,11 +1,12 @@
 // What is due for a job at each moment of its life.
 import { describe, expect, it } from '@jest/globals';
 import { aMigration, aPod, aVm, aVmi } from '../../../test/builders/guest.ts';
-import { aJob, noon, type JobBuilder } from '../../../test/builders/job.ts';
+import { aJob, at, noon, type JobBuilder } from '../../../test/builders/job.ts';
 import type { Pod } from '../api/kubernetes.ts';
+import * as status from '../model/status.ts';
 import { decideLifecycle, nothingRead, type LifecycleDecision, type LifecycleInput } from './decide.ts';
 
-const settings = { lingerMs: 60_000, logPatienceMs: 60_000 };
+const settings = { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 };
 
 function decide(
   builder: JobBuilder,
@@ -18,6 +19,7 @@ function decide(
     vms: vm ? [vm] : [],
     vmis: vmi ? [vmi] : [],
     console: nothingRead,
+    machineLost: false,
     ...rest,
     guest,
     job: builder.job,
@@ -30,7 +32,7 @@ function decide(
 const kinds = (decisions: LifecycleDecision[]): string[] => decisions.map(({ kind }) => kind);
 const claimed = (name = 'j', spec: Parameters<typeof aJob>[1] = {}) => aJob(name, spec).published().claimedBy('pc-1');
 const running = (name = 'j', spec: Parameters<typeof aJob>[1] = {}) => claimed(name, spec).created().started();
-const console = { started: true, current: true, complete: false };
+const console = { started: true, reboots: 0, current: true, complete: false };
 
 /** The guest of a job on pc-1 in `phase`, with its launcher pod. */
 function guestOf(
@@ -43,11 +45,23 @@ function guestOf(
 }
 
 describe('from the claim to the start', () => {
-  it('the virtual machine is made once the claim is in the status, and noted when it is there', () => {
+  it('the virtual machine is made once the claim is in the status, and nothing is written about it', () => {
     expect(kinds(decide(claimed()))).toEqual(['createVm']);
-    expect(kinds(decide(claimed(), { guest: { vm: aVm(claimed().job), pods: [], migrations: [] } }))).toEqual([
-      'created',
-    ]);
+    expect(decide(claimed(), { guest: { vm: aVm(claimed().job), pods: [], migrations: [] } })).toEqual([]);
+  });
+
+  it('a start that takes longer than 10 s shows how far it is', () => {
+    const job = claimed();
+    const guest = { vm: aVm(job.job), pods: [], migrations: [] };
+    expect(decide(job, { guest, nowS: 9 })).toEqual([]);
+    expect(decide(job, { guest, nowS: 10 })).toEqual([{ kind: 'starting', seen: { created: at(10) } }]);
+    const seen = { created: at(1), running: at(12) };
+    const known = job.created(1);
+    const runs = { ...guestOf(known, 'Running'), vm: undefined };
+    const vm = { ...aVm(known.job), metadata: { ...aVm(known.job).metadata, creationTimestamp: at(1) } };
+    const vmi = aVmi(vm, 'Running', 'pc-1', { endedAt: 12 });
+    expect(decide(known, { guest: { ...runs, vm, vmi }, nowS: 12 })).toContainEqual({ kind: 'starting', seen });
+    expect(decide(known, { guest: { ...guest, vm }, nowS: 11 })).toEqual([]);
   });
 
   it('the virtual machine of the next attempt waits until nothing of the former can run any more', () => {
@@ -61,17 +75,23 @@ describe('from the claim to the start', () => {
     expect(kinds(decide(job, { vms: [going], vmis: [] }))).toEqual(['createVm']);
   });
 
-  it('the guest that runs is noted, then the script that started, with the console that answers', () => {
-    const job = claimed().created();
-    expect(kinds(decide(job, { guest: guestOf(job, 'Running') }))).toEqual(['running']);
+  it('the script that started is noted, with every step before it, the console that answers and whether it can move', () => {
+    const job = claimed();
+    expect(decide(job, { guest: guestOf(job, 'Running') })).toEqual([]);
+    const mobility = { yes: true, reason: 'Migratable', message: 'the guest can move while it runs' };
     expect(decide(job, { guest: guestOf(job, 'Running'), console })).toEqual([
-      { kind: 'started', reachable: 'the serial console answers' },
+      {
+        kind: 'started',
+        seen: { created: at(1), running: at(1) },
+        reachable: 'the serial console answers',
+        mobility,
+      },
     ]);
   });
 
   it('a job without a console is never called reachable', () => {
     const job = claimed('j', { console: 'None' }).created();
-    expect(decide(job, { guest: guestOf(job, 'Running'), console })).toEqual([
+    expect(decide(job, { guest: guestOf(job, 'Running'), console })).toMatchObject([
       { kind: 'started', reachable: undefined },
     ]);
   });
@@ -92,12 +112,14 @@ describe('from the claim to the start', () => {
     };
     const job = claimed().created();
     const [note] = decide(job, { guest: guestOf(job, 'Scheduling', { pod }) });
-    expect(note).toEqual({
+    expect(note).toMatchObject({
       kind: 'note',
       reason: 'ImagePullFailed',
-      message: 'image lab/tiny could not be pulled (ErrImagePull: no such image), on pc-1',
+      message: expect.stringMatching(
+        /^image lab\/tiny could not be pulled \(ErrImagePull: no such image\); check .* \(on pc-1\)$/,
+      ),
     });
-    const told = job.with({ ...job.job.status, message: (note as { message: string }).message });
+    const told = job.with(status.noted(job.job, note as never));
     expect(decide(told, { guest: guestOf(told, 'Scheduling', { pod }) })).toEqual([]);
   });
 
@@ -153,9 +175,15 @@ describe('while it runs', () => {
       'a restart is required',
       { vm: { ...aVm(job.job), status: { conditions: [{ type: 'RestartRequired', status: 'True' as const }] } } },
     ],
-    ['the guest is not running yet', { vmi: aVmi(aVm(job.job), 'Scheduled', 'pc-1') }],
   ])('it is not released while %s', (_name, o) => {
-    expect(kinds(decide(job, { guest: { ...pinned(), ...o }, console }))).toEqual([]);
+    expect(kinds(decide(job, { guest: { ...pinned(), ...o }, console }))).not.toContain('releasePin');
+  });
+
+  it('it is not released before it runs', () => {
+    const starting = claimed();
+    const vm = aVm(starting.job);
+    const guest = { vm, vmi: aVmi(vm, 'Scheduled', 'pc-1'), pods: [], migrations: [] };
+    expect(decide(starting, { guest })).toEqual([]);
   });
 
   it('a guest that moved is followed', () => {
@@ -172,9 +200,11 @@ describe('while it runs', () => {
   });
 
   it('no deadline is judged before the console was read: it may have said all there is to say while nobody listened', () => {
-    const unread = { started: false, current: false, complete: false };
+    const unread = { started: false, reboots: 0, current: false, complete: false };
     const late = withRunning(claimed().created());
-    expect(kinds(decide(late, { guest: guestOf(late, 'Running'), console: unread, nowS: 9999 }))).not.toContain('end');
+    const decisions = kinds(decide(late, { guest: guestOf(late, 'Running'), console: unread, nowS: 9999 }));
+    expect(decisions).not.toContain('end');
+    expect(decisions).toContain('readConsole');
     const over = running('b', { walltime: '10s' });
     expect(kinds(decide(over, { guest: guestOf(over, 'Running'), console: unread, nowS: 9999 }))).not.toContain('end');
   });
@@ -199,8 +229,8 @@ describe('the end of an attempt', () => {
     const found = decide(builder, o).find(({ kind }) => kind === 'end');
     return found?.kind === 'end' ? { reason: found.reason, outcome: found.outcome, failure: found.failure } : undefined;
   };
-  const exit = (exitCode: number) => ({ started: true, current: true, complete: false, exitCode });
-  const complete = { started: true, current: true, complete: true };
+  const exit = (exitCode: number) => ({ started: true, reboots: 0, current: true, complete: false, exitCode });
+  const complete = { started: true, reboots: 0, current: true, complete: true };
   const both = { retries: { limit: 1, when: ['ScriptFailed', 'StartFailed'] as const } } as unknown as Parameters<
     typeof aJob
   >[1];
@@ -242,12 +272,9 @@ describe('the end of an attempt', () => {
     });
   });
 
-  it('waits for the log to be read to its end, but not for ever', () => {
+  it('waits for the log to be read to its end', () => {
     const job = running();
-    expect(end(job, { guest: guestOf(job, 'Succeeded', { endedAt: 0 }), console, nowS: 59 })).toBeUndefined();
-    expect(end(job, { guest: guestOf(job, 'Succeeded', { endedAt: 0 }), console, nowS: 61 })).toMatchObject({
-      reason: 'GuestEndedWithoutExit',
-    });
+    expect(decide(job, { guest: guestOf(job, 'Succeeded'), console, nowS: 1e6 })).toEqual([{ kind: 'readConsole' }]);
   });
 
   it.each<[string, JobBuilder, Parameters<typeof decide>[1], ReturnType<typeof end>]>([
@@ -279,7 +306,7 @@ describe('the end of an attempt', () => {
     [
       'a guest that ended before its script',
       claimed().created(),
-      { guest: guestOf(claimed().created(), 'Failed'), console: { started: false, current: true, complete: true } },
+      { guest: guestOf(claimed().created(), 'Failed'), console: { ...complete, started: false } },
       { reason: 'StartFailed', outcome: undefined, failure: true },
     ],
     [
@@ -303,7 +330,7 @@ describe('after the end', () => {
       .finished('Completed');
     const vms = [aVm(job.job, { number: 1 }), aVm(job.job, { number: 2 })];
     const guest = { vm: vms[1], vmi: aVmi(vms[1] as never, 'Succeeded', 'pc-2'), pods: [], migrations: [] };
-    expect(decide(job, { vms, guest })).toEqual([{ kind: 'deleteVm', vm: vms[0], why: 'attempt 1 is over' }]);
+    expect(decide(job, { vms, guest })).toEqual([{ kind: 'deleteVm', vm: vms[0], why: 'its attempt is over' }]);
   });
 
   it.each(['WalltimeExceeded', 'StartFailed'] as const)('a guest that was stopped by us is deleted (%s)', (reason) => {
@@ -325,18 +352,12 @@ describe('after the end', () => {
   });
 });
 
-describe('a job that is deleted', () => {
-  it('keeps its finalizer until its virtual machines and instances are gone', () => {
+describe('a job that is being deleted', () => {
+  it('has its virtual machines deleted and makes nothing any more', () => {
     const job = running().beingDeleted();
     const guest = guestOf(job, 'Running');
     expect(kinds(decide(job, { guest }))).toEqual(['deleteVm']);
-    const going = { ...guest, vm: aVm(job.job, { deleted: true }) };
-    expect(decide(job, { guest: going })).toEqual([]);
-    expect(decide(job, { vms: [], vmis: [guest.vmi] })).toEqual([]);
-    expect(decide(job)).toEqual([{ kind: 'removeFinalizer' }]);
-  });
-
-  it('makes nothing any more', () => {
-    expect(decide(claimed().beingDeleted())).toEqual([{ kind: 'removeFinalizer' }]);
+    expect(decide(job, { guest: { ...guest, vm: aVm(job.job, { deleted: true }) } })).toEqual([]);
+    expect(decide(claimed().beingDeleted())).toEqual([]);
   });
 });

@@ -1,34 +1,59 @@
 // What is due for one job, from its claim to its end and its cleaning.
 // Promises: pure; at most one change of the status per call (the first that is due), so that the order of steps is the order
-// here; everything else it returns may be done again without harm.
+// here; everything else it returns may be done again without harm. A start that goes well needs one write of the status.
 
-import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
+import type { ComputeJob } from '../api/compute-job.ts';
 import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
 import { durationMs, inWords } from '../model/duration.ts';
-import { attemptsOf, isFinished, openAttempt, type Attempt } from '../model/job.ts';
-import { secretName } from '../model/names.ts';
+import { isFinished, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
-import { canBeReleased, howFar, isDead, isOfAttempt, trouble, wasTakenAway, type Guest } from './observe.ts';
+import { isSaid, type Milestones, type Mobility } from '../model/status.ts';
+import { hasSecretFiles } from './files.ts';
+import {
+  canBeReleased,
+  crashWords,
+  isDead,
+  isOrphaned,
+  milestonesOf,
+  mobilityOf,
+  whoEnded,
+  type Guest,
+} from './observe.ts';
+import {
+  byExitCode,
+  endOf,
+  notStarted,
+  sessionEnded,
+  takenAway,
+  type AttemptOutcome,
+  type EndDecision,
+} from './outcome.ts';
+import { restorationOf, type Restoration } from './own-fields.ts';
+import { howFar, standstill, trouble } from './trouble.ts';
 
 /** What the guests of the attempt have printed so far, over all their launcher pods. */
 export interface ConsoleReading {
   readonly started: boolean;
+  /** How often the guest was seen to start its script anew. */
+  readonly reboots: number;
   readonly exitCode?: number | undefined;
   /** What had been printed by a moment ago has been read, or that was tried for long enough. */
   readonly current: boolean;
-  /** Every log was read to its end. */
+  /** Every log was read to its end, or that was tried for long enough after the guest's end. */
   readonly complete: boolean;
 }
 
-export const nothingRead: ConsoleReading = { started: false, current: false, complete: false };
+export const nothingRead: ConsoleReading = { started: false, reboots: 0, current: false, complete: false };
 
 export interface LifecycleSettings {
   /** A guest that reported its exit has this long to power itself off. */
   readonly lingerMs: number;
-  /** How long a log that cannot be read to its end is waited for after the guest ended. */
-  readonly logPatienceMs: number;
+  /** A start that takes longer shows how far it is. */
+  readonly slowStartMs: number;
+  /** A guest that KubeVirt paused because its disk cannot be written is given up after this time. */
+  readonly standstillMs: number;
 }
 
 export interface LifecycleInput {
@@ -39,52 +64,51 @@ export interface LifecycleInput {
   /** Of the open attempt, or of the last. */
   readonly guest: Guest;
   readonly console: ConsoleReading;
+  /** The attempt's machine counts as lost: what becomes of the attempt is for recovery/ to say. */
+  readonly machineLost: boolean;
   readonly nowMs: number;
   readonly settings: LifecycleSettings;
 }
 
 export type LifecycleDecision =
   | { readonly kind: 'deleteVm'; readonly vm: VirtualMachine; readonly why: string }
-  | { readonly kind: 'deleteSecret'; readonly name: string }
-  | { readonly kind: 'removeFinalizer' }
+  | { readonly kind: 'deleteVmi'; readonly vmi: VirtualMachineInstance; readonly why: string }
+  | { readonly kind: 'deleteSecret'; readonly attempt: number }
   | { readonly kind: 'deleteJob' }
   | { readonly kind: 'createVm'; readonly attempt: Attempt }
-  | { readonly kind: 'created' }
-  | { readonly kind: 'running' }
-  | { readonly kind: 'started'; readonly reachable?: string | undefined }
+  | { readonly kind: 'starting'; readonly seen: Milestones }
+  | {
+      readonly kind: 'started';
+      readonly seen: Milestones;
+      readonly reachable?: string | undefined;
+      readonly mobility?: Mobility | undefined;
+    }
   | { readonly kind: 'moved'; readonly node: string }
-  | { readonly kind: 'migratable'; readonly yes: boolean; readonly reason: string; readonly message: string }
-  | { readonly kind: 'note'; readonly reason: ProgressReason; readonly message: string }
+  | ({ readonly kind: 'migratable' } & Mobility)
+  | {
+      readonly kind: 'note';
+      readonly reason: ProgressReason;
+      readonly message: string;
+      readonly seen?: Milestones | undefined;
+      readonly reboots?: number | undefined;
+    }
+  | { readonly kind: 'paused'; readonly message: string }
+  | { readonly kind: 'resumed'; readonly reachable?: string | undefined }
   | { readonly kind: 'releasePin'; readonly vm: VirtualMachine }
-  | ({ readonly kind: 'end' } & AttemptOutcome)
+  | { readonly kind: 'restore'; readonly vm: VirtualMachine; readonly restoration: Restoration }
+  | { readonly kind: 'readConsole' }
+  | EndDecision
   | { readonly kind: 'wake'; readonly afterMs: number };
 
-export interface AttemptOutcome {
-  readonly reason: AttemptEnd;
-  readonly message: string;
-  readonly exitCode?: number | undefined;
-  /** Counts against spec.retries.limit. */
-  readonly failure: boolean;
-  /** What becomes of the job; undefined: it is claimed again. */
-  readonly outcome?: 'Succeeded' | 'Failed' | undefined;
-}
-
 export function decideLifecycle(input: LifecycleInput): LifecycleDecision[] {
-  const { job } = input;
-  if (isBeingDeleted(job)) return takeDown(input);
+  const { job, vms } = input;
+  if (isBeingDeleted(job)) {
+    return vms.filter((vm) => !isBeingDeleted(vm)).map((vm) => remove(vm, 'its job is being deleted'));
+  }
   if (isFinished(job)) return afterEnd(input);
   const attempt = openAttempt(job);
-  const former = attemptsOf(job).filter((other) => other !== attempt);
-  const cleaning = former.flatMap((ended) => clean(input, ended.number));
+  const cleaning = clean(input, attempt?.virtualMachine);
   return attempt ? [...cleaning, ...progress(input, attempt)] : cleaning;
-}
-
-function takeDown({ job, vms, vmis }: LifecycleInput): LifecycleDecision[] {
-  const going = vms.filter((vm) => !isBeingDeleted(vm));
-  const decisions: LifecycleDecision[] = going.map((vm) => ({ kind: 'deleteVm', vm, why: 'its job is being deleted' }));
-  if (vms.length === 0 && vmis.length === 0) decisions.push({ kind: 'removeFinalizer' });
-  else if (going.length === 0) decisions.push({ kind: 'wake', afterMs: 5_000 });
-  return [...attemptsOf(job).map(({ number }) => secretOf(job, number)), ...decisions];
 }
 
 /** The guests that ended by themselves: their virtual machine stays, powered off, for its log. */
@@ -97,18 +121,14 @@ const keepsLog: ReadonlySet<string> = new Set<AttemptEnd>([
 
 function afterEnd(input: LifecycleInput): LifecycleDecision[] {
   const { job, guest, nowMs, settings } = input;
-  const decisions: LifecycleDecision[] = [];
-  const last = attemptsOf(job).at(-1);
-  for (const { number, reason = '' } of attemptsOf(job)) {
-    if (number !== last?.number || !keepsLog.has(reason)) decisions.push(...clean(input, number));
-    else decisions.push(secretOf(job, number));
-  }
+  const last = lastAttempt(job);
+  const kept = keepsLog.has(last?.reason ?? '') ? last?.virtualMachine : undefined;
+  const decisions = clean(input, kept);
   const finishedMs = Date.parse(job.status?.finishTime ?? '');
   const { vm, vmi } = guest;
-  if (vm && vmi && keepsLog.has(last?.reason ?? '') && !isInstanceOver(vmi) && !isBeingDeleted(vm)) {
+  if (vm && vmi && kept !== undefined && !isInstanceOver(vmi) && !isBeingDeleted(vm)) {
     const left = finishedMs + settings.lingerMs - nowMs;
-    if (left <= 0) decisions.push({ kind: 'deleteVm', vm, why: 'the guest did not power itself off' });
-    else decisions.push({ kind: 'wake', afterMs: left });
+    decisions.push(left <= 0 ? remove(vm, 'the guest did not power itself off') : { kind: 'wake', afterMs: left });
   }
   const ttl = job.spec.ttlSecondsAfterFinished;
   if (ttl !== undefined) {
@@ -118,184 +138,194 @@ function afterEnd(input: LifecycleInput): LifecycleDecision[] {
   return decisions;
 }
 
-function clean({ job, vms }: LifecycleInput, attempt: number): LifecycleDecision[] {
-  const left = vms.filter((vm) => isOfAttempt(vm, attempt) && !isBeingDeleted(vm));
-  return [
-    ...left.map((vm) => ({ kind: 'deleteVm', vm, why: `attempt ${attempt} is over` }) as const),
-    secretOf(job, attempt),
-  ];
+/** Takes away what is left of attempts, all but the virtual machine named `kept`. */
+function clean({ vms, vmis }: LifecycleInput, kept: string | undefined): LifecycleDecision[] {
+  const why = 'its attempt is over';
+  const left = vms.filter((vm) => vm.metadata.name !== kept && !isBeingDeleted(vm));
+  const orphans = orphansOf(vms, vmis).filter((vmi) => vmi.metadata.name !== kept && !isBeingDeleted(vmi));
+  return [...left.map((vm) => remove(vm, why)), ...orphans.map((vmi) => ({ kind: 'deleteVmi', vmi, why }) as const)];
 }
 
-function secretOf(job: ComputeJob, attempt: number): LifecycleDecision {
-  return { kind: 'deleteSecret', name: secretName(job.metadata.name, attempt) };
+function remove(vm: VirtualMachine, why: string): LifecycleDecision {
+  return { kind: 'deleteVm', vm, why };
+}
+
+function orphansOf(
+  vms: readonly VirtualMachine[],
+  vmis: readonly VirtualMachineInstance[],
+): readonly VirtualMachineInstance[] {
+  return vmis.filter((vmi) => isOrphaned(vmi) && !vms.some(({ metadata }) => metadata.name === vmi.metadata.name));
 }
 
 function progress(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] {
-  const { guest, console, nowMs, job } = input;
+  const { guest, console, nowMs, job, settings } = input;
   const { vm, vmi } = guest;
   if (!vm) return beforeVm(input, attempt);
-  if (attempt.created === undefined) return [{ kind: 'created' }];
-  if (console.started && attempt.started === undefined) return [{ kind: 'started', reachable: reachableBy(job) }];
-  if (vmi?.status?.phase === 'Running' && attempt.running === undefined) return [{ kind: 'running' }];
-  if (console.exitCode !== undefined && job.spec.mode === 'Batch') return [end(job, byExitCode(console.exitCode))];
-  if (isBeingDeleted(vm) || (vmi && isBeingDeleted(vmi))) return [end(job, takenAway('was deleted by somebody else'))];
+  const seen = milestonesOf(guest, attempt, nowMs);
+  if (console.started && attempt.started === undefined) {
+    return [{ kind: 'started', seen, reachable: reachableBy(job), mobility: mobilityOf(guest) }];
+  }
+  if (console.exitCode !== undefined && job.spec.mode === 'Batch') return end(input, byExitCode(console.exitCode));
+  const gone = removed(input, attempt);
+  if (gone) return end(input, gone);
   if (vmi && isInstanceOver(vmi)) return ended(input, attempt);
   const overdue = deadlines(input, attempt);
-  if (overdue.kind === 'end') return [overdue];
+  if (overdue.kind === 'end') return end(input, overdue);
   const here = vmi?.status?.nodeName;
   if (here !== undefined && here !== attempt.node && vmi?.status?.phase === 'Running') {
     return [{ kind: 'moved', node: here }];
   }
-  const step = migratableChange(input) ?? noteOf(input, attempt);
+  const step = attempt.started === undefined ? startStep(input, attempt, seen) : runStep(input, attempt);
+  const restoration = isBeingDeleted(vm) ? undefined : restorationOf(vm, job, attempt);
+  const slowAtMs = Date.parse(attempt.claimed ?? '') + settings.slowStartMs;
+  const nextMs = Math.min(
+    overdue.atMs,
+    standstillEndMs(input) ?? Infinity,
+    attempt.started === undefined && slowAtMs > nowMs ? slowAtMs : Infinity,
+  );
   return [
+    ...(overdue.unread ? [{ kind: 'readConsole' } as const] : []),
     ...(step ? [step] : []),
-    ...(canBeReleased(guest) ? [{ kind: 'releasePin', vm } as const] : []),
-    ...(Number.isFinite(overdue.atMs) ? [{ kind: 'wake', afterMs: Math.max(1, overdue.atMs - nowMs) } as const] : []),
+    ...(restoration ? [{ kind: 'restore', vm, restoration } as const] : []),
+    ...(canBeReleased(guest) && !restoration ? [{ kind: 'releasePin', vm } as const] : []),
+    ...(Number.isFinite(nextMs) ? [{ kind: 'wake', afterMs: Math.max(1, nextMs - nowMs) } as const] : []),
   ];
 }
 
 function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] {
-  const { job, vms, vmis, nowMs } = input;
-  if (attempt.created !== undefined) return [end(job, takenAway('was deleted by somebody else'))];
+  const { job, vms, vmis, guest, nowMs } = input;
+  const vanished = attempt.created !== undefined || (guest.vmi !== undefined && isOrphaned(guest.vmi));
+  if (vanished) return end(input, takenAway('was deleted by somebody else'));
   const overdue = deadlines(input, attempt);
-  if (overdue.kind === 'end') return [overdue];
+  if (overdue.kind === 'end') return end(input, overdue);
   // Two guests of one job at a time are never allowed, not even while one of them is on its way out.
-  const alive = vms.filter((vm) => {
-    const vmi = vmis.find(({ metadata }) => metadata.name === vm.metadata.name);
-    return !isOfAttempt(vm, attempt.number) && !isDead(vm, vmi);
-  });
+  const alive = [
+    ...vms.filter(
+      (vm) =>
+        !isDead(
+          vm,
+          vmis.find(({ metadata }) => metadata.name === vm.metadata.name),
+        ),
+    ),
+    ...orphansOf(vms, vmis).filter((vmi) => !isInstanceOver(vmi)),
+  ];
   const wake = { kind: 'wake', afterMs: Math.max(1, overdue.atMs - nowMs) } as const;
   const first = alive[0];
   if (!first) return [{ kind: 'createVm', attempt }, wake];
   const message = `${first.metadata.name} of the attempt before is still being taken down`;
-  return [...noteIfNew(job, 'WaitingForEarlier', message), wake];
+  return [...noteIfNew(job, { reason: 'WaitingForEarlier', message }), wake];
+}
+
+/** Somebody took the virtual machine or its instance away, or asked KubeVirt to stop it. */
+function removed({ job, guest: { vm, vmi } }: LifecycleInput, attempt: Attempt): AttemptOutcome | undefined {
+  if (vm && isBeingDeleted(vm)) return takenAway('was deleted by somebody else');
+  if (vm?.spec.runStrategy === 'Halted') {
+    if (job.spec.mode === 'Session' && attempt.started !== undefined) {
+      return sessionEnded('the virtual machine was stopped from outside');
+    }
+    return takenAway('was stopped from outside (its runStrategy is Halted); to end the job for good, delete the job');
+  }
+  if (vmi && isBeingDeleted(vmi)) return takenAway('was deleted by somebody else');
+  const phase = vmi?.status?.phase ?? '';
+  // KubeVirt makes a new instance for one that is gone, within a tenth of a second: the guest that had started is no more.
+  const remade = attempt.started !== undefined && ['', 'Pending', 'Scheduling', 'Scheduled'].includes(phase);
+  return remade ? takenAway('lost its instance, which somebody deleted') : undefined;
 }
 
 /** How soon a deadline is looked at again for which the console had to be read first. */
 const unreadMs = 1_000;
 
+type Deadline = ({ kind: 'end' } & AttemptOutcome) | { kind: 'later'; atMs: number; unread: boolean };
+
 /** The attempt's deadline: an end when it is past, else when it will be (ms since the epoch). */
-function deadlines(
-  { job, guest, console, nowMs }: LifecycleInput,
-  attempt: Attempt,
-): Extract<LifecycleDecision, { kind: 'end' }> | { kind: 'later'; atMs: number } {
+function deadlines(input: LifecycleInput, attempt: Attempt): Deadline {
+  const { job, guest, console, nowMs, settings } = input;
   const { walltime, startDeadline, mode, image } = job.spec;
   // Nobody may have read the console for a long time: what it says comes before any verdict.
-  const unread =
-    guest.pods.length > 0 && !console.current ? ({ kind: 'later', atMs: nowMs + unreadMs } as const) : undefined;
+  const unread = guest.pods.length > 0 && !console.current;
+  const later = (atMs: number): Deadline | undefined => {
+    if (nowMs < atMs) return { kind: 'later', atMs, unread: false };
+    return unread ? { kind: 'later', atMs: nowMs + unreadMs, unread } : undefined;
+  };
   if (attempt.started === undefined) {
     const limit = durationMs(startDeadline);
-    const atMs = Date.parse(attempt.claimed ?? '') + limit;
-    if (nowMs < atMs) return { kind: 'later', atMs };
-    if (unread) return unread;
-    const message = `the guest did not start within ${inWords(limit)} on ${attempt.node}: ${howFar(guest, image.containerDisk)}`;
-    return end(job, { reason: 'StartFailed', message, failure: true });
+    const message = `the guest did not start within ${inWords(limit)} on ${attempt.node}: ${hurdle(input, image.containerDisk)}`;
+    return later(Date.parse(attempt.claimed ?? '') + limit) ?? { kind: 'end', ...notStarted(message, causeOf(input)) };
   }
-  if (walltime === undefined) return { kind: 'later', atMs: Number.POSITIVE_INFINITY };
-  const atMs = Date.parse(attempt.started) + durationMs(walltime);
-  if (nowMs < atMs) return { kind: 'later', atMs };
-  if (unread) return unread;
+  const brokenAtMs = standstillEndMs(input);
+  if (brokenAtMs !== undefined && nowMs >= brokenAtMs) {
+    const message = `the guest stood still for ${inWords(settings.standstillMs)}: ${standstill(guest)?.message}`;
+    return { kind: 'end', reason: 'GuestCrashed', message, cause: 'GuestPaused', failure: false };
+  }
+  if (walltime === undefined) return { kind: 'later', atMs: Number.POSITIVE_INFINITY, unread: false };
   const message = `its walltime of ${walltime} is over`;
-  return mode === 'Batch'
-    ? end(job, { reason: 'WalltimeExceeded', message, failure: false, outcome: 'Failed' })
-    : end(job, { reason: 'SessionEnded', message, failure: false, outcome: 'Succeeded' });
+  const over: AttemptOutcome =
+    mode === 'Batch'
+      ? { reason: 'WalltimeExceeded', message, failure: false, outcome: 'Failed' }
+      : sessionEnded(message);
+  return later(Date.parse(attempt.started) + durationMs(walltime)) ?? { kind: 'end', ...over };
+}
+
+/** When a guest that KubeVirt paused for errors of its disk is given up; by our own clock, from when it was told. */
+function standstillEndMs({ job, guest, settings }: LifecycleInput): number | undefined {
+  const told = getCondition(job.status?.conditions, 'Reachable');
+  if (told?.reason !== pausedReason || standstill(guest)?.broken !== true) return undefined;
+  return Date.parse(told.lastTransitionTime ?? '') + settings.standstillMs;
+}
+
+const pausedReason: ProgressReason = 'GuestPaused';
+
+/** Why the attempt has not begun, from the objects or, without any, from what we met while making them. */
+function causeOf({ job, guest }: LifecycleInput): ProgressReason | undefined {
+  const told = job.status?.reason;
+  if (guest.vm) return trouble(guest, job.spec.image.containerDisk)?.reason;
+  const ours: readonly ProgressReason[] = [
+    'QuotaExceeded',
+    'Refused',
+    'SecretMissing',
+    'NameTaken',
+    'WaitingForEarlier',
+  ];
+  return ours.find((reason) => reason === told);
+}
+
+function hurdle(input: LifecycleInput, image: string): string {
+  const { job, guest } = input;
+  const told = job.status?.message;
+  return !guest.vm && told !== undefined && causeOf(input) !== undefined ? told : howFar(guest, image);
 }
 
 /** The guest is off. Whether that is a result depends on its log alone. */
-function ended({ job, guest, console, nowMs, settings }: LifecycleInput, attempt: Attempt): LifecycleDecision[] {
-  const { vmi } = guest;
-  if (!console.complete) {
-    const since = endedAtMs(vmi) ?? nowMs;
-    const left = since + settings.logPatienceMs - nowMs;
-    if (left > 0) return [{ kind: 'wake', afterMs: left }];
-  }
+function ended(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] {
+  const { job, guest, console, machineLost } = input;
+  // The console tells when it has been read to its end, or when it gives up.
+  if (!console.complete) return [{ kind: 'readConsole' }];
   const on = attempt.node;
-  if (vmi?.status?.phase === 'Succeeded') {
-    if (job.spec.mode === 'Session' && attempt.started !== undefined) {
-      return [
-        end(job, {
-          reason: 'SessionEnded',
-          message: 'the guest was powered off',
-          failure: false,
-          outcome: 'Succeeded',
-        }),
-      ];
-    }
-    if (wasTakenAway(guest)) return [end(job, takenAway(`was shut down on ${on} from outside`))];
-    const message = 'the guest was powered off before its script reported an exit code';
-    return [
-      end(job, {
-        reason: attempt.started === undefined ? 'StartFailed' : 'GuestEndedWithoutExit',
-        message,
-        failure: true,
-      }),
-    ];
-  }
+  const outside = whoEnded(guest);
+  if (machineLost && outside !== undefined) return [{ kind: 'wake', afterMs: unreadMs }];
   if (attempt.started === undefined) {
+    if (outside !== undefined) return end(input, takenAway(outside));
     const message = `the guest did not start on ${on}: ${howFar(guest, job.spec.image.containerDisk)}`;
-    return [end(job, { reason: 'StartFailed', message, failure: true })];
+    return end(input, notStarted(message, causeOf(input)));
   }
-  if (wasTakenAway(guest)) return [end(job, takenAway(`was ended on ${on} from outside`))];
-  return [end(job, { reason: 'GuestCrashed', message: `the guest or its machine ${on} crashed`, failure: true })];
-}
-
-function endedAtMs(vmi: VirtualMachineInstance | undefined): number | undefined {
-  const times = vmi?.status?.phaseTransitionTimestamps ?? [];
-  const last = times.find(({ phase }) => phase === vmi?.status?.phase)?.phaseTransitionTimestamp;
-  return last === undefined ? undefined : Date.parse(last);
-}
-
-function byExitCode(exitCode: number): AttemptOutcome {
-  return exitCode === 0
-    ? {
-        reason: 'Completed',
-        message: 'the script ended with exit code 0',
-        exitCode,
-        failure: false,
-        outcome: 'Succeeded',
-      }
-    : { reason: 'ScriptFailed', message: `the script ended with exit code ${exitCode}`, exitCode, failure: true };
-}
-
-function takenAway(what: string): AttemptOutcome {
-  return { reason: 'TakenAway', message: `the virtual machine ${what}`, failure: false };
-}
-
-/** Fills in what becomes of the job when the attempt failed by itself. */
-function end(job: ComputeJob, o: AttemptOutcome): Extract<LifecycleDecision, { kind: 'end' }> {
-  if (!o.failure) return { kind: 'end', ...o };
-  const { limit, when } = job.spec.retries;
-  const failures = (job.status?.failures ?? 0) + 1;
-  const repeated = isRepeated(o.reason, when);
-  if (repeated && failures <= limit) return { kind: 'end', ...o };
-  const why = repeated
-    ? limit === 0
-      ? 'spec.retries.limit is 0'
-      : `all ${limit} repeats of spec.retries.limit are used up`
-    : 'spec.retries.when does not list ScriptFailed';
-  return { kind: 'end', ...o, message: `${o.message} (not repeated: ${why})`, outcome: 'Failed' };
-}
-
-function isRepeated(reason: AttemptEnd, when: readonly string[]): boolean {
-  switch (reason) {
-    case 'ScriptFailed':
-    case 'GuestEndedWithoutExit':
-      return when.includes('ScriptFailed');
-    case 'StartFailed':
-      return when.includes('StartFailed');
-    // Whose fault a crash was cannot be told; it is repeated like what the lab takes away, but not for ever.
-    case 'GuestCrashed':
-    case 'MachineLost':
-    case 'Drained':
-    case 'OwnerReturned':
-    case 'Preempted':
-    case 'TakenAway':
-      return true;
-    case 'Completed':
-    case 'WalltimeExceeded':
-    case 'SessionEnded':
-      return false;
+  if (outside !== undefined) return end(input, takenAway(`${outside}, on ${on}`));
+  if (guest.vmi?.status?.phase === 'Succeeded' && job.spec.mode === 'Session') {
+    return end(input, sessionEnded('the guest was powered off'));
   }
+  if (guest.vmi?.status?.phase === 'Failed') {
+    return end(input, { reason: 'GuestCrashed', message: crashWords(guest, on), failure: true });
+  }
+  const message = 'the guest was powered off before its script reported an exit code';
+  return end(input, { reason: 'GuestEndedWithoutExit', message, failure: true });
+}
+
+/** What came from Secrets does not outlive the attempt; the other Secrets hold nothing that the job does not show. */
+function end(input: LifecycleInput, outcome: AttemptOutcome): LifecycleDecision[] {
+  const { job, guest, nowMs } = input;
+  const attempt = openAttempt(job);
+  const seen = attempt && milestonesOf(guest, attempt, nowMs);
+  const secret = attempt && hasSecretFiles(job) ? [{ kind: 'deleteSecret', attempt: attempt.number } as const] : [];
+  return [...secret, { ...endOf(job, outcome), seen }];
 }
 
 function reachableBy(job: ComputeJob): string | undefined {
@@ -309,23 +339,47 @@ function reachableBy(job: ComputeJob): string | undefined {
   }
 }
 
-function migratableChange({ job, guest }: LifecycleInput): LifecycleDecision | undefined {
-  const seen = getCondition(guest.vmi?.status?.conditions, 'LiveMigratable');
-  if (!seen) return undefined;
-  const yes = seen.status === 'True';
+/** The step of the status that is due before the script has begun. */
+function startStep(input: LifecycleInput, attempt: Attempt, seen: Milestones): LifecycleDecision | undefined {
+  const { job, guest, nowMs, settings } = input;
+  const wrong = trouble(guest, job.spec.image.containerDisk) ?? standstill(guest);
+  if (wrong) return noteIfNew(job, { reason: wrong.reason, message: `${wrong.message} (on ${attempt.node})`, seen })[0];
+  if (nowMs < Date.parse(attempt.claimed ?? '') + settings.slowStartMs) return undefined;
+  const news =
+    (seen.created !== undefined && attempt.created === undefined) ||
+    (seen.running !== undefined && attempt.running === undefined);
+  return news ? { kind: 'starting', seen } : undefined;
+}
+
+/** The step that is due once it has begun. */
+function runStep({ job, guest, console }: LifecycleInput, attempt: Attempt): LifecycleDecision | undefined {
+  const still = standstill(guest);
+  const told = getCondition(job.status?.conditions, 'Reachable')?.reason === pausedReason;
+  if (still && !(told && isSaid(job.status?.message, still.message))) return { kind: 'paused', message: still.message };
+  if (!still && told) return { kind: 'resumed', reachable: reachableBy(job) };
+  // Told at the first, the second, the fourth ...: a guest that prints the marker for ever must not make us write for ever.
+  if (console.reboots >= Math.max(1, 2 * (attempt.reboots ?? 0))) {
+    const times = console.reboots === 1 ? 'once' : `${console.reboots} times`;
+    const message = `the guest has rebooted (${times} so far) and runs the script anew; the attempt goes on`;
+    return { kind: 'note', reason: 'GuestRebooted', message, reboots: console.reboots };
+  }
+  const mobility = mobilityOf(guest);
   const before = getCondition(job.status?.conditions, 'Migratable');
-  if (before?.status === (yes ? 'True' : 'False')) return undefined;
-  const reason = yes ? 'Migratable' : (seen.reason ?? 'NotMigratable');
-  return { kind: 'migratable', yes, reason, message: seen.message ?? 'the guest can move while it runs' };
+  const isNew = mobility && (before?.status !== (mobility.yes ? 'True' : 'False') || before.reason !== mobility.reason);
+  return isNew ? { kind: 'migratable', ...mobility } : undefined;
 }
 
-function noteOf({ job, guest }: LifecycleInput, attempt: Attempt): LifecycleDecision | undefined {
-  if (attempt.started !== undefined) return undefined;
-  const wrong = trouble(guest, job.spec.image.containerDisk);
-  if (wrong) return noteIfNew(job, wrong.reason, `${wrong.message}, on ${attempt.node}`)[0];
-  return undefined;
+/** The text of a refusal names another pod and other amounts at each try: that is no news. */
+function noteIfNew(
+  job: ComputeJob,
+  note: { readonly reason: ProgressReason; readonly message: string; readonly seen?: Milestones },
+): LifecycleDecision[] {
+  const { reason = '', message = '' } = job.status ?? {};
+  const same = reason === note.reason && (reason === 'NoRoomOnMachine' || isAlike(message, note.message));
+  return same ? [] : [{ kind: 'note', ...note }];
 }
 
-function noteIfNew(job: ComputeJob, reason: ProgressReason, message: string): LifecycleDecision[] {
-  return job.status?.message === message ? [] : [{ kind: 'note', reason, message }];
+function isAlike(before: string, now: string): boolean {
+  const shape = (text: string): string => text.replaceAll(/"[^"]*"/g, '""').replaceAll(/\d+/g, '0');
+  return isSaid(before, now) || isSaid(shape(before), shape(now));
 }

@@ -3,7 +3,7 @@
 import type { LedgerNote } from '../ledger/entry.ts';
 import type { Attempt } from '../model/job.ts';
 import type { ProgressReason } from '../model/reasons.ts';
-import type { AttemptOutcome } from './decide.ts';
+import type { AttemptOutcome } from './outcome.ts';
 
 export const createdNote = (at: string, { number, virtualMachine, node }: Attempt): LedgerNote => ({
   at,

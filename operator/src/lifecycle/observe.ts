@@ -6,8 +6,9 @@ import type { Pod } from '../api/kubernetes.ts';
 import { isInstanceOver, isMigrationOver } from '../api/kubevirt.ts';
 import type { VirtualMachine, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
 import { isBeingDeleted, labelOf } from '../api/meta.ts';
+import type { Attempt } from '../model/job.ts';
 import { labels } from '../model/names.ts';
-import type { ProgressReason } from '../model/reasons.ts';
+import type { Milestones, Mobility } from '../model/status.ts';
 import { isPinned } from '../render/virtual-machine.ts';
 
 export interface Guest {
@@ -17,76 +18,26 @@ export interface Guest {
   readonly migrations: readonly VirtualMachineInstanceMigration[];
 }
 
-export function isOfAttempt(object: VirtualMachine | Pod, attempt: number): boolean {
-  return labelOf(object, labels.attempt) === String(attempt);
+export function isPodOfAttempt(pod: Pod, attempt: number): boolean {
+  return labelOf(pod, labels.attempt) === String(attempt);
 }
 
-/** Why the guest is not running yet, if something is wrong and the cluster says what. */
-export function trouble(
-  { vm, vmi, pods }: Guest,
-  image: string,
-): { reason: ProgressReason; message: string } | undefined {
-  for (const pod of pods) {
-    for (const { state } of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
-      const { reason, message } = state?.waiting ?? {};
-      if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff' || reason === 'InvalidImageName') {
-        return imageTrouble(image, reason, message);
-      }
-    }
-    const scheduled = getCondition(pod.status?.conditions, 'PodScheduled');
-    if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable') {
-      return {
-        reason: 'NoRoomOnMachine',
-        message: `the scheduler does not place it: ${scheduled.message ?? 'no reason given'}`,
-      };
-    }
-  }
-  const synchronized = getCondition(vmi?.status?.conditions, 'Synchronized');
-  if (synchronized?.status === 'False') {
-    if (synchronized.reason === 'ErrImagePull' || synchronized.reason === 'ImagePullBackOff') {
-      return imageTrouble(image, synchronized.reason, synchronized.message);
-    }
-    return {
-      reason: 'VirtualMachineCreated',
-      message: `KubeVirt: ${synchronized.message ?? synchronized.reason ?? ''}`,
-    };
-  }
-  const failure = getCondition(vm?.status?.conditions, 'Failure');
-  if (failure?.status === 'True') {
-    return { reason: 'VirtualMachineCreated', message: `KubeVirt: ${failure.message ?? failure.reason ?? ''}` };
-  }
-  return undefined;
-}
-
-function imageTrouble(image: string, reason: string, message: string | undefined) {
-  // The pull's own error; the back-off message only says that another try is due.
-  const detail = message === undefined || message.startsWith('Back-off') ? '' : `: ${message}`;
-  return { reason: 'ImagePullFailed' as const, message: `image ${image} could not be pulled (${reason}${detail})` };
-}
-
-/** How far a guest came that never started its script, for the reason of giving it up. */
-export function howFar(guest: Guest, image: string): string {
-  const wrong = trouble(guest, image);
-  if (wrong) return wrong.message;
-  if (!guest.vm) return 'its virtual machine could not be created';
-  const phase = guest.vmi?.status?.phase ?? '';
-  switch (phase) {
-    case '':
-    case 'Pending':
-    case 'WaitingForSync':
-      return 'KubeVirt has not begun to start it';
-    case 'Scheduling':
-      return 'its launcher pod was not ready';
-    case 'Scheduled':
-      return 'the machine had not started the guest';
-    case 'Running':
-      return 'the guest was powered on, but its system never ran the start script: either the image does not boot, or it has no cloud-init';
-    case 'Succeeded':
-    case 'Failed':
-      return `the guest ended (${phase}) before its script could start`;
-    case 'Unknown':
-      return 'KubeVirt does not know the state of the guest';
-  }
+/**
+ * When the virtual machine was made and its guest began to run, as the cluster recorded it. Its clocks are not ours, so neither
+ * is ever before the claim or after now.
+ */
+export function milestonesOf({ vm, vmi }: Guest, { claimed = '' }: Attempt, nowMs: number): Milestones {
+  if (!vm) return {};
+  const now = new Date(nowMs).toISOString();
+  const between = (first: string, at: string | undefined): string => {
+    const atMs = Date.parse(at ?? now);
+    return atMs <= Date.parse(first) ? first : atMs > nowMs ? now : (at ?? now);
+  };
+  const created = between(claimed, vm.metadata.creationTimestamp);
+  const phases = vmi?.status?.phaseTransitionTimestamps ?? [];
+  const ran = phases.find(({ phase }) => phase === 'Running')?.phaseTransitionTimestamp;
+  const runs = ran !== undefined || vmi?.status?.phase === 'Running';
+  return { created, ...(runs ? { running: between(created, ran) } : {}) };
 }
 
 /** A live update of the affinity would reach the guest now. */
@@ -101,13 +52,57 @@ export function canBeReleased({ vm, vmi, migrations }: Guest): boolean {
   );
 }
 
-/** Whether somebody (not the guest) ended it: its instance or pod was deleted. */
-export function wasTakenAway({ vmi, pods }: Guest): boolean {
+/** Whether the guest can move while it runs; undefined while that is not known yet. */
+export function mobilityOf({ vm, vmi }: Guest): Mobility | undefined {
+  const live = getCondition(vmi?.status?.conditions, 'LiveMigratable');
+  if (!live) return undefined;
+  if (live.status !== 'True') {
+    const message = live.message ?? 'KubeVirt cannot move it while it runs';
+    return { yes: false, reason: live.reason ?? 'NotMigratable', message };
+  }
+  if (!isPinned(vmi?.spec.affinity)) {
+    return { yes: true, reason: 'Migratable', message: 'the guest can move while it runs' };
+  }
+  // Between our release and KubeVirt's carrying it out lie some tenths of a second, of which nothing is told.
+  const frozen = getCondition(vm?.status?.conditions, 'RestartRequired');
+  if (frozen?.status !== 'True') return undefined;
+  const message =
+    `KubeVirt does not release the guest from ${vmi?.status?.nodeName} before a restart` +
+    `${frozen.message === undefined ? '' : ` (${frozen.message})`}: either the virtual machine was edited by hand,` +
+    ' and undoing that edit heals it, or vmRolloutStrategy of the KubeVirt object is not LiveUpdate';
+  return { yes: false, reason: 'RestartRequired', message };
+}
+
+/** Reasons of a pod that ended because the machine wanted it gone (Kubernetes: pkg/kubelet/eviction, nodeshutdown, preemption). */
+const putOut: ReadonlySet<string> = new Set(['Evicted', 'Terminated', 'NodeShutdown', 'Shutdown', 'Preempting']);
+
+/** Who ended the guest, if it was not the guest itself: its instance or pod was deleted, or its machine put it out. */
+export function whoEnded({ vmi, pods }: Guest): string | undefined {
   const onNode = pods.filter((pod) => pod.spec.nodeName === vmi?.status?.nodeName);
-  return (vmi !== undefined && isBeingDeleted(vmi)) || onNode.length === 0 || onNode.some(isBeingDeleted);
+  const out = onNode.find(({ status }) => putOut.has(status?.reason ?? ''));
+  if (out) return `was put out by its machine (${out.status?.reason}: ${out.status?.message ?? 'no reason given'})`;
+  if (vmi !== undefined && isBeingDeleted(vmi)) return 'was deleted by somebody else';
+  if (onNode.length === 0 || onNode.some(isBeingDeleted)) return 'was ended from outside: its pod was deleted';
+  return undefined;
+}
+
+/** The words for a crash. */
+export function crashWords({ vmi, pods }: Guest, machine: string): string {
+  const killed = pods
+    .filter((pod) => pod.spec.nodeName === vmi?.status?.nodeName)
+    .flatMap(({ status }) => status?.containerStatuses ?? [])
+    .some(({ state }) => state?.terminated?.reason === 'OOMKilled');
+  return killed
+    ? `the kernel of ${machine} killed the guest, as its container had used up its memory`
+    : `the guest or its machine ${machine} crashed`;
 }
 
 /** Nothing of the virtual machine runs or will run any more. */
 export function isDead(vm: VirtualMachine, vmi: VirtualMachineInstance | undefined): boolean {
   return isBeingDeleted(vm) && (vmi === undefined || isInstanceOver(vmi));
+}
+
+/** An instance without a virtual machine: somebody deleted that one alone (`kubectl delete vm --cascade=orphan`). */
+export function isOrphaned(vmi: VirtualMachineInstance): boolean {
+  return !(vmi.metadata.ownerReferences ?? []).some(({ kind }) => kind === 'VirtualMachine');
 }

@@ -1,66 +1,86 @@
 // Carries out the life of one job: read, decide, apply.
-// Promises: the plan (status) is written before what depends on it; every step may be repeated after being killed; the
-// finalizer goes only when a fresh look at the API server shows nothing of the job left.
+// Promises: the plan (status) is written before what depends on it; every step may be repeated after being killed. A job that is
+// deleted is gone at once: what was made for it follows by its owner references, and what does not is swept.
 
 import type { ComputeJob } from '../api/compute-job.ts';
-import type { VirtualMachine } from '../api/kubevirt.ts';
-import { annotationOf, removeFinalizer } from '../api/meta.ts';
-import { computeJobs, pods, secrets, virtualMachineInstances, virtualMachines } from '../api/resources.ts';
+import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
+import { annotationOf, isBeingDeleted, isOwnedBy } from '../api/meta.ts';
+import { computeJobs, virtualMachineInstances, virtualMachines, type ResourceType } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
-import type { KubeObject } from '../kube/object.ts';
-import type { ResourceType } from '../api/resources.ts';
-import { isFinished, lastAttempt, openAttempt } from '../model/job.ts';
-import { annotations, finalizer, labels } from '../model/names.ts';
+import { keyOf, type KubeObject } from '../kube/object.ts';
+import { lastAttempt, openAttempt } from '../model/job.ts';
+import { machineOf } from '../model/machine.ts';
+import { annotations, secretName, secretNameOfVm } from '../model/names.ts';
 import * as status from '../model/status.ts';
+import { isNonce } from '../render/markers.ts';
 import { poolAffinity } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
 import type { Consoles } from './console.ts';
-import { createAttempt } from './create.ts';
-import { decideLifecycle, nothingRead, type LifecycleDecision, type LifecycleSettings } from './decide.ts';
+import { createAttempt, deleteSecret, refusedBy } from './create.ts';
+import {
+  decideLifecycle,
+  nothingRead,
+  type ConsoleReading,
+  type LifecycleDecision,
+  type LifecycleSettings,
+} from './decide.ts';
 import { createdNote, endedNote, finishedNote, startedNote, troubleNote } from './events.ts';
 import { createLifecycleMetrics, type LifecycleMetrics } from './metrics.ts';
-import { isOfAttempt, type Guest } from './observe.ts';
+import { isPodOfAttempt, type Guest } from './observe.ts';
+import { collectorMs, OrphanWatch, orphansOf, type Orphan } from './orphans.ts';
+import type { EndDecision } from './outcome.ts';
+import { restorationOf, type Restoration } from './own-fields.ts';
+import { Pauses } from './pauses.ts';
 
-/** How soon something that is blocked by an object outside our sight is tried again. */
-const blockedMs = 1_000;
-/** How soon a deletion is looked at again that no event may tell of. */
-const leftoverMs = 500;
+/** How soon a virtual machine is looked for again that the API server has and our caches have not. */
+const behindMs = 1_000;
 
 export class Lifecycle {
   readonly #deps: Deps;
   readonly #consoles: Consoles;
   readonly #settings: LifecycleSettings;
   readonly #metrics: LifecycleMetrics;
-  /** Secrets known to be gone, by job uid; Secrets are not watched. */
-  readonly #gone = new Map<string, Set<string>>();
+  readonly #orphans = new OrphanWatch();
+  /** Between tries of what was refused, by job key; between restorations of one virtual machine, by its uid. */
+  readonly #refused: Pauses;
+  readonly #restored: Pauses;
 
   constructor(deps: Deps, consoles: Consoles, settings: LifecycleSettings) {
     this.#deps = deps;
     this.#consoles = consoles;
     this.#settings = settings;
     this.#metrics = createLifecycleMetrics(deps.registry);
+    this.#refused = new Pauses(deps.clock, { baseMs: 1_000, maxMs: 60_000 });
+    this.#restored = new Pauses(deps.clock, { baseMs: 10_000, maxMs: 600_000 });
   }
 
   readonly reconcile = async (key: string, { log }: ReconcileContext): Promise<Result> => {
     const { world, clock } = this.#deps;
     const job = world.jobs.get(key);
-    if (!job) {
+    const vms = world.vmsOf(key);
+    let again = await this.#sweep(key, orphansOf(vms, job));
+    if (job) {
+      const own = vms.filter((vm) => isOwnedBy(vm, job.metadata.uid ?? ''));
+      const guest = this.#guest(key, job, own);
+      const console = this.#console(key, job, guest);
+      const settings = this.#settings;
+      const machineLost = this.#isLost(openAttempt(job)?.node);
+      const vmis = world.vmisOf(key);
+      const input = { job, vms: own, vmis, guest, console, machineLost, nowMs: clock.now(), settings };
+      for (const decision of decideLifecycle(input)) {
+        const after = await this.#apply(key, job, decision).catch((error: unknown) => {
+          // The job was deleted meanwhile, or its namespace: the watch will tell, and if not, the next try.
+          if (!isNotFound(error)) throw error;
+          log.debug({ kind: decision.kind }, 'the job or its namespace is gone');
+          return behindMs;
+        });
+        if (after !== undefined) again = Math.min(again ?? after, after);
+      }
+    } else {
       this.#consoles.forget(key);
-      return;
-    }
-    const vms = world
-      .vmsOf(key)
-      .filter((vm) => vm.metadata.ownerReferences?.some(({ uid }) => uid === job.metadata.uid));
-    const vmis = world.vmisOf(key);
-    const guest = this.#guest(key, job, vms);
-    const console = this.#console(key, job, guest);
-    const input = { job, vms, vmis, guest, console, nowMs: clock.now(), settings: this.#settings };
-    let again: number | undefined;
-    for (const decision of decideLifecycle(input)) {
-      const after = await this.#apply(key, job, decision);
-      if (after !== undefined) again = Math.min(again ?? after, after);
+      this.#refused.forget(key);
     }
     log.trace({ again }, 'reconciled');
     return { requeueAfterMs: again };
@@ -74,73 +94,64 @@ export class Lifecycle {
     return {
       vm: vms.find(({ metadata }) => metadata.name === name),
       vmi: world.vmisOf(key).find(({ metadata }) => metadata.name === name),
-      pods: world.podsOf(key).filter((pod) => isOfAttempt(pod, attempt.number)),
+      pods: world.podsOf(key).filter((pod) => isPodOfAttempt(pod, attempt.number)),
       migrations: world.migrationsOf(`${job.metadata.namespace}/${name}`),
     };
   }
 
-  #console(key: string, job: ComputeJob, guest: Guest) {
-    const attempt = openAttempt(job);
-    const nonce = guest.vm && annotationOf(guest.vm, annotations.nonce);
-    if (!attempt || !nonce || job.metadata.deletionTimestamp !== undefined) {
+  #console(key: string, job: ComputeJob, { vm, vmi, pods }: Guest): ConsoleReading {
+    if (!openAttempt(job) || !vm || isBeingDeleted(job)) {
       this.#consoles.forget(key);
       return nothingRead;
     }
-    return this.#consoles.follow(key, nonce, guest.pods);
+    const nonce = annotationOf(vm, annotations.nonce) ?? '';
+    // Somebody edited it: nothing that the guest prints can be told from what others print.
+    if (!isNonce(nonce)) return { ...nothingRead, current: true, complete: true };
+    return this.#consoles.follow(key, nonce, pods, vmi !== undefined && isInstanceOver(vmi));
+  }
+
+  #isLost(machine: string | undefined): boolean {
+    const node = machine === undefined ? undefined : this.#deps.world.nodes.get(machine);
+    return machine !== undefined && (node === undefined || machineOf(node).lost);
   }
 
   /** @returns when to look again, if that is known. */
   async #apply(key: string, job: ComputeJob, decision: LifecycleDecision): Promise<number | undefined> {
-    const { client, clock, writer, ledger, log } = this.#deps;
+    const { clock, writer, ledger, log } = this.#deps;
     const at = microTime(clock.now());
     const attempt = lastAttempt(job);
-    const number = attempt?.number ?? 0;
     switch (decision.kind) {
-      case 'deleteVm': {
-        const { uid, name, namespace } = decision.vm.metadata;
-        log.info({ job: key, vm: name, why: decision.why }, 'deleting a virtual machine');
-        await ignoring(isGoneOrOther, client.delete(virtualMachines, { namespace, name }, { preconditions: { uid } }));
+      case 'deleteVm':
+        this.#restored.forget(decision.vm.metadata.uid ?? '');
+        this.#refused.forget(keyOf(decision.vm));
+        await this.#delete(virtualMachines, decision.vm, { job: key, why: decision.why });
         return undefined;
-      }
+      case 'deleteVmi':
+        await this.#delete(virtualMachineInstances, decision.vmi, { job: key, why: decision.why });
+        return undefined;
       case 'deleteSecret':
-        await this.#deleteSecret(job, decision.name);
+        await deleteSecret(this.#deps, {
+          namespace: job.metadata.namespace,
+          name: secretName(job.metadata.name, decision.attempt),
+        });
         return undefined;
-      case 'removeFinalizer':
-        return this.#release(key, job);
-      case 'deleteJob': {
-        const { uid, name, namespace } = job.metadata;
-        log.info({ job: key }, 'deleting a finished job whose time is over');
-        await ignoring(isGoneOrOther, client.delete(computeJobs, { namespace, name }, { preconditions: { uid } }));
+      case 'deleteJob':
+        await this.#delete(computeJobs, job, { job: key, why: 'its time to live is over' });
         return undefined;
-      }
-      case 'createVm': {
-        const made = await createAttempt(this.#deps, job, decision.attempt);
-        if (made.kind === 'blocked') {
-          const message = `attempt ${number}: ${made.message}`;
-          if (job.status?.message !== message) {
-            ledger.record(job, troubleNote(at, attempt, made.reason, message));
-            await writer.status(job, status.noted(job, { reason: made.reason, message }));
-          }
-          return blockedMs;
-        }
-        this.#deps.world.wroteVm(made.vm);
-        const createdAt = microTime(clock.now());
-        ledger.record(job, createdNote(createdAt, decision.attempt));
-        await writer.status(job, status.created(job, createdAt));
-        return undefined;
-      }
-      case 'created':
-        await writer.status(job, status.created(job, at));
-        return undefined;
-      case 'running':
-        await writer.status(job, status.running(job, at));
+      case 'createVm':
+        return this.#create(key, job, decision);
+      case 'starting':
+        await writer.status(job, status.starting(job, { ...decision.seen, at }));
         return undefined;
       case 'started': {
-        const written = await writer.status(job, status.started(job, { at, reachable: decision.reachable }));
+        const { seen, reachable, mobility } = decision;
+        const written = await writer.status(job, status.started(job, { ...seen, at, reachable, mobility }));
         const begun = lastAttempt(written);
-        if (begun) this.#metrics.started(begun);
-        log.info({ job: key, attempt: number, node: attempt?.node }, 'started');
-        if (begun) ledger.record(job, startedNote(at, begun));
+        if (begun) {
+          this.#metrics.started(begun);
+          ledger.record(job, startedNote(at, begun));
+          log.info({ job: key, attempt: begun.number, node: begun.node }, 'started');
+        }
         return undefined;
       }
       case 'moved':
@@ -151,11 +162,23 @@ export class Lifecycle {
         await writer.status(job, status.migratable(job, { ...decision, at }));
         return undefined;
       case 'note':
-        ledger.record(job, troubleNote(at, attempt, decision.reason, decision.message));
         await writer.status(job, status.noted(job, decision));
+        ledger.record(job, troubleNote(at, attempt, decision.reason, decision.message));
+        return undefined;
+      case 'paused':
+        await writer.status(job, status.paused(job, { ...decision, at }));
+        ledger.record(job, troubleNote(at, attempt, 'GuestPaused', decision.message));
+        return undefined;
+      case 'resumed':
+        await writer.status(job, status.resumed(job, { ...decision, at }));
+        ledger.record(job, troubleNote(at, attempt, 'GuestRunning', 'the guest goes on'));
         return undefined;
       case 'releasePin':
-        await this.#releasePin(decision.vm);
+        return this.#release(job, decision.vm, at);
+      case 'restore':
+        return this.#restore(key, decision.vm, decision.restoration);
+      case 'readConsole':
+        this.#consoles.refresh(key);
         return undefined;
       case 'end':
         return this.#end(key, job, decision, at);
@@ -164,16 +187,37 @@ export class Lifecycle {
     }
   }
 
-  async #end(
+  async #create(
     key: string,
     job: ComputeJob,
-    decision: Extract<LifecycleDecision, { kind: 'end' }>,
-    at: string,
+    { attempt }: Extract<LifecycleDecision, { kind: 'createVm' }>,
   ): Promise<number | undefined> {
+    const { world, clock, writer, ledger } = this.#deps;
+    const left = this.#refused.left(key);
+    if (left > 0) return left;
+    const made = await createAttempt(this.#deps, job, attempt);
+    const at = microTime(clock.now());
+    if (made.kind === 'blocked') {
+      const { reason, message } = made;
+      if (job.status?.reason !== reason || !status.isSaid(job.status.message, message)) {
+        await writer.status(job, status.noted(job, { reason, message }));
+        ledger.record(job, troubleNote(at, attempt, reason, message));
+      }
+      return this.#refused.next(key);
+    }
+    this.#refused.forget(key);
+    world.wroteVm(made.vm);
+    ledger.record(job, createdNote(at, attempt));
+    // One that was there already may have been edited, so that our caches do not even see it.
+    const restoration = restorationOf(made.vm, job, attempt);
+    return restoration ? this.#restore(key, made.vm, restoration) : undefined;
+  }
+
+  async #end(key: string, job: ComputeJob, decision: EndDecision, at: string): Promise<number | undefined> {
     const attempt = openAttempt(job);
     if (!attempt) return undefined;
     if (decision.reason === 'TakenAway' && (await this.#isStillThere(key, job, attempt.virtualMachine)))
-      return blockedMs;
+      return behindMs;
     const lost = decision.reason === 'TakenAway' ? secondsSince(attempt.started, at) : undefined;
     const ended = status.attemptEnded(job, { ...decision, at, secondsLost: lost });
     const { outcome } = decision;
@@ -189,68 +233,107 @@ export class Lifecycle {
     return undefined;
   }
 
-  /** Our caches may be behind: a virtual machine that they do not have is gone only when the API server says so. */
+  /**
+   * Our caches may be behind, or blind for an object whose labels somebody took away: what they do not have is gone only when
+   * the API server says so.
+   */
   async #isStillThere(key: string, job: ComputeJob, name: string): Promise<boolean> {
-    if (this.#deps.world.vmsOf(key).some(({ metadata }) => metadata.name === name)) return false;
+    const { world, client } = this.#deps;
     const ref = { namespace: job.metadata.namespace, name };
-    const vm = await orUndefined(this.#deps.client.get<VirtualMachine>(virtualMachines, ref));
-    return vm !== undefined && vm.metadata.deletionTimestamp === undefined;
+    const attempt = openAttempt(job);
+    const known = world.vmsOf(key).find(({ metadata }) => metadata.name === name);
+    if (!known) {
+      const vm = await orUndefined(client.get<VirtualMachine>(virtualMachines, ref));
+      if (!vm || isBeingDeleted(vm) || !isOwnedBy(vm, job.metadata.uid ?? '')) return false;
+      const restoration = attempt && restorationOf(vm, job, attempt);
+      if (restoration) await this.#restore(key, vm, restoration);
+      return true;
+    }
+    if (isBeingDeleted(known) || known.spec.runStrategy === 'Halted') return false;
+    if (world.vmisOf(key).some(({ metadata }) => metadata.name === name)) return false;
+    const vmi = await orUndefined(client.get<VirtualMachineInstance>(virtualMachineInstances, ref));
+    return vmi !== undefined && !isBeingDeleted(vmi);
   }
 
-  async #releasePin(vm: VirtualMachine): Promise<void> {
+  async #release(job: ComputeJob, vm: VirtualMachine, at: string): Promise<number | undefined> {
     const { name, namespace, resourceVersion, uid } = vm.metadata;
     const patch = { metadata: { resourceVersion, uid }, spec: { template: { spec: { affinity: poolAffinity } } } };
+    const left = this.#refused.left(`${namespace}/${name}`);
+    if (left > 0) return left;
     try {
       const written = await this.#deps.client.mergePatch<VirtualMachine>(virtualMachines, { namespace, name }, patch);
       this.#deps.world.wroteVm(written);
+      this.#refused.forget(`${namespace}/${name}`);
+      return undefined;
     } catch (error) {
       // KubeVirt writes the same object all the time; its next event brings us here again.
-      if (!isConflict(error) && !isNotFound(error)) throw error;
+      if (isConflict(error) || isNotFound(error)) return undefined;
+      const refused = refusedBy(error);
+      if (refused === undefined) throw error;
+      const message = `the guest stays bound to its machine, as the cluster refuses its release: ${refused}`;
+      await this.#deps.writer.status(job, status.migratable(job, { yes: false, reason: 'Refused', message, at }));
+      return this.#refused.next(`${namespace}/${name}`);
     }
   }
 
-  async #deleteSecret(job: ComputeJob, name: string): Promise<void> {
-    const uid = job.metadata.uid ?? '';
-    const gone = this.#gone.get(uid) ?? new Set();
-    this.#gone.set(uid, gone);
-    if (gone.has(name)) return;
-    await ignoring(isNotFound, this.#deps.client.delete(secrets, { namespace: job.metadata.namespace, name }));
-    gone.add(name);
+  async #restore(key: string, vm: VirtualMachine, { fields, patch }: Restoration): Promise<number | undefined> {
+    const { name, namespace, resourceVersion, uid = '' } = vm.metadata;
+    const left = this.#restored.left(uid);
+    if (left > 0) return left;
+    this.#restored.next(uid);
+    const { metadata } = patch as { metadata?: object };
+    const whole = { ...patch, metadata: { ...metadata, resourceVersion, uid } };
+    try {
+      const written = await this.#deps.client.mergePatch<VirtualMachine>(virtualMachines, { namespace, name }, whole);
+      this.#deps.log.warn(
+        { job: key, vm: name, fields },
+        'restored fields of a virtual machine that somebody had edited',
+      );
+      this.#deps.world.wroteVm(written);
+      return undefined;
+    } catch (error) {
+      if (isConflict(error) || isNotFound(error)) return behindMs;
+      const refused = refusedBy(error);
+      if (refused === undefined) throw error;
+      this.#deps.log.warn({ job: key, vm: name, fields, refused }, 'fields of a virtual machine cannot be restored');
+      return this.#restored.left(uid);
+    }
   }
 
-  /** Lets the job go, once nothing of it is left. */
-  async #release(key: string, job: ComputeJob): Promise<number | undefined> {
-    const { client, writer, log } = this.#deps;
-    const finalizers = removeFinalizer(job, finalizer);
-    if (!finalizers) return undefined;
-    const { namespace, name, uid } = job.metadata;
-    const left = async (type: ResourceType): Promise<number> =>
-      (await client.list<KubeObject>(type, { namespace, labelSelector: `${labels.job}=${name}` })).items.length;
-    const counts = await Promise.all([virtualMachines, virtualMachineInstances, pods].map(left));
-    if (counts.some((count) => count > 0)) return leftoverMs;
-    await ignoring(isNotFound, writer.finalizers(job, finalizers));
-    this.#gone.delete(uid ?? '');
-    this.#consoles.forget(key);
-    if (!isFinished(job)) log.info({ job: key }, 'deleted before its end');
-    return undefined;
+  /** Deletes what Kubernetes' garbage collector has left behind, when the job is gone for the API server, too. */
+  async #sweep(key: string, orphans: readonly Orphan[]): Promise<number | undefined> {
+    const { client, clock } = this.#deps;
+    if (orphans.length === 0) {
+      this.#orphans.forget(key);
+      return undefined;
+    }
+    const left = this.#orphans.left(key, clock.monotonic());
+    if (left > 0) return left;
+    for (const { vm, owner } of orphans) {
+      const { namespace, name } = vm.metadata;
+      const job = await orUndefined(client.get<ComputeJob>(computeJobs, { namespace, name: owner.name }));
+      if (job?.metadata.uid === owner.uid) continue;
+      await this.#delete(virtualMachines, vm, { job: key, why: 'its job is gone' });
+      await deleteSecret(this.#deps, { namespace, name: secretNameOfVm(name) });
+    }
+    // What is deleted is no orphan; one whose job turned out to be there is looked at again.
+    return collectorMs;
+  }
+
+  async #delete(type: ResourceType, object: KubeObject, words: { job: string; why: string }): Promise<void> {
+    const { uid, name, namespace } = object.metadata;
+    this.#deps.log.info({ ...words, name }, `deleting a ${type.kind}`);
+    try {
+      await this.#deps.client.delete(type, { namespace, name }, { preconditions: { uid } });
+    } catch (error) {
+      // Gone, or replaced by another object of the same name: either way not ours to delete any more.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
   }
 }
 
 function secondsSince(from: string | undefined, at: string): number | undefined {
   return from === undefined ? undefined : Math.max(0, (Date.parse(at) - Date.parse(from)) / 1000);
-}
-
-/** Gone, or replaced by another object of the same name: either way not ours to delete any more. */
-function isGoneOrOther(error: unknown): boolean {
-  return isNotFound(error) || isConflict(error);
-}
-
-async function ignoring(expected: (error: unknown) => boolean, act: Promise<unknown>): Promise<void> {
-  try {
-    await act;
-  } catch (error) {
-    if (!expected(error)) throw error;
-  }
 }
 
 async function orUndefined<T>(act: Promise<T>): Promise<T | undefined> {

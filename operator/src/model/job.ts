@@ -3,6 +3,7 @@
 
 import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
 import { isTrue } from '../api/conditions.ts';
+import type { ProgressReason } from './reasons.ts';
 
 export type Attempt = NonNullable<ComputeJobStatus['attempts']>[number];
 export type Subscriber = NonNullable<ComputeJobStatus['subscribers']>[number];
@@ -24,6 +25,20 @@ export function lastAttempt(job: ComputeJob): Attempt | undefined {
 export function openAttempt(job: ComputeJob): Attempt | undefined {
   const last = lastAttempt(job);
   return last && last.ended === undefined && !isFinished(job) ? last : undefined;
+}
+
+/** What may hold a start up that no machine is to blame for. */
+const blameless: ReadonlySet<string> = new Set<ProgressReason>([
+  'QuotaExceeded',
+  'Refused',
+  'SecretMissing',
+  'NameTaken',
+  'WaitingForEarlier',
+]);
+
+/** Whether the attempt's end is a reason to try another machine next time. */
+export function speaksAgainstMachine({ reason, cause }: Attempt): boolean {
+  return (reason === 'StartFailed' && !blameless.has(cause ?? '')) || cause === 'GuestPaused';
 }
 
 /** True while the job wants a machine and has none. */

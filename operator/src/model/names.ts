@@ -2,7 +2,6 @@
 // Promises: every name of an attempt's objects derives from the job's name and the attempt's number, so that a restarted
 // operator finds what it made. Must not hold behaviour beyond that.
 
-export const finalizer = 'idlewild.dev/cleanup';
 export const fieldManager = 'idlewild-operator';
 
 export const labels = {
@@ -64,7 +63,11 @@ export function vmName(job: string, attempt: number): string {
 }
 
 export function secretName(job: string, attempt: number): string {
-  return `${vmName(job, attempt)}-cloudinit`;
+  return secretNameOfVm(vmName(job, attempt));
+}
+
+export function secretNameOfVm(vm: string): string {
+  return `${vm}-cloudinit`;
 }
 
 export function attemptLabels(job: string, attempt: number): Record<string, string> {

@@ -17,7 +17,7 @@ describe('the phase', () => {
       running.finished('Completed'),
       running.finished('ScriptFailed', { outcome: 'Failed' }),
     ].map((builder) => builder.job.status?.phase);
-    expect(phases).toEqual(['Published', 'Claimed', 'Starting', 'Running', 'Succeeded', 'Failed']);
+    expect(phases).toEqual(['Published', 'Starting', 'Starting', 'Running', 'Succeeded', 'Failed']);
   });
 
   it('is Waiting while no machine is ready, and no trace of waiting is left after the claim', () => {
@@ -55,7 +55,7 @@ describe('an attempt', () => {
     expect(lost).not.toHaveProperty('node');
     expect(lost.attempts).toEqual([expect.objectContaining({ ended: at(9), reason: 'MachineLost', secondsLost: 4 })]);
     const again = running.with(lost).claimedBy('pc-2', { at: 10 });
-    expect(again.job.status).toMatchObject({ attempt: 2, node: 'pc-2', phase: 'Claimed' });
+    expect(again.job.status).toMatchObject({ attempt: 2, node: 'pc-2', phase: 'Starting' });
     expect(again.job.status?.attempts).toHaveLength(2);
     expect(
       status.attemptEnded(running.job, { at: at(9), reason: 'ScriptFailed', message: 'm', failure: true }).failures,

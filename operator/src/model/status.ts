@@ -5,6 +5,7 @@
 import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
 import { getCondition, isTrue, setCondition } from '../api/conditions.ts';
 import { usageOf } from '../ledger/usage.ts';
+import { brief } from './brief.ts';
 import { attemptsOf, lastAttempt, type Attempt, type Interruption, type Subscriber } from './job.ts';
 import { vmName } from './names.ts';
 import type { AttemptEnd, EvacuationReason, ProgressReason, WaitReason } from './reasons.ts';
@@ -15,6 +16,26 @@ type ConditionType =
 
 /** Lines of the ledger that a status keeps. */
 export const longestLedger = 20;
+
+/** Attempts that a status keeps, the latest; their numbers go on. */
+export const longestRecord = 20;
+
+/** Characters of the message that people read first, and of one line in a list. */
+const longestMessage = 1_000;
+const longestLine = 300;
+
+/** When the virtual machine of the open attempt was made, and when KubeVirt reported its guest as running. */
+export interface Milestones {
+  readonly created?: string | undefined;
+  readonly running?: string | undefined;
+}
+
+/** Whether the guest can move while it runs, and why not. */
+export interface Mobility {
+  readonly yes: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
 
 export function published(job: ComputeJob, o: { id: string; at: string }): ComputeJobStatus {
   const message = `published ${o.id}`;
@@ -52,7 +73,7 @@ export function claimed(
     claimed: o.at,
   };
   const { waiting: _over, exitCode: _former, ...rest } = job.status ?? {};
-  const attempts = [...attemptsOf(job), attempt];
+  const attempts = [...attemptsOf(job), attempt].slice(-longestRecord);
   const status = { ...rest, attempts, attempt: number, node: o.node, subscribers: o.subscribers };
   return sealed(job, condition(job, said(status, o.reason, o.message), 'Claimed', 'True', o.reason, o.message, o.at));
 }
@@ -61,26 +82,35 @@ export function subscribed(job: ComputeJob, subscribers: Subscriber[]): ComputeJ
   return { ...job.status, subscribers };
 }
 
-/** The virtual machine of the open attempt exists. */
-export function created(job: ComputeJob, at: string): ComputeJobStatus {
-  const message = `virtual machine ${lastAttempt(job)?.virtualMachine} was created`;
-  const status = said(withAttempt(job, { created: at }), 'VirtualMachineCreated' satisfies ProgressReason, message);
-  return sealed(job, condition(job, status, 'Started', 'False', 'Starting', message, at));
-}
-
-/** KubeVirt says that the guest runs; the script may not have begun. */
-export function running(job: ComputeJob, at: string): ComputeJobStatus {
-  return sealed(job, withAttempt(job, { running: at }));
+/** The virtual machine of the open attempt exists, and perhaps its guest runs; the script has not begun. */
+export function starting(job: ComputeJob, o: Milestones & { readonly at: string }): ComputeJobStatus {
+  const attempt = lastAttempt(job);
+  const message =
+    o.running === undefined
+      ? `virtual machine ${attempt?.virtualMachine} was created`
+      : `the guest runs on ${attempt?.node}, its script has not begun`;
+  const reason: ProgressReason = o.running === undefined ? 'VirtualMachineCreated' : 'GuestRunning';
+  const status = said(withAttempt(job, milestones(o)), reason, message);
+  return sealed(job, condition(job, status, 'Started', 'False', 'Starting', message, o.at));
 }
 
 /** The start marker was read. */
-export function started(job: ComputeJob, o: { at: string; reachable?: string | undefined }): ComputeJobStatus {
+export function started(
+  job: ComputeJob,
+  o: Milestones & {
+    readonly at: string;
+    readonly reachable?: string | undefined;
+    readonly mobility?: Mobility | undefined;
+  },
+): ComputeJobStatus {
   const attempt = lastAttempt(job);
   const message = `${job.spec.script === undefined ? 'the guest is up' : 'the script runs'} on ${attempt?.node}`;
-  let status = withAttempt(job, { started: o.at, ...(attempt?.running === undefined ? { running: o.at } : {}) });
+  const running = attempt?.running ?? o.running ?? o.at;
+  let status = withAttempt(job, { ...milestones({ created: o.created, running }), started: o.at });
   status = said({ startTime: o.at, ...status }, 'Started', message);
   status = condition(job, status, 'Started', 'True', 'Started', message, o.at);
   if (o.reachable !== undefined) status = condition(job, status, 'Reachable', 'True', 'Answered', o.reachable, o.at);
+  if (o.mobility) status = withMobility(job, status, o.mobility, o.at);
   return sealed(job, status);
 }
 
@@ -89,19 +119,39 @@ export function moved(job: ComputeJob, node: string): ComputeJobStatus {
   return sealed(job, { ...withAttempt(job, { node }), node });
 }
 
-export function migratable(
-  job: ComputeJob,
-  o: { yes: boolean; reason: string; message: string; at: string },
-): ComputeJobStatus {
-  return sealed(
-    job,
-    condition(job, { ...job.status }, 'Migratable', o.yes ? 'True' : 'False', o.reason, o.message, o.at),
-  );
+export function migratable(job: ComputeJob, o: Mobility & { readonly at: string }): ComputeJobStatus {
+  return sealed(job, withMobility(job, { ...job.status }, o, o.at));
+}
+
+/** Whether a message that stands in the status is this text, as far as a status keeps it. */
+export function isSaid(message: string | undefined, text: string): boolean {
+  return message === brief(text, longestMessage);
 }
 
 /** Why the open attempt is where it is; changes nothing else. */
-export function noted(job: ComputeJob, o: { reason: ProgressReason; message: string }): ComputeJobStatus {
-  return sealed(job, said({ ...job.status }, o.reason, o.message));
+export function noted(
+  job: ComputeJob,
+  o: { reason: ProgressReason; message: string; reboots?: number | undefined },
+): ComputeJobStatus {
+  const status = o.reboots === undefined ? { ...job.status } : withAttempt(job, { reboots: o.reboots });
+  return sealed(job, said(status, o.reason, o.message));
+}
+
+/** The guest stands still; a console may show it, but nothing answers. */
+export function paused(job: ComputeJob, o: { message: string; at: string }): ComputeJobStatus {
+  const reason: ProgressReason = 'GuestPaused';
+  const status = said({ ...job.status }, reason, o.message);
+  return sealed(job, condition(job, status, 'Reachable', 'False', reason, o.message, o.at));
+}
+
+/** The guest goes on. */
+export function resumed(job: ComputeJob, o: { reachable?: string | undefined; at: string }): ComputeJobStatus {
+  const status = said({ ...job.status }, 'GuestRunning' satisfies ProgressReason, 'the guest goes on');
+  if (o.reachable !== undefined) {
+    return sealed(job, condition(job, status, 'Reachable', 'True', 'Answered', o.reachable, o.at));
+  }
+  const conditions = (status.conditions ?? []).filter(({ type }) => type !== 'Reachable');
+  return sealed(job, { ...status, conditions });
 }
 
 export interface Ended {
@@ -112,15 +162,20 @@ export interface Ended {
   readonly secondsLost?: number | undefined;
   /** Counts against spec.retries.limit. */
   readonly failure: boolean;
+  /** What had held it up, if it never started. */
+  readonly cause?: ProgressReason | undefined;
+  readonly seen?: Milestones | undefined;
   readonly interruption?: Interruption | undefined;
 }
 
 /** The open attempt is over; the job has no machine. */
 export function attemptEnded(job: ComputeJob, o: Ended): ComputeJobStatus {
   let status = withAttempt(job, {
+    ...milestones(o.seen ?? {}),
     ended: o.at,
     reason: o.reason,
-    message: o.message,
+    message: brief(o.message, longestLine),
+    ...(o.cause === undefined ? {} : { cause: o.cause }),
     ...(o.exitCode === undefined ? {} : { exitCode: o.exitCode }),
     ...(o.secondsLost === undefined ? {} : { secondsLost: Math.round(o.secondsLost * 1000) / 1000 }),
   });
@@ -186,19 +241,42 @@ export function phaseOf(status: ComputeJobStatus): string {
   if (isTrue(conditions, 'Failed')) return 'Failed';
   if (isTrue(conditions, 'Succeeded')) return 'Succeeded';
   if (isTrue(conditions, 'Started')) return 'Running';
-  if (isTrue(conditions, 'Claimed')) return status.attempts?.at(-1)?.created === undefined ? 'Claimed' : 'Starting';
+  if (isTrue(conditions, 'Claimed')) return 'Starting';
   if (waits) return 'Waiting';
   return publication ? 'Published' : 'New';
 }
 
 function ledgered(status: ComputeJobStatus, entry: Interruption): ComputeJobStatus {
-  return { ...status, interruptions: [...(status.interruptions ?? []), entry].slice(-longestLedger) };
+  const line = entry.message === undefined ? entry : { ...entry, message: brief(entry.message, longestLine) };
+  return { ...status, interruptions: [...(status.interruptions ?? []), line].slice(-longestLedger) };
 }
 
-/** What the job is charged follows from its attempts that are over. */
+function milestones({ created, running }: Milestones): Partial<Attempt> {
+  return { ...(created === undefined ? {} : { created }), ...(running === undefined ? {} : { running }) };
+}
+
+function withMobility(job: ComputeJob, status: ComputeJobStatus, o: Mobility, at: string): ComputeJobStatus {
+  return condition(job, status, 'Migratable', o.yes ? 'True' : 'False', o.reason, o.message, at);
+}
+
+/** What the job is charged follows from its attempts that are over; those that the record has dropped stay charged. */
 function charged(job: ComputeJob, status: ComputeJobStatus): ComputeJobStatus {
-  const attempts = (status.attempts ?? []).filter(({ ended }) => ended !== undefined);
-  return attempts.length === 0 ? status : { ...status, usage: usageOf(job.spec, attempts) };
+  const over = (attempts: readonly Attempt[] = []) => attempts.filter(({ ended }) => ended !== undefined);
+  const attempts = over(status.attempts);
+  if (attempts.length === 0) return status;
+  const now = usageOf(job.spec, attempts);
+  if ((status.attempt ?? 0) <= longestRecord) return { ...status, usage: now };
+  const before = usageOf(job.spec, over(attemptsOf(job)));
+  const grown = (key: keyof typeof now): number =>
+    Math.max(0, Math.round(((job.status?.usage?.[key] ?? 0) + (now[key] ?? 0) - (before[key] ?? 0)) * 1000) / 1000);
+  return {
+    ...status,
+    usage: {
+      coreSeconds: grown('coreSeconds'),
+      memoryGiBSeconds: grown('memoryGiBSeconds'),
+      lostCoreSeconds: grown('lostCoreSeconds'),
+    },
+  };
 }
 
 function withAttempt(job: ComputeJob, change: Partial<Attempt>): ComputeJobStatus {
@@ -210,7 +288,7 @@ function withAttempt(job: ComputeJob, change: Partial<Attempt>): ComputeJobStatu
 }
 
 function said(status: ComputeJobStatus, reason: string, message: string): ComputeJobStatus {
-  return { ...status, reason, message };
+  return { ...status, reason, message: brief(message, longestMessage) };
 }
 
 function condition(
@@ -222,7 +300,9 @@ function condition(
   message: string,
   at: string,
 ): ComputeJobStatus {
-  const update = { type, status: value, reason, message, observedGeneration: job.metadata.generation };
+  const { generation } = job.metadata;
+  const text = brief(message, longestMessage);
+  const update = { type, status: value, reason, message: text, observedGeneration: generation };
   return { ...status, conditions: setCondition(status.conditions, update, at) };
 }
 

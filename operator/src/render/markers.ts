@@ -8,13 +8,18 @@ export type Marker =
 /** Longer than any marker; what is older than this within one line cannot belong to one that is still incomplete. */
 const longestTail = 128;
 
+/** Whether a text can be an attempt's nonce: nothing else is ever made part of a pattern. */
+export function isNonce(text: string): boolean {
+  return /^[0-9a-f]{8,64}$/.test(text);
+}
+
 export class MarkerReader {
   readonly #pattern: RegExp;
   #tail = '';
 
   /** @param nonce hexadecimal, as in the attempt's user-data. */
   constructor(nonce: string) {
-    if (!/^[0-9a-f]{8,64}$/.test(nonce)) throw new RangeError(`nonce: "${nonce}" is not hexadecimal`);
+    if (!isNonce(nonce)) throw new RangeError(`nonce: "${nonce}" is not hexadecimal`);
     this.#pattern = new RegExp(`idlewild:${nonce}:(?:(start|ready)|exit:(\\d{1,3}))[\\r\\n]`, 'g');
   }
 

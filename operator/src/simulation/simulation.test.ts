@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
+import { GarbageCollector } from '@idlewild/lab/controllers/garbage-collection/reconcile.ts';
 import { installKinds } from '@idlewild/lab/virt/manifests/install.ts';
 import { pino } from 'pino';
 import { parse } from 'yaml';
@@ -27,6 +28,7 @@ import { systemClock } from '../kube/clock.ts';
 import { transportFrom } from '../kube/credentials.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/object.ts';
+import { annotations } from '../model/names.ts';
 import { runOperator } from '../operator.ts';
 import { parseOptions } from '../options.ts';
 import { mortal, type Mortal } from './mortal-transport.ts';
@@ -42,6 +44,7 @@ let client: KubeClient;
 let kubeVirt: PlayedKubeVirt;
 const stop = new AbortController();
 let playing: Promise<void>;
+let collecting: Promise<void>;
 
 beforeAll(async () => {
   server = await TestServer.start();
@@ -60,11 +63,13 @@ beforeAll(async () => {
   });
   kubeVirt = new PlayedKubeVirt(client, log);
   playing = kubeVirt.run(machines, stop.signal);
+  const collector = new GarbageCollector({ client, log, clock: systemClock });
+  collecting = (await collector.start(stop.signal)).ended;
 }, 60_000);
 
 afterAll(async () => {
   stop.abort();
-  await playing;
+  await Promise.all([playing, collecting]);
   await client.raw.close();
   await server.stop();
 }, 60_000);
@@ -156,7 +161,15 @@ async function play(scenario: Scenario, dieAfter?: number): Promise<number> {
     await scenario.meanwhile?.({ job });
     for (const [name, wanted] of Object.entries(scenario.ends)) await untilMatches(() => job(name), wanted as object);
     const writes = operating.mortal.writes();
-    for (const machine of machines) await kubeVirt.uncordon(machine.metadata.name);
+    for (const { metadata } of machines) {
+      await kubeVirt.uncordon(metadata.name);
+      // Each run finds machines without a past.
+      await client.mergePatch(
+        nodes,
+        { name: metadata.name },
+        { metadata: { annotations: { [annotations.hold]: null } } },
+      );
+    }
     for (const name of Object.keys(scenario.jobs)) await client.delete(computeJobs, { namespace, name });
     let left: string[] = [];
     await until(

@@ -24,28 +24,20 @@ export class JobWriter {
   async status(job: ComputeJob, status: ComputeJobStatus): Promise<ComputeJob> {
     const patch = difference(job.status ?? {}, status);
     if (patch === undefined) return job;
-    return this.#patch(job, { status: patch }, 'status');
-  }
-
-  async finalizers(job: ComputeJob, finalizers: string[]): Promise<ComputeJob> {
-    return this.#patch(job, { metadata: { finalizers } }, undefined);
-  }
-
-  async #patch(job: ComputeJob, patch: object, subresource: 'status' | undefined): Promise<ComputeJob> {
     const { namespace, name, resourceVersion, uid } = job.metadata;
-    const metadata = { ...('metadata' in patch ? (patch.metadata as object) : {}), resourceVersion, uid };
     try {
       const written = await this.#client.mergePatch<ComputeJob>(
         computeJobs,
         { namespace, name },
-        { ...patch, metadata },
-        subresource === undefined ? {} : { subresource },
+        { metadata: { resourceVersion, uid }, status: patch },
+        { subresource: 'status' },
       );
       this.#jobs.wrote(written);
       this.#onWrite(written);
       return written;
     } catch (error) {
-      if (isConflict(error) || isNotFound(error)) this.#jobs.forget(keyOf(job));
+      if (isNotFound(error)) this.#jobs.forget(keyOf(job));
+      else if (isConflict(error)) this.#jobs.forget(keyOf(job), resourceVersion);
       throw error;
     }
   }

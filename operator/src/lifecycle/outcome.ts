@@ -1,0 +1,83 @@
+// What becomes of an attempt, and of its job, when the attempt is over.
+// Promises: pure; every end has a reason from the closed list and a sentence, and says whether it counts as a failure.
+
+import type { ComputeJob } from '../api/compute-job.ts';
+import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
+import type { Milestones } from '../model/status.ts';
+
+export interface AttemptOutcome {
+  readonly reason: AttemptEnd;
+  readonly message: string;
+  readonly exitCode?: number | undefined;
+  /** Counts against spec.retries.limit. */
+  readonly failure: boolean;
+  /** What had held it up, if it never started. */
+  readonly cause?: ProgressReason | undefined;
+  /** What becomes of the job; undefined: it is claimed again. */
+  readonly outcome?: 'Succeeded' | 'Failed' | undefined;
+}
+
+export type EndDecision = { readonly kind: 'end'; readonly seen?: Milestones | undefined } & AttemptOutcome;
+
+export function byExitCode(exitCode: number): AttemptOutcome {
+  return exitCode === 0
+    ? {
+        reason: 'Completed',
+        message: 'the script ended with exit code 0',
+        exitCode,
+        failure: false,
+        outcome: 'Succeeded',
+      }
+    : { reason: 'ScriptFailed', message: `the script ended with exit code ${exitCode}`, exitCode, failure: true };
+}
+
+export function takenAway(what: string): AttemptOutcome {
+  return { reason: 'TakenAway', message: `the virtual machine ${what}`, failure: false };
+}
+
+export function sessionEnded(message: string): AttemptOutcome {
+  return { reason: 'SessionEnded', message, failure: false, outcome: 'Succeeded' };
+}
+
+/** Given up before its start. Whoever waits for a quota, or for us, has not failed. */
+export function notStarted(message: string, cause: ProgressReason | undefined): AttemptOutcome {
+  const failure = cause !== 'QuotaExceeded' && cause !== 'WaitingForEarlier';
+  return { reason: 'StartFailed', message, cause, failure };
+}
+
+/** The end as it is written: with what becomes of the job when the attempt failed by itself. */
+export function endOf(job: ComputeJob, o: AttemptOutcome): EndDecision {
+  if (!o.failure) return { kind: 'end', ...o };
+  const { limit, when } = job.spec.retries;
+  const failures = (job.status?.failures ?? 0) + 1;
+  const repeated = isRepeated(o.reason, when);
+  if (repeated && failures <= limit) return { kind: 'end', ...o };
+  const why = repeated
+    ? limit === 0
+      ? 'spec.retries.limit is 0'
+      : `all ${limit} repeats of spec.retries.limit are used up`
+    : 'spec.retries.when does not list ScriptFailed';
+  return { kind: 'end', ...o, message: `${o.message} (not repeated: ${why})`, outcome: 'Failed' };
+}
+
+function isRepeated(reason: AttemptEnd, when: readonly string[]): boolean {
+  switch (reason) {
+    case 'ScriptFailed':
+    case 'GuestEndedWithoutExit':
+      return when.includes('ScriptFailed');
+    case 'StartFailed':
+      return when.includes('StartFailed');
+    // Whose fault a crash was cannot be told; it is repeated like what the lab takes away, but not for ever.
+    case 'GuestCrashed':
+    case 'MachineLost':
+    case 'Drained':
+    case 'OwnerReturned':
+    case 'Preempted':
+    case 'TakenAway':
+      return true;
+    case 'Completed':
+    case 'WalltimeExceeded':
+    case 'SessionEnded':
+      return false;
+  }
+}

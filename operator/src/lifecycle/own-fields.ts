@@ -1,0 +1,69 @@
+// The fields of a virtual machine that are ours, and what brings them back when somebody edited them.
+// Promises: pure; no other field is ever part of the patch, so that everybody's edits of the rest stand.
+
+import type { ComputeJob } from '../api/compute-job.ts';
+import type { Affinity } from '../api/kubernetes.ts';
+import type { VirtualMachine } from '../api/kubevirt.ts';
+import type { Attempt } from '../model/job.ts';
+import { attemptLabels } from '../model/names.ts';
+import { pinnedTo, poolAffinity } from '../render/virtual-machine.ts';
+
+export interface Restoration {
+  /** Names of the fields, for the log. */
+  readonly fields: readonly string[];
+  /** A merge patch of the virtual machine. */
+  readonly patch: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Undefined when everything is as it should be. A machine that was halted is none of these: that is somebody's wish to stop it,
+ * see decide.ts.
+ */
+export function restorationOf(vm: VirtualMachine, job: ComputeJob, attempt: Attempt): Restoration | undefined {
+  const { runStrategy, template } = vm.spec;
+  const fields: string[] = [];
+  const patch: { metadata?: unknown; spec?: { runStrategy?: string; template?: unknown } } = {};
+  // Another strategy would start a guest anew that has ended, and its job's script with it.
+  if (runStrategy !== 'Once' && runStrategy !== 'Halted') {
+    fields.push('spec.runStrategy');
+    patch.spec = { runStrategy: 'Once' };
+  }
+  const own: Record<string, unknown> = {};
+  if (template.spec.evictionStrategy !== 'External') {
+    fields.push('spec.template.spec.evictionStrategy');
+    own.evictionStrategy = 'External';
+  }
+  const pinned = pinnedTo(attempt.node);
+  const { affinity } = template.spec;
+  if (!isSame(affinity, pinned) && !isSame(affinity, poolAffinity)) {
+    fields.push('spec.template.spec.affinity');
+    // null takes away what else was put there; the release follows once the guest runs.
+    const preferred = { preferredDuringSchedulingIgnoredDuringExecution: null };
+    own.affinity = { nodeAffinity: { ...pinned.nodeAffinity, ...preferred }, podAffinity: null, podAntiAffinity: null };
+  }
+  if (Object.keys(own).length > 0) patch.spec = { ...patch.spec, template: { spec: own } };
+  const labels = attemptLabels(job.metadata.name, attempt.number);
+  const lost = Object.entries(labels).filter(([key, value]) => vm.metadata.labels?.[key] !== value);
+  if (lost.length > 0) {
+    fields.push(...lost.map(([key]) => `metadata.labels.${key}`));
+    patch.metadata = { labels: Object.fromEntries(lost) };
+  }
+  return fields.length === 0 ? undefined : { fields, patch };
+}
+
+function isSame(a: Affinity | undefined, b: Affinity): boolean {
+  return a !== undefined && canonical(a) === canonical(b);
+}
+
+/** The same text for the same value, in whatever order its keys came; what is null or empty says nothing. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(
+          Object.entries(inner)
+            .filter(([, each]) => each !== null && each !== undefined)
+            .sort(([x], [y]) => (x < y ? -1 : 1)),
+        )
+      : inner,
+  );
+}

@@ -36,7 +36,7 @@ async function run(bench: Bench): Promise<Figure[]> {
     ]);
     const wants = (number: number): Partial<ComputeJob['spec']> =>
       number % 2 === 0
-        ? { placement: { rooms: [occupiedRoom] } }
+        ? { placement: { rooms: [occupiedRoom], dedicatedOnly: false } }
         : { resources: { cores: 32, gpus: 0, memory: '512Mi' } };
     await addJobs(
       client,

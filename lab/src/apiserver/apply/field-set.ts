@@ -51,12 +51,13 @@ export function sameFields(a: FieldSet, b: FieldSet): boolean {
 export function toFieldsV1(set: FieldSet): FieldsV1 {
   const root: FieldsV1 = {};
   const keys = [...set.keys()].sort();
-  for (const key of keys) {
+  keys.forEach((key, index) => {
     const path = set.get(key) as FieldPath;
     let node = root;
     for (const element of path) node = node[element] ??= {};
-    if (keys.some((other) => other.length > key.length && other.startsWith(key + separator))) node['.'] = {};
-  }
+    // The separator sorts before every other character: a path that goes on from here is the very next one.
+    if (keys[index + 1]?.startsWith(key + separator)) node['.'] = {};
+  });
   return root;
 }
 

@@ -11,6 +11,7 @@ import type {
   Verb,
   WriteContext,
 } from '../registry/types.ts';
+import { copyOf } from '../patch/json-value.ts';
 import { asString, isRecord, member, sameJson } from '../schema/json.ts';
 import { schemaFunctions } from '../schema/schema-functions.ts';
 import { definition } from './definitions.ts';
@@ -72,7 +73,7 @@ export function textAt(path: string): (object: ApiObject) => string {
 
 /** Puts `name` of `from` into `into`, or removes it there. */
 export function takeOver(into: ApiObject, from: ApiObject, name: string): void {
-  if (Object.hasOwn(from, name)) into[name] = structuredClone(from[name]);
+  if (Object.hasOwn(from, name)) into[name] = copyOf(from[name]);
   else delete into[name];
 }
 

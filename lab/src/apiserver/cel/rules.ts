@@ -4,6 +4,7 @@
 import { Environment, Optional } from '@marcbachmann/cel-js';
 import type { ParseResult } from '@marcbachmann/cel-js';
 import type { FieldError, Schema, ValidationRule } from '../registry/types.ts';
+import { jsonEqual } from '../patch/json-value.ts';
 import { canonicalJson, isRecord } from '../schema/json.ts';
 import { mapListKey } from '../schema/list-types.ts';
 import { indexPath, memberPath } from '../schema/path.ts';
@@ -92,10 +93,14 @@ export function validateRules(schema: Schema, object: unknown, old: unknown): Fi
 function walk(place: Place, errors: FieldError[]): void {
   const { schema, path, value, old, updating } = place;
   if (value === null || value === undefined || !hasRules(schema)) return;
-  const unchanged = updating && old !== undefined && canonicalJson(value) === canonicalJson(old);
-  for (const rule of schema['x-kubernetes-validations'] ?? []) {
-    const error = checkRule(rule, place, unchanged);
-    if (error) errors.push(error);
+  const rules = schema['x-kubernetes-validations'] ?? [];
+  if (rules.length > 0) {
+    const unchanged = updating && old !== undefined && jsonEqual(value, old);
+    const cel = celOf(place, unchanged);
+    for (const rule of rules) {
+      const error = checkRule(rule, place, unchanged, cel);
+      if (error) errors.push(error);
+    }
   }
   if (Array.isArray(value)) {
     const { items } = schema;
@@ -116,20 +121,44 @@ function walk(place: Place, errors: FieldError[]): void {
   }
 }
 
+const transitions = new Map<string, boolean>();
+
+function namesOldSelf(expression: string): boolean {
+  let known = transitions.get(expression);
+  if (known === undefined) transitions.set(expression, (known = /\boldSelf\b/.test(expression)));
+  return known;
+}
+
 function oldByKey(schema: Schema, old: readonly unknown[]): Map<string, unknown> {
   return new Map(old.map((item) => [canonicalJson(mapListKey(schema, item)), item]));
 }
 
-function checkRule(rule: ValidationRule, place: Place, unchanged: boolean): FieldError | undefined {
-  const transition = /\boldSelf\b/.test(rule.rule);
+/** The values of a place as the rules see them, made when the first rule asks; no rule can change them. */
+function celOf({ schema, value, old }: Place, unchanged: boolean): { self(): unknown; oldSelf(): unknown } {
+  let self: { readonly made: unknown } | undefined;
+  let oldSelf: { readonly made: unknown } | undefined;
+  const selfOf = (): unknown => (self ??= { made: toCel(schema, value) }).made;
+  return {
+    self: selfOf,
+    oldSelf: () => (unchanged ? selfOf() : (oldSelf ??= { made: toCel(schema, old) }).made),
+  };
+}
+
+function checkRule(
+  rule: ValidationRule,
+  place: Place,
+  unchanged: boolean,
+  cel: { self(): unknown; oldSelf(): unknown },
+): FieldError | undefined {
+  const transition = namesOldSelf(rule.rule);
   if (transition && place.old === undefined && rule.optionalOldSelf !== true) return undefined;
   if (!transition && unchanged) return undefined;
   const field =
     rule.fieldPath === undefined
       ? place.path
       : place.path + rule.fieldPath.replace(/^\./, place.path === '' ? '' : '.');
-  const self = toCel(place.schema, place.value);
-  const oldValue = place.old === undefined ? undefined : toCel(place.schema, place.old);
+  const self = cel.self();
+  const oldValue = place.old === undefined ? undefined : cel.oldSelf();
   const variables: Record<string, unknown> = { self };
   if (rule.optionalOldSelf === true) variables['oldSelf'] = Optional.of(oldValue);
   else if (oldValue !== undefined) variables['oldSelf'] = oldValue;

@@ -14,7 +14,7 @@ export function toCel(schema: Schema | undefined, value: unknown): unknown {
       const property =
         schema?.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
       if (property?.nullable === true && child === null) continue;
-      out[extra ? name : escapeName(name)] = toCel(property ?? extra, child);
+      out[extra ? name : escaped(name)] = toCel(property ?? extra, child);
     }
     return out;
   }
@@ -27,6 +27,11 @@ const reserved = new Set([
   ...['true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import'],
   ...['let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while'],
 ]);
+
+/** Most names need no escaping, which one look tells. */
+function escaped(name: string): string {
+  return /__|[.\-/]/.test(name) || reserved.has(name) ? escapeName(name) : name;
+}
 
 /** Property names that are no CEL identifiers are reached in Kubernetes' escaped form (`__namespace__`, `a__dash__b`). */
 function escapeName(name: string): string {

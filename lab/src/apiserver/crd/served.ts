@@ -4,7 +4,8 @@ import { ageColumn, takeOver } from '../builtin/kind.ts';
 import { objectMetaName, objectMetaSchema } from '../builtin/definitions.ts';
 import { nameDefinition } from '../builtin/type-definitions.ts';
 import type { ApiObject, Column, FieldError, Scale, Schema, ServedResource, Verb } from '../registry/types.ts';
-import { asArray, asRecord, asString, isRecord, member, sameJson } from '../schema/json.ts';
+import { copyOf, jsonEqual } from '../patch/json-value.ts';
+import { asArray, asRecord, asString, isRecord, member } from '../schema/json.ts';
 import { schemaFunctions } from '../schema/schema-functions.ts';
 import { findByJsonPath } from './json-path.ts';
 import { conditionStatus, namesOf } from './names.ts';
@@ -139,7 +140,7 @@ function served(crd: ApiObject, version: Record<string, unknown>, storageVersion
       const errors = schemaFunctions.validate(schema, object, old);
       return context.subresource === 'status' ? errors.map(asStatusFault) : errors;
     },
-    bumpsGeneration: (next, old) => !sameJson(counted(next, split), counted(old, split)),
+    bumpsGeneration: (next, old) => !jsonEqual(counted(next, split), counted(old, split)),
     fromStorage: (object) => ({ ...object, apiVersion }),
     toStorage: (object) => ({ ...object, apiVersion: `${group}/${storageVersion}` }),
   };
@@ -166,7 +167,7 @@ function keepAllBut(field: string, next: ApiObject, old: ApiObject): void {
     if (name !== field && name !== 'metadata' && name !== 'apiVersion') takeOver(next, old, name);
   }
   const { managedFields, resourceVersion } = next.metadata ?? {};
-  next.metadata = { ...structuredClone(old.metadata ?? {}) };
+  next.metadata = copyOf(old.metadata ?? {});
   if (managedFields) next.metadata.managedFields = managedFields;
   if (resourceVersion !== undefined) next.metadata.resourceVersion = resourceVersion;
 }

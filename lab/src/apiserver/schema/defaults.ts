@@ -1,5 +1,6 @@
 // Defaulting: fills absent fields, and replaces null where a field has a default and may not be null.
 // Mutates the object; a default's own nested defaults are applied too, as Kubernetes does.
+import { copyOf } from '../patch/json-value.ts';
 import type { Schema } from '../registry/types.ts';
 import { isRecord } from './json.ts';
 
@@ -13,7 +14,7 @@ export function applyDefaults(schema: Schema, object: unknown): void {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const absent = !Object.hasOwn(object, name);
     if (property.default !== undefined && (absent || (object[name] === null && property.nullable !== true))) {
-      object[name] = structuredClone(property.default);
+      object[name] = copyOf(property.default);
     }
     if (Object.hasOwn(object, name)) applyDefaults(property, object[name]);
   }
@@ -21,8 +22,7 @@ export function applyDefaults(schema: Schema, object: unknown): void {
   if (typeof extra !== 'object') return;
   for (const [name, value] of Object.entries(object)) {
     if (schema.properties && Object.hasOwn(schema.properties, name)) continue;
-    if (value === null && extra.nullable !== true && extra.default !== undefined)
-      object[name] = structuredClone(extra.default);
+    if (value === null && extra.nullable !== true && extra.default !== undefined) object[name] = copyOf(extra.default);
     applyDefaults(extra, object[name]);
   }
 }

@@ -1,6 +1,8 @@
 // Small questions about JSON values that every walk over objects and schemas asks.
 // A value here is always the result of JSON.parse: no undefined members, no class instances.
 
+import { jsonEqual } from '../patch/json-value.ts';
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -42,5 +44,5 @@ export function canonicalJson(value: unknown): string {
 }
 
 export function sameJson(a: unknown, b: unknown): boolean {
-  return a === b || canonicalJson(a) === canonicalJson(b);
+  return jsonEqual(a, b);
 }

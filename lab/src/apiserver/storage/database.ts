@@ -42,6 +42,8 @@ export class Database {
   constructor(file: string) {
     this.#db = new DatabaseSync(file);
     this.#db.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;');
+    // A checkpoint waits for the disk: seldom, then, at the price of a log of some tens of MiB.
+    this.#db.exec('PRAGMA wal_autocheckpoint=8000;');
     this.#db.exec(schema);
     this.#giveBackSpace();
     this.#upsert = this.#db.prepare(

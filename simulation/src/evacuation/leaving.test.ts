@@ -3,9 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
 import { getCondition } from '@idlewild/operator/api/conditions.ts';
 import { isMigrationOver } from '@idlewild/operator/api/kubevirt.ts';
-import { nodes } from '@idlewild/operator/api/resources.ts';
+import { nodes, virtualMachineInstanceMigrations } from '@idlewild/operator/api/resources.ts';
 import { pino } from 'pino';
-import { Pool, type Rooms } from '../crash/pool.ts';
+import { namespace, Pool, type Rooms } from '../crash/pool.ts';
+import type { Death } from '../faults/mortal-transport.ts';
 import type { Behaviour, MigrationPlan } from '../kubevirt/behaviour.ts';
 import { Overheard } from '../ledger/overheard.ts';
 import { Random } from '../world/random.ts';
@@ -16,12 +17,16 @@ class Lab {
   readonly pool: Pool;
   readonly #overheard: Overheard;
 
-  constructor(machines: readonly string[], migration?: Behaviour['migration']) {
+  constructor(machines: readonly string[], behaviour: Partial<Behaviour> = {}, death?: Death) {
     const rooms: Rooms = Object.fromEntries(machines.map((name) => [name, 'lab-a']));
-    const behaviour = migration === undefined ? {} : { migration };
     this.pool = new Pool({ rooms, behaviour, random: new Random(1), log: pino({ level: 'silent' }) });
     this.#overheard = new Overheard(this.pool);
-    this.#overheard.start();
+    this.#overheard.start(death);
+  }
+
+  /** Writes of the operators that have ended. */
+  get writes(): number {
+    return this.#overheard.writes;
   }
 
   async run(jobs: readonly string[]): Promise<void> {
@@ -81,9 +86,9 @@ async function inLab(lab: Lab, play: (lab: Lab) => Promise<void>): Promise<void>
   }
 }
 
-const always =
-  (outcome: MigrationPlan['outcome']): Behaviour['migration'] =>
-  () => ({ outcome, copyMs: 4_000 });
+const always = (outcome: MigrationPlan['outcome'], copyMs = 4_000): Partial<Behaviour> => ({
+  migration: () => ({ outcome, copyMs }),
+});
 
 describe('a drain', () => {
   it('is called off while the target is not ready: the migration and the mark go, the guest stays', () =>
@@ -131,11 +136,11 @@ describe('a drain', () => {
 
   it('gives up a target that does not get ready, tries another, and tells both', () => {
     let first: string | undefined;
-    const behaviour: Behaviour['migration'] = ({ to }) => {
+    const migration: Behaviour['migration'] = ({ to }) => {
       first ??= to;
       return { outcome: to === first ? 'stuckTarget' : 'succeeds', copyMs: 4_000 };
     };
-    return inLab(new Lab(['pc-1', 'pc-2', 'pc-3'], behaviour), async (lab) => {
+    return inLab(new Lab(['pc-1', 'pc-2', 'pc-3'], { migration }), async (lab) => {
       await lab.run(['a']);
       const home = lab.on('a') ?? '';
       lab.pool.kubeVirt.drain(home);
@@ -228,6 +233,98 @@ describe('an owner who comes back', () => {
       await lab.until('it is settled', () => lab.told('a') === 'False CalledOff', minuteMs);
       expect(await lab.lines('a')).toEqual(['NoMachineForGuest OwnerReturned', 'CalledOff']);
     }));
+});
+
+describe('a migration', () => {
+  it('of a guest that ends on the way is no more than a line in the ledger', () =>
+    inLab(new Lab(['pc-1', 'pc-2'], always('succeeds', 120_000)), async (lab) => {
+      lab.pool.submit('a', { image: { containerDisk: 'sim/exit-after-60000' } });
+      await lab.until('it runs', () => lab.on('a') !== undefined);
+      await lab.pool.clock.advance(5_000);
+      lab.pool.kubeVirt.drain(lab.on('a') ?? '');
+      await lab.until('it has ended', () => lab.pool.job('a')?.status?.phase === 'Succeeded');
+      await lab.pool.clock.advance(10_000);
+      const { status } = lab.pool.job('a') ?? {};
+      expect(status).toMatchObject({ attempt: 1, exitCode: 0 });
+      expect(status?.interruptions).toMatchObject([
+        { reason: 'MigrationFailed', message: expect.stringContaining('the guest ended before it had moved') },
+      ]);
+    }));
+
+  it('made by somebody else is waited for, recorded, and enough', () =>
+    inLab(new Lab(['pc-1', 'pc-2', 'pc-3'], always('succeeds', 30_000)), async (lab) => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      const to = ['pc-1', 'pc-2', 'pc-3'].filter((name) => name !== home)[1] ?? '';
+      const theirs = {
+        metadata: { name: 'theirs', namespace },
+        spec: { vmiName: 'a-1', addedNodeSelector: { 'kubernetes.io/hostname': to } },
+      };
+      lab.pool.api.create(virtualMachineInstanceMigrations, theirs as never, { user: 'users' });
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('it has moved', () => lab.on('a') === to);
+      await lab.pool.clock.advance(10_000);
+      expect(lab.pool.migrations().map(({ metadata }) => metadata.name)).toEqual(['theirs']);
+      expect(lab.pool.job('a')?.status?.interruptions).toMatchObject([
+        { reason: 'Migrated', toNode: to, message: expect.stringContaining('theirs, made by somebody else') },
+      ]);
+      expect(lab.told('a')).toBe('False Migrated');
+    }));
+});
+
+describe('an operator that dies while it calls off a move', () => {
+  async function play(death?: Death): Promise<number> {
+    const lab = new Lab(['pc-1', 'pc-2'], always('stuckTarget'), death);
+    await inLab(lab, async () => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('it is on its way', () => lab.moving() === 1);
+      lab.pool.kubeVirt.uncordon(home);
+      await lab.until('it is called off', () => lab.moving() === 0 && !lab.marked('a'), minuteMs);
+      await lab.until('it is settled', () => lab.told('a') === 'False CalledOff', minuteMs);
+      expect(lab.on('a')).toBe(home);
+      const ledger = lab.pool.job('a')?.status?.interruptions ?? [];
+      expect(ledger.map(({ reason }) => reason)).toEqual(['CalledOff']);
+    });
+    return lab.writes;
+  }
+
+  it.each(['before', 'after'] as const)(
+    'is followed by one that ends it the same, killed %s any write',
+    async (when) => {
+      const writes = await play();
+      expect(writes).toBeGreaterThan(8);
+      for (let write = 1; write <= writes; write++) await play({ write, when });
+    },
+  );
+});
+
+describe('a machine on which guests do not start', () => {
+  it('is held down after two jobs, and takes others when that is over', () => {
+    const pullMs = (node: string, image: string): number | undefined =>
+      node === 'pc-1' && image !== 'sim/for-ever' ? undefined : 0;
+    return inLab(new Lab(['pc-1', 'pc-2'], { pullMs }), async (lab) => {
+      const placement = { nodeSelector: { 'kubernetes.io/hostname': 'pc-1' }, dedicatedOnly: false };
+      const retries = { limit: 0, when: [] };
+      for (const name of ['a', 'b']) {
+        lab.pool.submit(name, { image: { containerDisk: `sim/${name}` }, startDeadline: '30s', placement, retries });
+      }
+      await lab.until('both have failed', () =>
+        ['a', 'b'].every((name) => lab.pool.job(name)?.status?.phase === 'Failed'),
+      );
+      await lab.pool.clock.advance(1_000);
+      expect(JSON.parse(lab.node('pc-1')?.metadata.annotations?.['idlewild.dev/hold'] ?? '{}')).toMatchObject({
+        count: 1,
+        reason: 'StartFailed',
+        message: 'held down for 60 s (for the first time): guests failed to start on it 2 times within an hour',
+      });
+      lab.pool.submit('c', { image: { containerDisk: 'sim/for-ever' }, placement });
+      await lab.pool.clock.advance(10_000);
+      expect(lab.pool.job('c')?.status?.waiting?.message).toMatch(/held down/);
+      await lab.until('it takes jobs again', () => lab.on('c') === 'pc-1', 2 * minuteMs);
+    });
+  });
 });
 
 describe('a machine that flaps', () => {

@@ -29,7 +29,7 @@ export function targetFor(input: TargetInput): Target {
   const verdict = subscribers(others, wanted, { nowMs, preferred });
   const best = verdict.fitting[0]?.machine.name;
   if (best !== undefined) return { machine: best };
-  const { waiting } = explain(job, wanted, verdict, 1);
+  const { waiting } = explain(wanted, verdict, 1);
   const reasons = (waiting.reasons ?? [])
     .filter(({ reason }) => reason !== 'NotApproved')
     .map(({ reason, machines, message }) =>
@@ -41,8 +41,8 @@ export function targetFor(input: TargetInput): Target {
   return { machine: undefined, words };
 }
 
-function requirementFor({ job, vmi, pool, live, resting, nowMs }: TargetInput): Requirement {
-  const base = requirementOf(job, { nowMs, holdDownMs: 0 });
+function requirementFor({ job, vmi, pool, live, resting }: TargetInput): Requirement {
+  const base = requirementOf(job);
   if (!live) return base;
   const source = pool.machine(vmi.status?.nodeName ?? '');
   const running = {

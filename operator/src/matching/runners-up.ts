@@ -18,7 +18,7 @@ export function runnersUpOf(
   if (!attempt) return undefined;
   const { pool, verdicts, nowMs, count } = o;
   const before = job.status?.subscribers ?? [];
-  const of = verdicts.classOf(requirementOf(job, { nowMs: Infinity, holdDownMs: 0 }));
+  const of = verdicts.classOf(requirementOf(job));
   const former = before.filter(({ node }) => node !== attempt.node);
   const still = former.filter(({ node }) => verdicts.fits(of, node));
   if (still.length === former.length && still.length >= Math.min(count, former.length)) return undefined;

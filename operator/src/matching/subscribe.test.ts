@@ -1,6 +1,6 @@
 // One row per reason why a machine is no subscriber, and what is no reason.
 import { describe, expect, it } from '@jest/globals';
-import { aJob, at, noon, type SpecOverrides } from '../../../test/builders/job.ts';
+import { aJob, noon, type SpecOverrides } from '../../../test/builders/job.ts';
 import { aMachine, anOtherPod, lostTaint, type MachineOverrides } from '../../../test/builders/node.ts';
 import type { Pod, Taint } from '../api/kubernetes.ts';
 import { poolOf } from '../model/pool.ts';
@@ -18,7 +18,7 @@ interface World {
 function obstacle(spec: SpecOverrides, { machine = {}, others = [], pods = [], running }: World): string | undefined {
   const nodes = [aMachine('pc', machine), ...others.map((other, index) => aMachine(`other-${index}`, other))];
   const pool = poolOf({ nodes, jobs: [], vms: [], vmis: [], migrations: [], otherPods: pods }, { nowMs: noon });
-  const wanted = requirementOf(aJob('j', spec).job, { nowMs: noon, holdDownMs: 60_000 });
+  const wanted = requirementOf(aJob('j', spec).job);
   const verdict = subscribers(pool, running ? { ...wanted, running } : wanted, { nowMs: noon });
   const found = verdict.obstacles.find((each) => each.machine.name === 'pc');
   return found && `${found.reason}${found.forEver ? ' for ever' : ''}`;
@@ -158,16 +158,18 @@ describe('a machine', () => {
 describe('the requirement of a job', () => {
   it('is the same object as long as its spec is, so that it need not be compared', () => {
     const { job } = aJob('j');
-    const later = { ...job, status: { phase: 'Waiting' } };
-    expect(requirementOf(later, { nowMs: noon, holdDownMs: 0 })).toBe(
-      requirementOf(job, { nowMs: noon, holdDownMs: 0 }),
-    );
+    expect(requirementOf({ ...job, status: { phase: 'Waiting' } })).toBe(requirementOf(job));
+    expect(requirementOf({ ...job, spec: { ...job.spec } })).not.toBe(requirementOf(job));
   });
 
-  it('holds the job off a machine on which it did not start a short while ago', () => {
-    const failed = aJob('j').published().claimedBy('pc').ended('StartFailed', { at: 0, failure: true });
-    const on = (seconds: number) => requirementOf(failed.job, { nowMs: noon + seconds * 1000, holdDownMs: 60_000 });
-    expect([[...on(59).heldAgainst], on(59).heldUntilMs]).toEqual([['pc'], Date.parse(at(60))]);
-    expect([[...on(60).heldAgainst], on(60).heldUntilMs]).toEqual([[], undefined]);
+  it('may come with machines to avoid, which are then no subscribers', () => {
+    const pool = poolOf({ nodes: [aMachine('a'), aMachine('b')], jobs: [], vms: [], vmis: [], migrations: [] });
+    const wanted = { ...requirementOf(aJob('j').job), heldAgainst: new Set(['a']) };
+    const { fitting, obstacles } = subscribers(pool, wanted, { nowMs: noon, reserved: new Set(['b']) });
+    expect(fitting).toEqual([]);
+    expect(obstacles.map(({ machine, reason }) => [machine.name, reason])).toEqual([
+      ['a', 'HeldAgainst'],
+      ['b', 'ReservedForEarlier'],
+    ]);
   });
 });

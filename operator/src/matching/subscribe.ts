@@ -3,7 +3,6 @@
 
 import type { ComputeJob, ComputeJobSpec } from '../api/compute-job.ts';
 import { fits, needsOfJob, type Amount } from '../model/capacity.ts';
-import { attemptsOf } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import { freeOn, type Pool } from '../model/pool.ts';
 import type { MachineReason } from '../model/reasons.ts';
@@ -23,10 +22,8 @@ export interface Requirement {
     readonly machineType?: string | undefined;
   };
   readonly image: string;
-  /** Machines on which this job did not start a short while ago. */
+  /** Machines that are avoided for a while, by this one alone: nothing that its spec says. */
   readonly heldAgainst: ReadonlySet<string>;
-  /** When the first of these machines is free of that again, ms since the epoch; undefined without any. */
-  readonly heldUntilMs?: number | undefined;
 }
 
 export interface Obstacle {
@@ -48,20 +45,11 @@ const nobody: ReadonlySet<string> = new Set();
 /** By the spec that it follows from, which is frozen: jobs that wait are asked again at every pass. */
 const requirements = new WeakMap<ComputeJobSpec, Requirement>();
 
-/** The same object every time while the job's spec is the same and nothing is held against a machine. */
-export function requirementOf(job: ComputeJob, o: { nowMs: number; holdDownMs: number }): Requirement {
-  let base = requirements.get(job.spec);
-  if (!base) requirements.set(job.spec, (base = requirementOfSpec(job.spec)));
-  const held = attemptsOf(job).filter(
-    ({ reason, ended }) =>
-      reason === 'StartFailed' && ended !== undefined && Date.parse(ended) + o.holdDownMs > o.nowMs,
-  );
-  if (held.length === 0) return base;
-  return {
-    ...base,
-    heldAgainst: new Set(held.map(({ node }) => node)),
-    heldUntilMs: Math.min(...held.map(({ ended }) => Date.parse(ended ?? '') + o.holdDownMs)),
-  };
+/** The same object every time while the job's spec is the same: it need not be compared. */
+export function requirementOf({ spec }: ComputeJob): Requirement {
+  let requirement = requirements.get(spec);
+  if (!requirement) requirements.set(spec, (requirement = requirementOfSpec(spec)));
+  return requirement;
 }
 
 function requirementOfSpec(spec: ComputeJobSpec): Requirement {

@@ -10,8 +10,7 @@ import { obstacleOf, requirementOf, subscribers, type Requirement } from './subs
 import { tallyOf } from './tally.ts';
 import { Verdicts } from './verdicts.ts';
 
-const wantedBy = (spec: SpecOverrides): Requirement =>
-  requirementOf(aJob('j', spec).job, { nowMs: noon, holdDownMs: 0 });
+const wantedBy = (spec: SpecOverrides): Requirement => requirementOf(aJob('j', spec).job);
 
 const specs: SpecOverrides[] = [
   {},

@@ -11,7 +11,7 @@ import { explainTally, ordinal, type Explanation } from './words.ts';
 
 function wordsFor(spec: SpecOverrides, nodes: Node[], kept: string[] = []): Explanation {
   const pool = poolOf({ nodes, jobs: [], vms: [], vmis: [], migrations: [] });
-  const wanted = requirementOf(aJob('j', spec).job, { nowMs: noon, holdDownMs: 0 });
+  const wanted = requirementOf(aJob('j', spec).job);
   const own = kept.flatMap((name) => {
     const machine = pool.machine(name);
     return machine ? [{ machine, reason: 'ReservedForEarlier' as const }] : [];

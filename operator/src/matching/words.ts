@@ -2,7 +2,6 @@
 // Promises: pure; the same tally gives the same words, so that nothing is written when nothing changed; short whatever the size
 // of the pool, on one line whatever names and labels hold.
 
-import type { ComputeJob } from '../api/compute-job.ts';
 import type { Waiting } from '../model/status.ts';
 import type { WaitReason } from '../model/reasons.ts';
 import { clauseOf, detailOf, oneLine } from './phrases.ts';
@@ -26,7 +25,7 @@ export interface ExplanationInput {
 const longestMessage = 900;
 
 /** @param position place in line, from 1. */
-export function explain(_job: ComputeJob, wanted: Requirement, verdict: Verdict, position: number): Explanation {
+export function explain(wanted: Requirement, verdict: Verdict, position: number): Explanation {
   return explainTally({ wanted, tally: tallyOf(verdict), position });
 }
 

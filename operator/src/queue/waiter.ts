@@ -42,7 +42,7 @@ export function waiterOf(
 ): Waiter {
   const { name, namespace = '', uid = '' } = job.metadata;
   const { rank, lowered } = effectivePriority(job.spec.priority, o.policy, o.highest);
-  const requirement = requirementOf(job, { nowMs: Infinity, holdDownMs: 0 });
+  const requirement = requirementOf(job);
   const walltimeMs = job.spec.walltime === undefined ? undefined : durationMs(job.spec.walltime);
   const { holdDownMs } = o.settings;
   const failedStarts = attemptsOf(job).filter(({ reason, ended }) => reason === 'StartFailed' && ended !== undefined);

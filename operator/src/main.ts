@@ -7,7 +7,12 @@ import { runOperator } from './operator.ts';
 import { parseOptions, usage, type Options } from './options.ts';
 
 async function main(options: Options): Promise<number> {
-  const log = pino({ level: options['log-level'], name: 'idlewild-operator' });
+  // Lines are written behind the work's back, as a write per line costs more than most of what it tells of; what is left goes
+  // out at the exit, whatever its cause.
+  const log = pino(
+    { level: options['log-level'], name: 'idlewild-operator' },
+    pino.destination({ dest: 1, sync: false }),
+  );
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {

@@ -60,7 +60,7 @@ export interface Operator {
 
 export function assembleOperator(o: AssemblyOptions): Operator {
   const { clock, log, registry, newId, random } = o;
-  const metrics = createKubeMetrics(registry);
+  const metrics = createKubeMetrics(registry, undefined, clock);
   const client = new KubeClient(o.transport, { fieldManager, onRequest: metrics.onRequest, clock, random });
   const leases = o.leases ?? new LeaseObservations(clock);
   const world = new World({

@@ -3,6 +3,7 @@
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RequestInfo } from './client.ts';
+import { systemClock, type Clock } from './clock.ts';
 import type { ControllerMetrics } from './controller.ts';
 import type { InformerMetrics } from './informer.ts';
 import type { WorkQueueMetrics } from './workqueue.ts';
@@ -17,11 +18,15 @@ export interface KubeMetrics {
 const seconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** @param leaseName label of the leader metric. */
-export function createKubeMetrics(registry: Registry, leaseName = 'idlewild-operator'): KubeMetrics {
+export function createKubeMetrics(
+  registry: Registry,
+  leaseName = 'idlewild-operator',
+  clock: Pick<Clock, 'now'> = systemClock,
+): KubeMetrics {
   const registers = [registry];
   return {
     controller: { ...controllerMetrics(registers), queue: queueMetrics(registers) },
-    informer: informerMetrics(registers),
+    informer: informerMetrics(registers, clock),
     onRequest: requestMetrics(registers),
     onLeaderChange: leaderMetric(registers, leaseName),
   };
@@ -118,7 +123,7 @@ function queueMetrics(registers: Registry[]): WorkQueueMetrics {
   };
 }
 
-function informerMetrics(registers: Registry[]): InformerMetrics {
+function informerMetrics(registers: Registry[], clock: Pick<Clock, 'now'>): InformerMetrics {
   const lists = new Counter({
     name: 'idlewild_informer_lists_total',
     help: 'Lists by an informer: first, relist or failed',
@@ -158,13 +163,13 @@ function informerMetrics(registers: Registry[]): InformerMetrics {
   return {
     listed: (type, outcome) => {
       lists.inc({ type, outcome });
-      if (outcome !== 'failed') last.setToCurrentTime({ type });
+      if (outcome !== 'failed') last.set({ type }, clock.now() / 1000);
     },
     repaired: (type, changes) => repairs.inc({ type }, changes),
     watchEnded: (type, outcome) => watches.inc({ type, outcome }),
     event: (type, event) => {
       received.inc({ type, event });
-      last.setToCurrentTime({ type });
+      last.set({ type }, clock.now() / 1000);
     },
     handlerFailed: (type) => failures.inc({ type }),
   };

@@ -11,12 +11,15 @@ import { Traffic } from './evacuation/traffic.ts';
 import { Wakes } from './evacuation/wakes.ts';
 import type { VirtualMachineInstanceMigration } from './api/kubevirt.ts';
 import { Holds } from './holds/reconcile.ts';
-import { Consoles } from './lifecycle/console.ts';
+import { Consoles, type ConsoleSettings } from './lifecycle/console.ts';
 import type { LifecycleSettings } from './lifecycle/decide.ts';
 import { Lifecycle } from './lifecycle/reconcile.ts';
 import { Matching, type MatchingOptions } from './matching/reconcile.ts';
-import type { LeaseObservations } from './recovery/observations.ts';
+import type { PreemptionSettings } from './preemption/decide.ts';
+import { Preemption } from './preemption/reconcile.ts';
+import type { Leases } from './recovery/leases.ts';
 import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
+import { openAttempt } from './model/job.ts';
 import { taints } from './model/names.ts';
 import { JobWriter } from './world/job-writer.ts';
 import { jobKeyOf } from './world/world.ts';
@@ -24,6 +27,7 @@ import type { Deps } from './deps.ts';
 
 export interface Settings {
   readonly matching: MatchingOptions;
+  readonly preemption: PreemptionSettings;
   readonly lifecycle: LifecycleSettings;
   readonly recovery: RecoverySettings;
   readonly evacuation: EvacuationSettings;
@@ -36,7 +40,11 @@ export interface Program {
 export function buildControllers(
   base: Omit<Deps, 'writer'>,
   settings: Settings,
-  o: { leases: LeaseObservations; metrics?: ControllerMetrics | undefined },
+  o: {
+    leases: Leases;
+    metrics?: ControllerMetrics | undefined;
+    consoles?: Partial<ConsoleSettings> | undefined;
+  },
 ): Program {
   const { world, client, clock, log, newId } = base;
   const touched = (key: string): void => {
@@ -47,15 +55,22 @@ export function buildControllers(
   };
   const writer = new JobWriter({ client, jobs: world.jobs, onWrite: (job) => touched(keyOf(job)) });
   const deps: Deps = { ...base, writer };
-  const consoles = new Consoles({ client, clock, log, onNews: (key) => lifecycle.enqueue(key) });
+  const consoles = new Consoles({ client, clock, log, settings: o.consoles, onNews: (key) => lifecycle.enqueue(key) });
   const downtime = new DowntimeObserver(clock);
   const traffic = new Traffic((key) => world.informers.vmis.store.get(key));
   const wakes = new Wakes(clock, (key) => evacuation.enqueue(key));
 
   const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
-  const queue = new Matching(deps, settings.matching, () => matching.enqueue('pool'));
+  const queue = new Matching(deps, settings.matching, {
+    wake: () => matching.enqueue('pool'),
+    onPass: () => {
+      if (preemption.concerned) preempting.enqueue('pool');
+    },
+  });
   const matching = controller('matching', 1, queue);
+  const preemption = new Preemption(deps, queue, settings.preemption);
+  const preempting = controller('preemption', 1, preemption);
   const lifecycle = controller('lifecycle', 8, new Lifecycle(deps, consoles, settings.lifecycle));
   const recovery = controller('recovery', 4, new Recovery(deps, o.leases, settings.recovery));
   const evacuation = controller(
@@ -116,13 +131,20 @@ export function buildControllers(
   };
   world.informers.vmis.onChange(({ object }) => onMachine(object.status?.nodeName));
   world.informers.pods.onChange(({ object }) => onMachine(object.spec.nodeName));
+  // A claim may name a machine whose Node is gone already, of which no further event would tell.
+  world.informers.jobs.onChange(({ object }) => {
+    const node = openAttempt(object)?.node;
+    if (node !== undefined && !world.nodes.get(node)) recovery.enqueue(node);
+  });
 
   return {
     run: async (signal) => {
       base.ledger.recall(world.jobs.list());
       queue.recallUsage();
       try {
-        await Promise.all([matching, lifecycle, recovery, evacuation, holding].map((each) => each.run(signal)));
+        await Promise.all(
+          [matching, preempting, lifecycle, recovery, evacuation, holding].map((each) => each.run(signal)),
+        );
       } finally {
         await queue.close();
         consoles.close();

@@ -198,6 +198,7 @@ function settingsOf(options: Options): Settings {
       windowMs: 120_000,
       reviewMs: 300_000,
     },
+    preemption: { mode: options.preemption, noticeMs: options['preemption-notice'] },
     lifecycle: { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 },
     recovery: { lostAfterMs: options['lost-after'] },
     evacuation: {

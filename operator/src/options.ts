@@ -49,6 +49,8 @@ const schema = z.strictObject({
     )
     .default(defaultGpuResource),
   'max-priority': z.enum(priorities).default('Urgent'),
+  preemption: z.enum(['never', 'lower']).default('never'),
+  'preemption-notice': duration.default(30_000),
   'usage-half-life': duration.refine((ms) => ms >= 60_000, 'must be at least 1m').default(86_400_000),
   reservations: whole(1_000).default(8),
   'restarts-per-room': some(1_000).default(4),
@@ -78,6 +80,8 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   'history-mib': { type: 'string' },
   'gpu-resource': { type: 'string' },
   'max-priority': { type: 'string' },
+  preemption: { type: 'string' },
+  'preemption-notice': { type: 'string' },
   'usage-half-life': { type: 'string' },
   reservations: { type: 'string' },
   'restarts-per-room': { type: 'string' },
@@ -106,6 +110,8 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --history-mib N               how large the file may become before the oldest is given up (512)
   --gpu-resource NAME           extended resource that counts as a graphics processor (nvidia.com/gpu)
   --max-priority PRIORITY       the highest that any job is served with: Low, Normal, High or Urgent (Urgent)
+  --preemption never|lower      lower: jobs of priority High and Urgent may end ones of a lower priority (never)
+  --preemption-notice DURATION  how long before that they are told (30s)
   --usage-half-life DURATION    after this, what a namespace used counts half against it (24h)
   --reservations N              machines kept at most for jobs that fit nowhere yet (8)
   --restarts-per-room N         jobs of a lost room that start again at once, and every 5 s after that (4)

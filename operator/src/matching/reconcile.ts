@@ -43,6 +43,7 @@ export class Matching {
   readonly register: Register;
   readonly #deps: Deps;
   readonly #settings: MatchingOptions;
+  readonly #onPass: () => void;
   readonly #metrics: MatchingMetrics;
   readonly #verdicts = new Verdicts();
   readonly #words: WordsBoard;
@@ -58,8 +59,13 @@ export class Matching {
   #news = true;
   #notBeforeMs = 0;
 
-  /** @param wake brings `reconcile` to work. */
-  constructor(deps: Deps, settings: MatchingOptions, wake: () => void) {
+  /**
+   * @param o.wake brings `reconcile` to work
+   * @param o.onPass told after each pass, when its claims are on their way
+   */
+  constructor(deps: Deps, settings: MatchingOptions, o: { readonly wake: () => void; readonly onPass: () => void }) {
+    const { wake } = o;
+    this.#onPass = o.onPass;
     this.#deps = deps;
     this.#settings = settings;
     this.register = new Register(settings);
@@ -210,6 +216,7 @@ export class Matching {
     pass.claims.forEach((claim, index) => this.#send(claim, microTime(nowMs + index / 1000)));
     this.#seen = { pool, line: this.register.version, atMs: clock.monotonic() };
     this.#review.look(pool, this.#verdicts);
+    this.#onPass();
   }
 
   /** The latest end of a guest. One whose attempt has ended is on its way out; one that was given notice goes by then. */

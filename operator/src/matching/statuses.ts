@@ -16,7 +16,10 @@ export interface Stamp {
 export function claimedStatus(job: ComputeJob, claim: Claim, stamp: Stamp): ComputeJobStatus {
   const { node, room, reason, message, subscribers } = claim;
   const next = { node, room, reason, message, subscribers: [...subscribers], at: stamp.at };
-  return status.claimed(publishedJob(job, stamp), next);
+  const published = publishedJob(job, stamp);
+  // A notice that its former machine was to be given up is over with that machine.
+  const { preemption: _over, ...rest } = published.status ?? {};
+  return status.claimed({ ...published, status: rest }, next);
 }
 
 export function waitingStatus(

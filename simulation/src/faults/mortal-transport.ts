@@ -9,6 +9,8 @@ export interface Death {
   /** The write at which it comes, counted from 1. */
   readonly write: number;
   readonly when: 'before' | 'after';
+  /** Only writes count that the server carried out, so that each life gets something done; goes with "after". */
+  readonly carriedOut?: boolean;
 }
 
 export interface Mortal {
@@ -21,6 +23,7 @@ export interface Mortal {
 export function mortal(inner: Transport, death?: Death): Mortal {
   const end = new AbortController();
   let writes = 0;
+  let done = 0;
   const gone = (): KubeError => new KubeError('the operator was killed', { kind: 'aborted' });
   const refuse = (): void => {
     if (end.signal.aborted) throw gone();
@@ -47,8 +50,12 @@ export function mortal(inner: Transport, death?: Death): Mortal {
         refuse();
         if (!isCounted(request)) return heard(inner.request(request));
         writes += 1;
-        if (writes !== death?.write) return heard(inner.request(request));
-        if (death.when === 'after') await inner.request(request).catch(() => undefined);
+        if (death?.carriedOut) {
+          const response = await heard(inner.request(request));
+          done += 1;
+          if (done < death.write) return response;
+        } else if (writes !== death?.write) return heard(inner.request(request));
+        else if (death.when === 'after') await inner.request(request).catch(() => undefined);
         end.abort();
         throw gone();
       },

@@ -7,12 +7,10 @@ import { runOperator } from './operator.ts';
 import { parseOptions, usage, type Options } from './options.ts';
 
 async function main(options: Options): Promise<number> {
-  // Lines are written behind the work's back, as a write per line costs more than most of what it tells of; what is left goes
-  // out at the exit, whatever its cause.
-  const log = pino(
-    { level: options['log-level'], name: 'idlewild-operator' },
-    pino.destination({ dest: 1, sync: false }),
-  );
+  // Lines are gathered and written behind the work's back, as a write per line costs more than most of what it tells of;
+  // what is left goes out at the exit, whatever its cause.
+  const gathered = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 });
+  const log = pino({ level: options['log-level'], name: 'idlewild-operator' }, gathered);
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {

@@ -145,6 +145,7 @@ export async function runOperator({
     host: options['metrics-host'],
     port: options['metrics-port'],
     registry,
+    log,
     notReady: operator.notReady,
     routes: [
       historyRoutes({
@@ -152,7 +153,6 @@ export async function runOperator({
         authentication: new Authentication(client, clock),
         authorization: new Authorization(client, clock),
         clock,
-        log,
       }),
     ],
   });

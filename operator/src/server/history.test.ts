@@ -101,12 +101,12 @@ beforeEach(async () => {
     authentication: new Authentication(client, clock),
     authorization: new Authorization(client, clock),
     clock,
-    log,
   });
   server = await startServer({
     port: 0,
     host: '127.0.0.1',
     registry: new Registry(),
+    log,
     notReady: () => [],
     routes: [routes],
   });
@@ -295,12 +295,12 @@ describe('when the API server cannot be asked', () => {
       authentication: new Authentication(client, clock),
       authorization: new Authorization(client, clock),
       clock,
-      log: pino({ level: 'silent' }),
     });
     server = await startServer({
       port: 0,
       host: '127.0.0.1',
       registry: new Registry(),
+      log: pino({ level: 'silent' }),
       notReady: () => [],
       routes: [routes],
     });

@@ -8,7 +8,6 @@
 // Promises: reads only; bounded by its limit and by how often one user may ask.
 
 import { Router, type Request, type Response } from 'express';
-import type { Logger } from 'pino';
 import { z } from 'zod';
 import { TokenBucket } from '../kube/backoff.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -16,7 +15,7 @@ import type { HistoryCursor, HistoryStore } from '../ledger/history.ts';
 import type { Authentication, User } from './authentication.ts';
 import type { Authorization } from './authorization.ts';
 import { ExpiringCache } from './expiring-cache.ts';
-import { answerProblems, Problem } from './problem.ts';
+import { Problem } from './problem.ts';
 
 export const historyPath = '/api/v1/history';
 
@@ -25,7 +24,6 @@ export interface HistoryRoutes {
   readonly authentication: Authentication;
   readonly authorization: Authorization;
   readonly clock: Clock;
-  readonly log: Logger;
 }
 
 const json = 'application/json';
@@ -85,7 +83,6 @@ export function historyRoutes(o: HistoryRoutes): Router {
   router.all(historyPath, (request) => {
     throw new Problem(405, `${request.method} is not possible here; GET is`, { headers: { allow: 'GET, HEAD' } });
   });
-  router.use(answerProblems(o.log));
   return router;
 }
 

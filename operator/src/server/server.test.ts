@@ -1,8 +1,10 @@
 // The operator's own HTTP server.
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
 import { Counter, Registry } from 'prom-client';
 import { startServer, type RunningServer } from './server.ts';
 
+const log = pino({ level: 'silent' });
 let server: RunningServer | undefined;
 afterEach(async () => {
   await server?.close();
@@ -11,7 +13,7 @@ afterEach(async () => {
 async function ask(path: string, notReady: string[] = []): Promise<{ status: number; text: string; type: string }> {
   const registry = new Registry();
   new Counter({ name: 'idlewild_claims_total', help: 'Machines claimed', registers: [registry] }).inc();
-  server = await startServer({ port: 0, host: '127.0.0.1', registry, notReady: () => notReady });
+  server = await startServer({ port: 0, host: '127.0.0.1', registry, log, notReady: () => notReady });
   const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
   return { status: response.status, text: await response.text(), type: response.headers.get('content-type') ?? '' };
 }
@@ -40,10 +42,21 @@ describe('the server', () => {
     expect(await ask('/jobs')).toMatchObject({ status: 404 });
   });
 
+  it('shows nothing of its inside when something fails', async () => {
+    const registry = new Registry();
+    const notReady = (): string[] => {
+      throw new Error('the inside');
+    };
+    server = await startServer({ port: 0, host: '127.0.0.1', registry, log, notReady });
+    const response = await fetch(`http://127.0.0.1:${server.port}/readyz`);
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toMatch(/the inside|server\.ts/);
+  });
+
   it('refuses a port that is taken', async () => {
     await ask('/healthz');
     const registry = new Registry();
-    const again = startServer({ port: server?.port ?? 0, host: '127.0.0.1', registry, notReady: () => [] });
+    const again = startServer({ port: server?.port ?? 0, host: '127.0.0.1', registry, log, notReady: () => [] });
     await expect(again).rejects.toThrow(/EADDRINUSE/);
   });
 });

@@ -5,13 +5,16 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type Router } from 'express';
+import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { answerProblems } from './problem.ts';
 
 export interface ServerOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly host: string;
   readonly registry: Registry;
+  readonly log: Logger;
   /** What is not ready yet, in words; empty when ready. */
   readonly notReady: () => readonly string[];
   /** What is answered only to those who may know. */
@@ -27,6 +30,7 @@ export async function startServer({
   port,
   host,
   registry,
+  log,
   notReady,
   routes = [],
 }: ServerOptions): Promise<RunningServer> {
@@ -44,6 +48,8 @@ export async function startServer({
     response.type(registry.contentType).send(await registry.metrics());
   });
   for (const each of routes) app.use(each);
+  // Not only for the routes: express shows stacks to whoever asks.
+  app.use(answerProblems(log));
   const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 30_000 }, app);
   await listening(server, port, host);
   return {

@@ -4,7 +4,7 @@
 import type { ComputeJob } from '../api/compute-job.ts';
 import { requirementOf, type Requirement } from '../matching/subscribe.ts';
 import { durationMs } from '../model/duration.ts';
-import { attemptsOf, lastAttempt } from '../model/job.ts';
+import { attemptsOf, lastAttempt, speaksAgainstMachine } from '../model/job.ts';
 import { ageOf, type InLine } from './order.ts';
 import { effectivePriority, type NamespacePolicy, type Priority } from './priority.ts';
 
@@ -45,7 +45,9 @@ export function waiterOf(
   const requirement = requirementOf(job);
   const walltimeMs = job.spec.walltime === undefined ? undefined : durationMs(job.spec.walltime);
   const { holdDownMs } = o.settings;
-  const failedStarts = attemptsOf(job).filter(({ reason, ended }) => reason === 'StartFailed' && ended !== undefined);
+  const failedStarts = attemptsOf(job).filter(
+    (attempt) => speaksAgainstMachine(attempt) && attempt.ended !== undefined,
+  );
   return {
     key: `${namespace}/${name}`,
     namespace,

@@ -3,7 +3,7 @@
 // handed in.
 
 import type { ComputeJob } from '../api/compute-job.ts';
-import { attemptsOf, type Attempt } from '../model/job.ts';
+import { attemptsOf, speaksAgainstMachine, type Attempt } from '../model/job.ts';
 import type { FailedStart } from './decide.ts';
 
 interface Failure {
@@ -30,7 +30,7 @@ export class FailedStarts {
   saw(job: ComputeJob, nowMs: number): string[] {
     const touched: string[] = [];
     for (const attempt of attemptsOf(job)) {
-      if (attempt.reason !== 'StartFailed' || attempt.ended === undefined) continue;
+      if (!speaksAgainstMachine(attempt) || attempt.ended === undefined) continue;
       const failure = failureOf(job, attempt);
       if (failure.atMs + windowMs <= nowMs || this.#failures.has(failure.of)) continue;
       this.#add(failure);

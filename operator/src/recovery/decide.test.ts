@@ -3,21 +3,16 @@ import { describe, expect, it } from '@jest/globals';
 import { aMigration, aPod, aVm, aVmi } from '../../../test/builders/guest.ts';
 import { aJob } from '../../../test/builders/job.ts';
 import { aMachine, lostTaint } from '../../../test/builders/node.ts';
-import { recoverMachine, type RecoveryDecision, type RecoveryInput } from './decide.ts';
+import { recoverMachine, type Held, type RecoveryDecision, type RecoveryInput } from './decide.ts';
+import type { Hearing } from './leases.ts';
 
-function recover(o: Partial<RecoveryInput>): RecoveryDecision[] {
-  return recoverMachine({
-    node: aMachine('pc-1'),
-    silentMs: 0,
-    renewed: true,
-    blind: false,
-    lostAfterMs: 15_000,
-    jobs: [],
-    vmis: [],
-    pods: [],
-    migrations: [],
-    ...o,
-  });
+type Given = Partial<Held & Hearing & Omit<RecoveryInput, 'hearing'>>;
+
+function recover(o: Given): RecoveryDecision[] {
+  const { silentMs = 0, renewed = true, lookAgainInMs, jobs = [], vmis = [], pods = [], migrations = [], ...rest } = o;
+  const hearing = { silentMs, renewed, lookAgainInMs };
+  const input = { machine: 'pc-1', node: aMachine('pc-1'), hearing, blind: false, lostAfterMs: 15_000, ...rest };
+  return recoverMachine(input, () => ({ jobs, vmis, pods, migrations }));
 }
 const kinds = (decisions: RecoveryDecision[]) => decisions.map(({ kind }) => kind);
 const silent = { silentMs: 15_000 };
@@ -68,7 +63,7 @@ describe('a machine', () => {
 
 describe('of a lost machine', () => {
   const node = aMachine('pc-1', { taints: [lostTaint] });
-  const lost = (o: Partial<RecoveryInput>) => recover({ node, ...silent, ...o });
+  const lost = (o: Given) => recover({ node, ...silent, ...o });
 
   it('launcher pods are removed, but not those of guests that have ended: their log may be wanted', () => {
     const pods = [aPod(vm, 'pc-1'), aPod(vm, 'pc-1', { phase: 'Succeeded' }), aPod(vm, 'pc-2')];

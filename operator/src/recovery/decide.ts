@@ -15,17 +15,22 @@ import { isBeingDeleted } from '../api/meta.ts';
 import { openAttempt, type Attempt } from '../model/job.ts';
 import { labels, taints } from '../model/names.ts';
 import { targetOf } from '../model/pool.ts';
+import type { Hearing } from './leases.ts';
 
 export interface RecoveryInput {
-  readonly node: Node;
-  /** Since the machine's lease was last seen to change, ms. */
-  readonly silentMs: number;
-  /** Its lease changed at least once while this process watched. */
-  readonly renewed: boolean;
+  readonly machine: string;
+  /** Undefined: its Node object was deleted, which says that the machine is gone for good. */
+  readonly node: Node | undefined;
+  readonly hearing: Hearing;
   /** The API server cannot be heard, so silence means nothing. */
   readonly blind: boolean;
   readonly lostAfterMs: number;
+}
+
+/** What there is on one machine, or touches it. */
+export interface Held {
   readonly jobs: readonly ComputeJob[];
+  /** Of these jobs and migrations, wherever they run. */
   readonly vmis: readonly VirtualMachineInstance[];
   readonly pods: readonly Pod[];
   readonly migrations: readonly VirtualMachineInstanceMigration[];
@@ -39,28 +44,30 @@ export type RecoveryDecision =
   | { readonly kind: 'endAttempt'; readonly job: ComputeJob; readonly attempt: Attempt; readonly message: string }
   | { readonly kind: 'lookAgain'; readonly afterMs: number };
 
-export function recoverMachine(input: RecoveryInput): RecoveryDecision[] {
-  const { node, silentMs, renewed, lostAfterMs, blind } = input;
+/** @param held asked for only when the machine is lost. */
+export function recoverMachine(input: RecoveryInput, held: () => Held): RecoveryDecision[] {
+  const { machine, node, hearing, lostAfterMs, blind } = input;
+  if (!node) return cleared(machine, `the Node object of ${machine} was deleted`, held());
   // Approved machines only: what has never been in the pool is not ours to taint.
   if (node.metadata.labels?.[labels.approved] !== 'true') return [];
   const tainted = (node.spec?.taints ?? []).some(({ key }) => key === taints.lost);
+  const { silentMs, renewed, lookAgainInMs } = hearing;
   // A process that restarts often never watches for the whole time. The node controller did, and by a longer measure.
   const silent = silentMs >= lostAfterMs || (!renewed && isGivenUp(node));
   if (tainted && renewed && !silent)
     return isTrue(node.status?.conditions, 'Ready') ? [{ kind: 'untaint' }] : lookAgain(1_000);
   // A taint that we find is the verdict of our predecessor, and stands until the machine is heard again.
-  if (!tainted && !silent) return lookAgain(lostAfterMs - silentMs);
+  if (!tainted && !silent) return lookAgain(lookAgainInMs ?? lostAfterMs - silentMs);
   if (blind && !tainted) return lookAgain(1_000);
-  return [...(tainted ? [] : [{ kind: 'taint' } as const]), ...cleared(input), ...lookAgain(2_000)];
+  const why = `${machine} was lost: it has not renewed its lease for ${Math.round(lostAfterMs / 1000)} s`;
+  return [...(tainted ? [] : [{ kind: 'taint' } as const]), ...cleared(machine, why, held()), ...lookAgain(2_000)];
 }
 
-function cleared({ node, jobs, vmis, pods, migrations, lostAfterMs }: RecoveryInput): RecoveryDecision[] {
-  const machine = node.metadata.name;
-  const instanceOf = (namespace: string | undefined, name: string): VirtualMachineInstance | undefined =>
-    vmis.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+function cleared(machine: string, why: string, { jobs, vmis, pods, migrations }: Held): RecoveryDecision[] {
+  const instances = new Map(vmis.map((vmi) => [`${vmi.metadata.namespace}/${vmi.metadata.name}`, vmi]));
   const touching = migrations.filter((migration) => {
     if (isMigrationOver(migration) || isBeingDeleted(migration)) return false;
-    const vmi = instanceOf(migration.metadata.namespace, migration.spec.vmiName);
+    const vmi = instances.get(`${migration.metadata.namespace}/${migration.spec.vmiName}`);
     return vmi?.status?.nodeName === machine || targetOf(migration, vmi) === machine;
   });
   const stuck = pods.filter(
@@ -69,12 +76,10 @@ function cleared({ node, jobs, vmis, pods, migrations, lostAfterMs }: RecoveryIn
   const ended = jobs.flatMap((job): RecoveryDecision[] => {
     const attempt = openAttempt(job);
     if (!attempt || isBeingDeleted(job)) return [];
-    const vmi = instanceOf(job.metadata.namespace, attempt.virtualMachine);
+    const vmi = instances.get(`${job.metadata.namespace}/${attempt.virtualMachine}`);
     if ((vmi?.status?.nodeName ?? attempt.node) !== machine) return [];
-    const words = vmi && isInstanceOver(vmi) ? 'with the result of the guest that had ended there' : '';
-    const message =
-      `${machine} was lost: it has not renewed its lease for ${Math.round(lostAfterMs / 1000)} s ${words}`.trim();
-    return [{ kind: 'endAttempt', job, attempt, message }];
+    const words = vmi && isInstanceOver(vmi) ? ' with the result of the guest that had ended there' : '';
+    return [{ kind: 'endAttempt', job, attempt, message: `${why}${words}` }];
   });
   // The ends first: once its pod is removed, a guest looks like one that somebody took away.
   return [

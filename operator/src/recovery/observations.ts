@@ -3,6 +3,7 @@
 // and after a time in which the API server could not be heard, every machine is given the full time again.
 
 import type { Clock } from '../kube/clock.ts';
+import type { Hearing, Leases } from './leases.ts';
 
 interface Observation {
   readonly renewTime: string;
@@ -11,7 +12,7 @@ interface Observation {
   readonly renewals: number;
 }
 
-export class LeaseObservations {
+export class LeaseObservations implements Leases {
   readonly #clock: Clock;
   readonly #seen = new Map<string, Observation>();
   #blind = false;
@@ -20,12 +21,10 @@ export class LeaseObservations {
     this.#clock = clock;
   }
 
-  /** True while the API server cannot be heard: nothing may be concluded from silence. */
   get blind(): boolean {
     return this.#blind;
   }
 
-  /** @param renewTime the lease's, or "" when the machine has no lease. */
   saw(machine: string, renewTime: string): void {
     const before = this.#seen.get(machine);
     if (before && before.renewTime === renewTime) return;
@@ -38,12 +37,10 @@ export class LeaseObservations {
     this.#seen.delete(machine);
   }
 
-  /** The connection to the API server broke. */
   lostSight(): void {
     this.#blind = true;
   }
 
-  /** The API server answers again: silence counts from now on. */
   regainedSight(): void {
     if (!this.#blind) return;
     this.#blind = false;
@@ -51,8 +48,7 @@ export class LeaseObservations {
     for (const [machine, seen] of this.#seen) this.#seen.set(machine, { ...seen, atMs });
   }
 
-  /** How long ago the lease changed, and whether it ever did while we watched. */
-  of(machine: string): { readonly silentMs: number; readonly renewed: boolean } {
+  of(machine: string): Hearing {
     const seen = this.#seen.get(machine);
     if (!seen) {
       this.saw(machine, '');

@@ -6,13 +6,16 @@ import { leases, nodes, pods, virtualMachineInstanceMigrations } from '../api/re
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
+import { keyOf } from '../kube/object.ts';
+import { openAttempt } from '../model/job.ts';
 import { taints } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
-import { recoverMachine, type RecoveryDecision } from './decide.ts';
+import { jobKeyOf } from '../world/world.ts';
+import { recoverMachine, type Held, type RecoveryDecision } from './decide.ts';
 import { machineLostNote } from './events.ts';
 import { createRecoveryMetrics, type RecoveryMetrics } from './metrics.ts';
-import type { LeaseObservations } from './observations.ts';
+import type { Leases } from './leases.ts';
 
 const leaseNamespace = 'kube-node-lease';
 
@@ -22,35 +25,37 @@ export interface RecoverySettings {
 
 export class Recovery {
   readonly #deps: Deps;
-  readonly #observations: LeaseObservations;
+  readonly #leases: Leases;
   readonly #settings: RecoverySettings;
   readonly #metrics: RecoveryMetrics;
 
-  constructor(deps: Deps, observations: LeaseObservations, settings: RecoverySettings) {
+  constructor(deps: Deps, heard: Leases, settings: RecoverySettings) {
     this.#deps = deps;
-    this.#observations = observations;
+    this.#leases = heard;
     this.#settings = settings;
     this.#metrics = createRecoveryMetrics(deps.registry);
   }
 
-  readonly reconcile = async (key: string, { log }: ReconcileContext): Promise<Result> => {
+  readonly reconcile = async (machine: string, { log }: ReconcileContext): Promise<Result> => {
     const { world } = this.#deps;
-    const node = world.nodes.get(key);
-    if (!node) {
-      this.#observations.forget(key);
-      return;
+    const node = world.nodes.get(machine);
+    if (node) {
+      const lease = world.informers.leases.store.get(`${leaseNamespace}/${machine}`);
+      this.#leases.saw(machine, lease?.spec?.renewTime ?? '');
     }
-    const lease = world.informers.leases.store.get(`${leaseNamespace}/${key}`);
-    this.#observations.saw(key, lease?.spec?.renewTime ?? '');
-    let decisions = this.#decide(node);
+    let decisions = this.#decide(machine, node);
+    if (!node) {
+      this.#leases.forget(machine);
+      if (decisions.length === 0 || (await this.#hasNode(machine))) return;
+    }
     if (decisions.some(({ kind }) => kind === 'taint')) {
-      await this.#readLease(key);
-      decisions = this.#decide(node);
+      await this.#readLease(machine);
+      decisions = this.#decide(machine, node);
     }
     let again: number | undefined;
     for (const decision of decisions) {
       try {
-        const after = await this.#apply(node, decision);
+        const after = await this.#apply(machine, node, decision);
         if (after !== undefined) again = Math.min(again ?? after, after);
       } catch (error) {
         // The next look sees what it is now. A taint that failed must not be passed over: everything waits for it.
@@ -62,43 +67,61 @@ export class Recovery {
     return { requeueAfterMs: again };
   };
 
-  #decide(node: Node): RecoveryDecision[] {
+  #decide(machine: string, node: Node | undefined): RecoveryDecision[] {
+    const hearing = node ? this.#leases.of(machine) : { silentMs: 0, renewed: false };
+    const { blind } = this.#leases;
+    const { lostAfterMs } = this.#settings;
+    return recoverMachine({ machine, node, hearing, blind, lostAfterMs }, () => this.#held(machine));
+  }
+
+  /** By the indexes of the world, so that the cost is that of what the machine holds. */
+  #held(machine: string): Held {
     const { world } = this.#deps;
-    return recoverMachine({
-      node,
-      ...this.#observations.of(node.metadata.name),
-      blind: this.#observations.blind,
-      lostAfterMs: this.#settings.lostAfterMs,
-      jobs: world.jobs.list(),
-      vmis: world.informers.vmis.store.list(),
-      pods: world.informers.pods.store.list(),
-      migrations: world.informers.migrations.store.list(),
-    });
+    const instance = (key: string) => world.informers.vmis.store.get(key);
+    const there = world.vmisOn(machine);
+    const migrations = world.migrationsTouching(machine);
+    const guests = there.flatMap((vmi) => world.jobs.get(jobKeyOf(vmi) ?? '') ?? []);
+    const jobs = [...new Map([...world.jobsOn(machine), ...guests].map((job) => [keyOf(job), job])).values()];
+    const elsewhere = [
+      ...jobs.map((job) => `${job.metadata.namespace}/${openAttempt(job)?.virtualMachine}`),
+      ...migrations.map(({ metadata, spec }) => `${metadata.namespace}/${spec.vmiName}`),
+    ].flatMap((key) => instance(key) ?? []);
+    return { jobs, vmis: [...new Set([...there, ...elsewhere])], pods: world.podsOn(machine), migrations };
+  }
+
+  /** Our caches may be behind; a Node is gone only when the API server says so. */
+  async #hasNode(machine: string): Promise<boolean> {
+    try {
+      await this.#deps.client.get<Node>(nodes, { name: machine });
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
   }
 
   /** What the watch has not told yet, or cannot tell because it broke, must not cost a machine its guests. */
   async #readLease(machine: string): Promise<void> {
     try {
       const lease = await this.#deps.client.get<Lease>(leases, { namespace: leaseNamespace, name: machine });
-      this.#observations.regainedSight();
-      this.#observations.saw(machine, lease.spec?.renewTime ?? '');
+      this.#leases.regainedSight();
+      this.#leases.saw(machine, lease.spec?.renewTime ?? '');
     } catch (error) {
       if (isNotFound(error)) {
-        this.#observations.regainedSight();
+        this.#leases.regainedSight();
         return;
       }
-      this.#observations.lostSight();
+      this.#leases.lostSight();
       throw error;
     }
   }
 
   /** @returns when to look again, if that is known. */
-  async #apply(node: Node, decision: RecoveryDecision): Promise<number | undefined> {
+  async #apply(machine: string, node: Node | undefined, decision: RecoveryDecision): Promise<number | undefined> {
     const { client, log, clock } = this.#deps;
-    const machine = node.metadata.name;
     switch (decision.kind) {
       case 'taint': {
-        const { silentMs } = this.#observations.of(machine);
+        const { silentMs } = this.#leases.of(machine);
         await this.#taint(node, (own) => [...own, { key: taints.lost, effect: 'NoSchedule' }]);
         log.warn({ machine, silentMs: Math.round(silentMs) }, 'machine lost');
         this.#metrics.machineLost();
@@ -159,7 +182,8 @@ export class Recovery {
     }
   }
 
-  async #taint(node: Node, change: (own: readonly Taint[]) => Taint[]): Promise<void> {
+  async #taint(node: Node | undefined, change: (own: readonly Taint[]) => Taint[]): Promise<void> {
+    if (!node) return;
     const { name, resourceVersion } = node.metadata;
     const taintsNow = change(node.spec?.taints ?? []);
     const patch = { metadata: { resourceVersion }, spec: { taints: taintsNow.length === 0 ? null : taintsNow } };

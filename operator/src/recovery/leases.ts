@@ -1,0 +1,25 @@
+// What recovery asks of whoever knows when machines were last heard.
+// Promises: silence is counted by one clock, the operator's own; how a machine is heard is not part of this.
+
+/** How a machine was heard. */
+export interface Hearing {
+  /** Since it was last heard, or since we began to listen, ms. */
+  readonly silentMs: number;
+  /** It was heard at least once while this process listened. */
+  readonly renewed: boolean;
+  /** When a verdict may next change, if that is known better than from `silentMs`. */
+  readonly lookAgainInMs?: number | undefined;
+}
+
+export interface Leases {
+  /** Nothing may be concluded from silence, as the API server cannot be heard either. */
+  readonly blind: boolean;
+  of(machine: string): Hearing;
+  /** @param renewTime the lease's, or "" when the machine has no lease. */
+  saw(machine: string, renewTime: string): void;
+  forget(machine: string): void;
+  /** The connection to the API server broke. */
+  lostSight(): void;
+  /** The API server answers again: silence counts from now on. */
+  regainedSight(): void;
+}

@@ -22,6 +22,9 @@ interface Booked {
   claimed: string | undefined;
   open: boolean;
   vm: boolean;
+  /** The virtual machine is being deleted: without an instance nothing of it will run. */
+  leaving: boolean;
+  instance: boolean;
   over: boolean;
   at: string | undefined;
   readonly targets: Map<string, string>;
@@ -76,12 +79,16 @@ export class Bookings {
         this.#job(object as unknown as ComputeJob, type === 'DELETED', atMs);
         return;
       case virtualMachines.plural:
-        this.#change(keyOf(object), atMs, (booked) => (booked.vm = type !== 'DELETED'));
+        this.#change(keyOf(object), atMs, (booked) => {
+          booked.vm = type !== 'DELETED';
+          booked.leaving = object.metadata.deletionTimestamp !== undefined;
+        });
         return;
       case virtualMachineInstances.plural: {
         const { status } = object as unknown as VirtualMachineInstance;
         this.#change(keyOf(object), atMs, (booked) => {
           booked.at = type === 'DELETED' ? undefined : status?.nodeName;
+          booked.instance = type !== 'DELETED';
           booked.over = type !== 'DELETED' && (status?.phase === 'Succeeded' || status?.phase === 'Failed');
         });
         return;
@@ -111,12 +118,23 @@ export class Bookings {
 
   #change(key: string, atMs: number, how: (booked: Booked) => void): void {
     const booked = this.#booked.get(key) ?? {
-      ...{ need: none, claimed: undefined, open: false, vm: false, over: false, at: undefined, counted: [] },
+      ...{
+        need: none,
+        claimed: undefined,
+        open: false,
+        vm: false,
+        leaving: false,
+        instance: false,
+        over: false,
+        at: undefined,
+        counted: [],
+      },
       targets: new Map<string, string>(),
     };
     how(booked);
-    const counts = !booked.over && (booked.open || booked.vm);
-    const place = booked.at ?? booked.claimed;
+    const counts = !booked.over && (booked.open || (booked.vm && (booked.instance || !booked.leaving)));
+    // One that is given up before it was anywhere is taken down before it can be.
+    const place = booked.at ?? (booked.open ? booked.claimed : undefined);
     const now = counts && place !== undefined ? [...new Set([place, ...booked.targets.values()])] : [];
     for (const machine of booked.counted) {
       if (now.includes(machine)) continue;

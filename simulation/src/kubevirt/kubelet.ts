@@ -8,15 +8,7 @@ import { nodes, pods, virtualMachineInstances } from '@idlewild/operator/api/res
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
 import { keyOf, refOf } from '@idlewild/operator/kube/object.ts';
 import type { Guest } from './guests.ts';
-import {
-  endedStatus,
-  imageOf,
-  isMigrationTarget,
-  isPodOver,
-  podWithStatus,
-  pullFailedStatus,
-  runningStatus,
-} from './objects.ts';
+import { endedStatus, imageOf, isPodOver, podWithStatus, pullFailedStatus, runningStatus } from './objects.ts';
 import { instanceOfPod } from './relations.ts';
 import { stepScheduler } from './scheduler.ts';
 import { timeOf, type Stage } from './stage.ts';
@@ -48,8 +40,8 @@ export class Kubelets {
     return this.#runs.size;
   }
 
-  /** @param stuck a target pod that never gets ready. */
-  step(key: string, stuck: boolean): void {
+  /** @param coming what is known of the migration for which the pod waits, if it does. */
+  step(key: string, coming: { readonly stuck: boolean } | undefined): void {
     const { cluster, hosts } = this.#stage;
     const pod = cluster.get<Pod>(pods, refOf(key));
     if (!pod) return;
@@ -65,8 +57,8 @@ export class Kubelets {
     else if (isPodOver(pod)) this.#runs.delete(key);
     else if (!run) this.#begin(key, pod, node);
     else if (run.boots !== hosts.get(node).boots) this.#end(key, pod, 'Failed');
-    else if (pod.status?.phase === 'Pending') this.#ready(key, pod, run, stuck);
-    else this.#watch(key, pod, run);
+    else if (pod.status?.phase === 'Pending') this.#ready(key, pod, run, coming?.stuck === true);
+    else if (!coming) this.#watch(key, pod, run);
   }
 
   /** The pod object is gone. A guest that is still in it dies when its machine hears of it. */
@@ -130,7 +122,7 @@ export class Kubelets {
   /** The launcher ends after its guest; that of a migration's source after the hand-over. */
   #watch(key: string, pod: Pod, run: Run): void {
     const guest = this.#guestOf(pod);
-    const left = guest !== undefined && !isMigrationTarget(pod) && guest.pod !== key;
+    const left = guest !== undefined && guest.pod !== key;
     const over = guest?.end !== undefined && guest.pod === key;
     if (!left && !over) return;
     const now = this.#stage.clock.monotonic();

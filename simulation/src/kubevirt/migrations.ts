@@ -54,10 +54,10 @@ export class Migrations {
     this.#journeys.delete(metadata.uid ?? '');
   }
 
-  /** Whether a target pod belongs to a journey whose target never gets ready. */
-  isStuck(pod: Pod): boolean {
-    const uid = pod.metadata.labels?.['kubevirt.io/migrationJobUID'];
-    return uid !== undefined && this.#journeys.get(uid)?.plan.outcome === 'stuckTarget';
+  /** The journey for which a target pod waits; undefined when it is no target, or not any more. */
+  ofTarget({ metadata }: Pod): { readonly stuck: boolean } | undefined {
+    const journey = this.#journeys.get(metadata.labels?.['kubevirt.io/migrationJobUID'] ?? '');
+    return journey && { stuck: journey.plan.outcome === 'stuckTarget' };
   }
 
   /** What is due for the migrations of a running instance. */

@@ -207,7 +207,7 @@ export class SimulatedKubeVirt {
   #stepPod(key: string): void {
     const pod = this.cluster.get<Pod>(pods, refOf(key));
     if (!pod) return;
-    this.#kubelets.step(key, this.#migrations.isStuck(pod));
+    this.#kubelets.step(key, this.#migrations.ofTarget(pod));
   }
 
   #unschedulable(machine: string, unschedulable: boolean): void {

@@ -2,19 +2,12 @@
 // Usage: make bench [ARGS="claims latency --rounds 1 --fraction 0.1 --json FILE --markdown FILE --profile DIR"]
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { Site } from './core/cluster.ts';
-import { full, isMet, scaled, type Figure, type Measurement } from './core/figures.ts';
+import { freePort, Site } from './core/cluster.ts';
+import { full, isMet, scaled, type Figure } from './core/figures.ts';
 import { machineOf, markdown, table } from './core/report.ts';
-import { claims } from './measurements/claims.ts';
-import { growth } from './measurements/growth.ts';
-import { large } from './measurements/large.ts';
-import { latency } from './measurements/latency.ts';
-import { life } from './measurements/life.ts';
-
-const measurements: readonly Measurement[] = [claims, latency, life, growth, large];
+import { measurements } from './measurements/all.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -71,13 +64,4 @@ try {
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(2);
-}
-
-/** A port that nobody listens on; the kubelets of the simulated machines get it written into their Nodes. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,6 +3,7 @@
 // the same objects under the same uids, and what one round wrote can be written again in another.
 
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrap } from '@idlewild/lab/daemon/bootstrap.ts';
@@ -161,4 +162,13 @@ export async function until<T>(
     if (performance.now() > deadline) throw new Error(`${what}: not within ${timeoutMs / 1000} s`);
     await systemClock.sleep(everyMs);
   }
+}
+
+/** A port that nobody listens on; the kubelets of the simulated machines get it written into their Nodes. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

@@ -30,6 +30,10 @@ export interface Scale {
   readonly life: { readonly atOnce: number; readonly later: number };
   readonly large: { readonly finished: number; readonly running: number; readonly waiting: number };
   readonly growth: { readonly fewer: number; readonly jobs: number };
+  /** Jobs in a whole lab. */
+  readonly started: number;
+  /** An operator that wrote nothing for so long is at rest. */
+  readonly quietMs: number;
 }
 
 export const full: Scale = {
@@ -40,6 +44,8 @@ export const full: Scale = {
   life: { atOnce: 1000, later: 500 },
   large: { finished: 1000, running: 2000, waiting: 5000 },
   growth: { fewer: 100, jobs: 500 },
+  started: 3,
+  quietMs: 1_000,
 };
 
 /** The same with fewer machines and jobs, for a quick look; rates do not change. */
@@ -47,7 +53,7 @@ export function scaled(scale: Scale, fraction: number): Scale {
   const few = (count: number): number => Math.max(1, Math.round(count * fraction));
   const { steady, life, large, growth } = scale;
   return {
-    rounds: scale.rounds,
+    ...scale,
     machines: few(scale.machines),
     queued: few(scale.queued),
     steady: { ...steady, waiting: few(steady.waiting), jobs: few(steady.jobs) },

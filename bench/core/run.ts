@@ -38,8 +38,8 @@ export async function untilWritten(operator: Program, kind: WriteKind, count: nu
   );
 }
 
-/** Resolves when the operator has written nothing for a second. */
-export async function untilQuiet(operator: Program): Promise<void> {
+/** Resolves when the operator has written nothing for a while. */
+export async function untilQuiet({ scale }: Bench, operator: Program): Promise<void> {
   let before = -1;
   await until(
     'the operator is at rest',
@@ -49,7 +49,7 @@ export async function untilQuiet(operator: Program): Promise<void> {
       before = now;
       return same || undefined;
     },
-    { everyMs: 1_000 },
+    { everyMs: scale.quietMs },
   );
 }
 

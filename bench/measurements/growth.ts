@@ -8,7 +8,6 @@ import { checkClaims, pass, profiled, untilQuiet, untilReady, untilWritten } fro
 export const growth: Measurement = { name: 'growth', about: 'cost of a claim with ten times the machines', run };
 
 const times = 10;
-const settleMs = 2_000;
 
 async function run(bench: Bench): Promise<Figure[]> {
   const { fewer, jobs } = bench.scale.growth;
@@ -41,7 +40,7 @@ async function cpuPerClaim(bench: Bench, machines: number, name: string): Promis
   const cluster = await site.open(state);
   const operator = cluster.startOperator();
   await untilReady(operator);
-  await pass(settleMs);
+  await pass(2 * scale.quietMs);
   const before = await operator.usage();
   await profiled(bench, name, cluster, operator, async () => {
     await addJobs(
@@ -50,7 +49,7 @@ async function cpuPerClaim(bench: Bench, machines: number, name: string): Promis
     );
     await untilWritten(operator, 'vm', jobs);
   });
-  await untilQuiet(operator);
+  await untilQuiet(bench, operator);
   const after = await operator.usage();
   await checkClaims(cluster, await operator.writes(), jobs);
   await cluster.stop();

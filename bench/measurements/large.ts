@@ -34,7 +34,7 @@ async function run(bench: Bench): Promise<Figure[]> {
     await add(cluster, finished + running, waiting, longRunMs);
     await untilWritten(operator, 'waiting', waiting);
   });
-  await untilQuiet(operator);
+  await untilQuiet(bench, operator);
   const settled = await operator.collect();
   await operator.stop();
 

@@ -51,7 +51,7 @@ async function run(bench: Bench): Promise<Figure[]> {
   const operator = cluster.startOperator({ keepBodies: true });
   await untilReady(operator);
   await untilWritten(operator, 'waiting', waiting);
-  await untilQuiet(operator);
+  await untilQuiet(bench, operator);
   let mine: readonly number[] = [];
   await profiled(bench, 'latency', cluster, operator, async () => {
     mine = await claimTimes(cluster.client, steady, perSecond);

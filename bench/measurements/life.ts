@@ -35,7 +35,7 @@ async function run(bench: Bench): Promise<Figure[]> {
       );
       await untilWritten(operator, 'end', all);
     });
-    await untilQuiet(operator);
+    await untilQuiet(bench, operator);
     const after = await operator.usage();
     writes = await operator.writes();
     await checkClaims(cluster, writes, all);

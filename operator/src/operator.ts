@@ -20,6 +20,7 @@ import { Ledger } from './ledger/ledger.ts';
 import { MemoryHistory } from './ledger/memory-history.ts';
 import { fieldManager } from './model/names.ts';
 import type { Options } from './options.ts';
+import type { Leases } from './recovery/leases.ts';
 import { LeaseObservations } from './recovery/observations.ts';
 import { Authentication } from './server/authentication.ts';
 import { Authorization } from './server/authorization.ts';
@@ -40,7 +41,7 @@ export interface AssemblyOptions {
   /** Which operator it is, on events. */
   readonly instance: string;
   /** What is known of the machines' leases; observations of the Lease objects unless given. */
-  readonly leases?: LeaseObservations | undefined;
+  readonly leases?: Leases | undefined;
   /** Where the ledger is remembered; memory unless given. Closed at the end of the run. */
   readonly history?: HistoryStore | undefined;
 }
@@ -62,7 +63,7 @@ export function assembleOperator(o: AssemblyOptions): Operator {
   const { clock, log, registry, newId, random } = o;
   const metrics = createKubeMetrics(registry, undefined, clock);
   const client = new KubeClient(o.transport, { fieldManager, onRequest: metrics.onRequest, clock, random });
-  const leases = o.leases ?? new LeaseObservations(clock);
+  const leases: Leases = o.leases ?? new LeaseObservations(clock);
   const world = new World({
     client,
     log,
@@ -214,7 +215,7 @@ function settingsOf(options: Options): Settings {
 }
 
 /** Silence of leases means something only while the API server is heard. */
-function listening(metrics: InformerMetrics, leases: LeaseObservations): InformerMetrics {
+function listening(metrics: InformerMetrics, leases: Leases): InformerMetrics {
   return {
     ...metrics,
     listed: (type, outcome, objects) => {

@@ -1,24 +1,43 @@
 // The machines' leases as the operator would observe them, without a write every two seconds for each machine.
-// Promises: silence counts from the last renewal that the API server would have stored.
+// Promises: silence counts from the last renewal that the API server would have stored. A machine that falls silent loses its
+// Lease object, and gets one when it is heard again: that is what brings the operator to look, in place of its regular looks.
 
+import { leases } from '@idlewild/operator/api/resources.ts';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
-import { LeaseObservations } from '@idlewild/operator/recovery/observations.ts';
+import type { Hearing, Leases } from '@idlewild/operator/recovery/leases.ts';
+import type { Cluster } from '../kubevirt/cluster.ts';
 import type { Hosts } from '../kubevirt/hosts.ts';
+import { dayMs } from '../owners/visit.ts';
 
-export class MachineLeases extends LeaseObservations {
+const namespace = 'kube-node-lease';
+
+export class MachineLeases implements Leases {
+  readonly blind = false;
   readonly #hosts: Hosts;
-  readonly #now: Clock;
+  readonly #clock: Clock;
 
-  constructor(hosts: Hosts, clock: Clock) {
-    super(clock);
+  constructor(hosts: Hosts, cluster: Cluster, clock: Clock) {
     this.#hosts = hosts;
-    this.#now = clock;
+    this.#clock = clock;
+    hosts.watch({
+      silent: ({ name }) => {
+        const lease = cluster.get(leases, { namespace, name });
+        if (lease) cluster.remove(leases, lease);
+      },
+      heard: ({ name }) => {
+        if (!cluster.get(leases, { namespace, name })) cluster.create(leases, { metadata: { namespace, name } });
+      },
+    });
   }
 
-  override saw(): void {}
-
-  override of(machine: string): { readonly silentMs: number; readonly renewed: boolean } {
+  of(machine: string): Hearing {
     const host = this.#hosts.get(machine);
-    return { silentMs: this.#now.monotonic() - host.heardMs, renewed: true };
+    const silentMs = this.#clock.monotonic() - host.heardMs;
+    return { silentMs, renewed: true, ...(silentMs === 0 ? { lookAgainInMs: dayMs } : {}) };
   }
+
+  saw(): void {}
+  forget(): void {}
+  lostSight(): void {}
+  regainedSight(): void {}
 }

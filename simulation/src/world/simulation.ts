@@ -3,7 +3,7 @@
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
-import { computeJobs, namespaces, nodes } from '@idlewild/operator/api/resources.ts';
+import { computeJobs, leases, namespaces, nodes } from '@idlewild/operator/api/resources.ts';
 import { keyOf } from '@idlewild/operator/kube/object.ts';
 import { assembleOperator, type Operator } from '@idlewild/operator/operator.ts';
 import { parseOptions } from '@idlewild/operator/options.ts';
@@ -98,7 +98,7 @@ export class Simulation {
       log: options.log,
       registry: new Registry(),
       instance: 'simulated',
-      leases: new MachineLeases(hosts, clock),
+      leases: new MachineLeases(hosts, cluster, clock),
     });
     this.#populate();
   }
@@ -124,7 +124,10 @@ export class Simulation {
     const { fleet, api, clock } = this;
     const random = this.#random.fork('nodes');
     const since = new Date(clock.startMs - dayMs).toISOString();
-    for (const machine of fleet) this.kubeVirt.cluster.create<Node>(nodes, nodeOf(machine, { since, random }));
+    for (const machine of fleet) {
+      this.kubeVirt.cluster.create<Node>(nodes, nodeOf(machine, { since, random }));
+      this.kubeVirt.cluster.create(leases, { metadata: { namespace: 'kube-node-lease', name: machine.name } });
+    }
     for (const [name, labels] of this.workload.namespaces) api.create(namespaces, { metadata: { name, labels } });
   }
 

@@ -1,6 +1,7 @@
 // The lab's command line: one word chooses the command; every command takes --dir. Commands live in cli/.
 import { imageCommand } from './cli/image.ts';
 import { machineCommand } from './cli/machine.ts';
+import { ownerCommand } from './cli/owner.ts';
 import { downCommand, statusCommand } from './cli/status.ts';
 import { upCommand } from './cli/up.ts';
 import { NotRunning } from './daemon/control.ts';
@@ -16,7 +17,10 @@ const usage = `usage: npm run lab -- COMMAND [--dir DIR]
   machine off|on NAME        power cut; power back
   machine cut|uncut NAME     pull the network cable; plug it in
   machine hang|resume NAME   everything on the machine stops where it stands; goes on
-  machine add NAME [--room R] [--cores N] [--memory 2Gi]
+  machine add NAME [--room R] [--cores N] [--memory 2Gi] [--desktop]
+  owner NAME arrive|leave    somebody sits down at a desktop machine, and goes
+  owner NAME stop-now|lend-again
+                             what its owner tells its agent
   image build NAME           build a guest image now instead of on first use`;
 
 const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
@@ -24,6 +28,7 @@ const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   status: statusCommand,
   down: downCommand,
   machine: machineCommand,
+  owner: ownerCommand,
   image: imageCommand,
 };
 

@@ -18,7 +18,13 @@ export async function machineCommand(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { ...dirOption, room: { type: 'string' }, cores: { type: 'string' }, memory: { type: 'string' } },
+    options: {
+      ...dirOption,
+      room: { type: 'string' },
+      cores: { type: 'string' },
+      memory: { type: 'string' },
+      desktop: { type: 'boolean' },
+    },
   });
   const [verb, name, ...rest] = positionals;
   const words = [...machineVerbs, 'add'].join(', ');
@@ -36,10 +42,12 @@ export async function machineCommand(args: string[]): Promise<void> {
   console.log(`machine ${name} ${done[known]}`);
 }
 
-function wanted({ room, cores, memory }: { room?: string; cores?: string; memory?: string }): NewMachine {
+function wanted(flags: { room?: string; cores?: string; memory?: string; desktop?: boolean }): NewMachine {
+  const { room, cores, memory, desktop } = flags;
   return {
     ...(room === undefined ? {} : { room }),
     ...(cores === undefined ? {} : { cores: Number(cores) }),
+    ...(desktop === undefined ? {} : { desktop }),
     ...(memory === undefined ? {} : { memoryMiB: Math.floor(quantityToBytes(memory) / 2 ** 20) }),
   };
 }

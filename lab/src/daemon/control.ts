@@ -8,15 +8,20 @@ export interface NewMachine {
   readonly room?: string;
   readonly cores?: number;
   readonly memoryMiB?: number;
+  readonly desktop?: boolean;
 }
 
 export const machineVerbs = ['off', 'on', 'cut', 'uncut', 'hang', 'resume'] as const;
 export type MachineVerb = (typeof machineVerbs)[number];
 
+export const ownerVerbs = ['arrive', 'leave', 'stop-now', 'lend-again'] as const;
+export type OwnerVerb = (typeof ownerVerbs)[number];
+
 export type Request =
   | { readonly op: 'status' }
   | { readonly op: 'down' }
   | { readonly op: 'machine'; readonly verb: MachineVerb; readonly name: string }
+  | { readonly op: 'owner'; readonly verb: OwnerVerb; readonly name: string }
   | { readonly op: 'add'; readonly name: string; readonly machine: NewMachine };
 
 export type Answer = { readonly ok: true; readonly data: unknown } | { readonly ok: false; readonly error: string };

@@ -169,6 +169,7 @@ export class Lab {
           layout,
           pki,
           accel,
+          agentToken: tokens.agent,
           apiPort: () => port,
           peerPort,
           say,
@@ -295,6 +296,9 @@ export class Lab {
         return { pid: process.pid };
       case 'machine':
         await this.#opened().turn(request.verb, request.name);
+        return this.#changed();
+      case 'owner':
+        await this.#opened().owner(request.verb, request.name);
         return this.#changed();
       case 'add':
         await this.#opened().add(request.name, request.machine satisfies NewMachine);

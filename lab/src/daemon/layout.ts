@@ -47,10 +47,22 @@ export interface MachineLayout {
   readonly config: string;
   readonly socket: string;
   readonly runtime: string;
+  /** What its agent takes for the machine's file system. */
+  readonly host: string;
+  /** Where its owner speaks to its agent. */
+  readonly ownerSocket: string;
 }
 
 export function machineLayoutOf(lab: LabLayout, machine: string): MachineLayout {
   const dir = join(lab.dir, 'machines', machine);
   const runtime = join(lab.runtime, machine);
-  return { dir, config: join(dir, 'config.json'), runtime, socket: join(runtime, 'machine.sock') };
+  return {
+    dir,
+    config: join(dir, 'config.json'),
+    runtime,
+    socket: join(runtime, 'machine.sock'),
+    host: join(dir, 'host'),
+    // Not in `runtime`, which the machine's process clears when it starts.
+    ownerSocket: join(lab.runtime, `${machine}-owner.sock`),
+  };
 }

@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { MachineCgroup } from '../machines/cgroup/cgroup.ts';
 import { isEmulator, type ProcessIdentity } from '../machines/cgroup/processes.ts';
 import type { MachineConfig } from '../machines/config.ts';
+import { askAgent } from '@idlewild/agent/owner/server.ts';
 import type { Pki } from '../pki/pki.ts';
 import { Child } from './child.ts';
+import type { OwnerVerb } from './control.ts';
+import { Desk } from './desk.ts';
 import { machineLayoutOf, type LabLayout } from './layout.ts';
 import { MachineLink, type LinkPorts } from './link.ts';
 import type { MachineEntry } from './state.ts';
@@ -21,6 +24,7 @@ export interface MachineHostOptions {
   /** The machine's process has changed. */
   readonly onProcess: () => void;
   readonly accel: 'tcg' | 'kvm';
+  readonly agentToken: string;
 }
 
 const stopGraceMs = 3_000;
@@ -30,11 +34,15 @@ const lendShare = { cores: 0.5, memory: 2 / 3 };
 const lendDiskMiB = 20_480;
 /** Screens of emulated guests take up to 16 MiB each. */
 const lendGraphicsMiB = 256;
+/** So that a visitor can watch an owner leave. */
+const idleAfter = '10s';
 
 export class MachineHost {
   readonly #o: MachineHostOptions;
   readonly #link: MachineLink;
   readonly #child: Child;
+  readonly #agent: Child;
+  readonly #desk: Desk;
   readonly #cgroup: MachineCgroup;
   #entry: MachineEntry;
   #ports: LinkPorts | undefined;
@@ -60,6 +68,14 @@ export class MachineHost {
         onProcess();
       },
       onEnd: onProcess,
+      say,
+    });
+    this.#desk = new Desk(machine.host);
+    this.#agent = new Child({
+      name: `agent of ${entry.name}`,
+      args: () => [join(import.meta.dirname, '../../../agent/src/main.ts'), ...this.#agentFlags()],
+      logFile: join(layout.logs, `${entry.name}-agent.log`),
+      onStart: (pid) => this.#cgroup.adopt(pid),
       say,
     });
   }
@@ -99,12 +115,7 @@ export class MachineHost {
       number,
       cores,
       memoryMiB,
-      lend: {
-        cores: Math.max(1, Math.floor(cores * lendShare.cores)),
-        memoryMiB: Math.floor(memoryMiB * lendShare.memory),
-        diskMiB: lendDiskMiB,
-        graphicsMiB: lendGraphicsMiB,
-      },
+      diskMiB: lendDiskMiB,
       server: `https://127.0.0.1:${this.#ports.api}`,
       caPem: this.#o.pki.caPem,
       certPem,
@@ -120,21 +131,38 @@ export class MachineHost {
     };
     mkdirSync(machine.dir, { recursive: true });
     writeFileSync(machine.config, JSON.stringify(config, null, 2), { mode: 0o600 });
+    writeFileSync(join(machine.dir, 'ca.pem'), this.#o.pki.caPem);
+    writeFileSync(join(machine.dir, 'agent.token'), this.#o.agentToken, { mode: 0o600 });
     this.#link.set(power === 'on' ? (cut ? 'cut' : 'up') : 'dark');
-    if (power === 'on') this.#child.start();
+    if (power === 'on') this.#startAll();
+  }
+
+  /** Throws when the agent does not answer. */
+  async owner(verb: OwnerVerb): Promise<void> {
+    switch (verb) {
+      case 'arrive':
+        return this.#desk.arrive();
+      case 'leave':
+        return this.#desk.leave();
+      case 'stop-now':
+      case 'lend-again':
+        await askAgent(machineLayoutOf(this.#o.layout, this.name).ownerSocket, verb);
+    }
   }
 
   /** Everything on the machine ends at once. */
   async off(): Promise<void> {
     this.#link.set('dark');
+    this.#desk.leave();
     this.#child.forget();
+    this.#agent.forget();
     await this.#cgroup.kill();
-    await this.#child.ended();
+    await Promise.all([this.#child.ended(), this.#agent.ended()]);
   }
 
   on(cut: boolean): void {
     this.#link.set(cut ? 'cut' : 'up');
-    this.#child.start();
+    this.#startAll();
   }
 
   hang(): void {
@@ -154,10 +182,37 @@ export class MachineHost {
   /** Ends the machine with the lab. Nothing of it stays but its files. */
   async close(): Promise<void> {
     this.#cgroup.thaw();
-    await this.#child.stop(stopGraceMs);
+    this.#desk.close();
+    await Promise.all([this.#child.stop(stopGraceMs), this.#agent.stop(stopGraceMs)]);
     await this.#cgroup.kill();
     await this.#cgroup.remove();
     await this.#link.close();
+  }
+
+  #startAll(): void {
+    this.#child.start();
+    this.#agent.start();
+  }
+
+  #agentFlags(): string[] {
+    const { name, cores, memoryMiB, desktop = false } = this.#entry;
+    const machine = machineLayoutOf(this.#o.layout, name);
+    const flags: Readonly<Record<string, string | number>> = {
+      node: name,
+      server: `https://127.0.0.1:${this.#ports?.api}`,
+      'ca-file': join(machine.dir, 'ca.pem'),
+      'token-file': join(machine.dir, 'agent.token'),
+      root: machine.host,
+      'state-dir': join(machine.dir, 'agent'),
+      socket: machine.ownerSocket,
+      cores: Math.max(1, Math.floor(cores * lendShare.cores)),
+      'memory-mib': Math.floor(memoryMiB * lendShare.memory),
+      'disk-mib': lendDiskMiB,
+      'graphics-mib': lendGraphicsMiB,
+      'idle-after': idleAfter,
+    };
+    const pairs = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
+    return desktop ? pairs : [...pairs, '--dedicated'];
   }
 
   async #openLink(): Promise<LinkPorts> {

@@ -1,7 +1,7 @@
 // All machines of the lab and their switches. Promises: a switch is checked before it is turned, turned before it is remembered,
 // and one is turned at a time; a new machine is approved in the admin's name once, and not again if the admin takes that back.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { MachineVerb, NewMachine } from './control.ts';
+import type { MachineVerb, NewMachine, OwnerVerb } from './control.ts';
 import type { MachineHost } from './machine-host.ts';
 import { machineOf, maxMachines, withMachine, type LabState, type MachineEntry } from './state.ts';
 
@@ -57,6 +57,16 @@ export class Machines {
   /** Throws when there is no such machine, or the switch makes no sense in its state. */
   turn(verb: MachineVerb, name: string): Promise<void> {
     return this.#oneAtATime(() => this.#turn(verb, name));
+  }
+
+  /** The owner comes, goes or speaks. Throws when there is none, or the agent does not answer. */
+  owner(verb: OwnerVerb, name: string): Promise<void> {
+    return this.#oneAtATime(async () => {
+      const { desktop = false, power } = machineOf(this.#o.state(), name);
+      if (!desktop) throw new Error(`owner ${name} ${verb}: ${name} has no owner`);
+      if (power !== 'on') throw new Error(`owner ${name} ${verb}: ${name} ${power === 'off' ? 'is off' : 'hangs'}`);
+      await this.#hosts.get(name)!.owner(verb);
+    });
   }
 
   add(name: string, wanted: NewMachine): Promise<void> {
@@ -138,7 +148,7 @@ export class Machines {
 
 /** Throws with the name of what is not allowed. */
 export function newEntry(state: LabState, name: string, wanted: NewMachine): MachineEntry {
-  const { room, cores, memoryMiB } = { ...defaults, ...wanted };
+  const { room, cores, memoryMiB, desktop = false } = { ...defaults, ...wanted };
   if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name)) {
     throw new Error(`name: "${name}" is not allowed; 1 to 40 lower-case letters, digits and dashes are`);
   }
@@ -151,5 +161,5 @@ export function newEntry(state: LabState, name: string, wanted: NewMachine): Mac
   if (!Number.isInteger(cores) || cores < 1 || cores > 256)
     throw new Error('cores: a whole number from 1 to 256 is needed');
   if (!Number.isInteger(memoryMiB) || memoryMiB < 256) throw new Error('memory: at least 256Mi is needed');
-  return { name, room, cores, memoryMiB, power: 'on', cut: false };
+  return { name, room, cores, memoryMiB, ...(desktop ? { desktop } : {}), power: 'on', cut: false };
 }

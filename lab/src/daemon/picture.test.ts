@@ -8,6 +8,7 @@ const machine = (name: string, look: Partial<MachineView> = {}): MachineView => 
   cut: false,
   node: 'Ready',
   approved: true,
+  owner: 'none',
   closed: false,
   instances: [],
   guests: [],
@@ -35,13 +36,13 @@ describe('the picture of a lab', () => {
   it('shows machines and jobs in columns', () => {
     const machines = [
       machine('pc-1', { instances: ['hello-1 (Running)'] }),
-      machine('pc-2', { cut: true, closed: true }),
+      machine('pc-2', { cut: true, closed: true, owner: 'there' }),
     ];
     expect(renderPicture(view({ machines, jobs: [job('hello', { note: 'exit code 0' })] }), 200)).toEqual([
       'idlewild lab  https://127.0.0.1:1  2 machines, 1 job',
-      'MACHINE  ROOM   POWER        NODE           GUESTS',
-      'pc-1     lab-a  on           Ready          hello-1 (Running)',
-      'pc-2     lab-a  on, cut off  Ready, closed  -',
+      'MACHINE  ROOM   POWER        NODE           OWNER  GUESTS',
+      'pc-1     lab-a  on           Ready          -      hello-1 (Running)',
+      'pc-2     lab-a  on, cut off  Ready, closed  there  -',
       'JOB            PHASE    NODE  ATTEMPT  NOTE',
       'default/hello  Running  pc-1  1        exit code 0',
     ]);

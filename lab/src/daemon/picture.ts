@@ -11,6 +11,7 @@ export interface MachineView {
   /** What the API server believes: Ready, NotReady, Unknown, or absent. */
   readonly node: string;
   readonly approved: boolean;
+  readonly owner: 'none' | 'there' | 'away';
   /** Cordoned, or tainted by the operator. */
   readonly closed: boolean;
   /** Names of the instances on it, with their phases, as the API has them. */
@@ -50,6 +51,7 @@ export function renderPicture(view: LabView, width: number): string[] {
     machine.room,
     powerOf(machine),
     nodeOf(machine),
+    machine.owner === 'none' ? '-' : machine.owner,
     guestsOf(machine),
   ]);
   const newest = jobs.slice(-mostJobs);
@@ -60,7 +62,7 @@ export function renderPicture(view: LabView, width: number): string[] {
     }`,
     ...(view.accel === undefined ? [] : [accelInWords(view.accel)]),
     ...(view.missing.length === 0 ? [] : [`not running: ${view.missing.join(', ')}`]),
-    ...table(['MACHINE', 'ROOM', 'POWER', 'NODE', 'GUESTS'], rows),
+    ...table(['MACHINE', 'ROOM', 'POWER', 'NODE', 'OWNER', 'GUESTS'], rows),
     ...(newest.length === 0
       ? ['no jobs yet: kubectl apply -f samples/hello-batch.yaml']
       : table(['JOB', 'PHASE', 'NODE', 'ATTEMPT', 'NOTE'], newest.map(jobRow))),

@@ -13,6 +13,8 @@ export interface MachineEntry {
   readonly room: string;
   readonly cores: number;
   readonly memoryMiB: number;
+  /** It has an owner, who comes and goes; without one it lends always. */
+  readonly desktop?: boolean;
   readonly power: Power;
   readonly cut: boolean;
   /** The port under which others reach the machine; kept so that its Node object stays right. */
@@ -32,13 +34,14 @@ export interface LabState {
 
 export const maxMachines = 64;
 
-/** The lab a newcomer gets: pc-1 to pc-3 in one room, the rest in another. */
+/** The lab a newcomer gets: pc-1 to pc-3 in one room, the rest with owners in another. */
 export function defaultMachines(count = 5): MachineEntry[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `pc-${index + 1}`,
     room: index < 3 ? 'lab-a' : 'lab-b',
     cores: 4,
     memoryMiB: 3072,
+    ...(index < 3 ? {} : { desktop: true }),
     power: 'on' as const,
     cut: false,
   }));

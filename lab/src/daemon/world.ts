@@ -31,8 +31,10 @@ export class World {
     }
   }
 
+  /** Its kubelet reports, and its agent has said what it lends. */
   isReady(machine: string): boolean {
-    return this.#nodeState(machine) === 'Ready';
+    const offered = this.#nodes.store.get(machine)?.metadata.labels?.['idlewild.dev/pool'] === 'on';
+    return offered && this.#nodeState(machine) === 'Ready';
   }
 
   machine(entry: MachineEntry, guests: readonly number[]): MachineView {
@@ -48,9 +50,17 @@ export class World {
       cut: entry.cut,
       node: this.#nodeState(entry.name),
       approved: node === undefined || node.metadata.labels?.[approvalLabel] === 'true',
+      owner:
+        entry.desktop !== true
+          ? 'none'
+          : node?.metadata.labels?.['idlewild.dev/presence'] === 'present'
+            ? 'there'
+            : 'away',
       closed:
         node?.spec?.unschedulable === true ||
-        (node?.spec?.taints ?? []).some(({ key }) => key.startsWith('idlewild.dev/')),
+        (node?.spec?.taints ?? []).some(
+          ({ key }) => key === 'idlewild.dev/lost' || key === 'idlewild.dev/pending-approval',
+        ),
       instances: instances.sort(),
       guests,
     };

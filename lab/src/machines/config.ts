@@ -10,13 +10,8 @@ export interface MachineConfig {
   readonly number: number;
   readonly cores: number;
   readonly memoryMiB: number;
-  readonly lend: {
-    readonly cores: number;
-    readonly memoryMiB: number;
-    readonly diskMiB: number;
-    /** Of its graphics; the lab has no processors to hand through. */
-    readonly graphicsMiB: number;
-  };
+  /** Of its disk, for guests. */
+  readonly diskMiB: number;
   /** The API server, through this machine's link. */
   readonly server: string;
   readonly caPem: string;

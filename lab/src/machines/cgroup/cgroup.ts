@@ -27,7 +27,8 @@ export class MachineCgroup {
   readonly #tree: string;
   /** Where guests are put: the caps live here. */
   readonly guestDirs: readonly string[];
-  #supervisor: ProcessIdentity | undefined;
+  /** Without cgroups, these and their descendants are the machine. */
+  #supervisors: readonly ProcessIdentity[] = [];
 
   private constructor(kind: 'v1' | 'v2' | 'none', tree: string, guestDirs: readonly string[]) {
     this.kind = kind;
@@ -78,9 +79,10 @@ export class MachineCgroup {
     }
   }
 
-  /** Puts the machine's supervisor into the group; what it starts afterwards is born there. */
+  /** Puts a supervisor of the machine into the group; what it starts afterwards is born there. */
   adopt(pid: number): void {
-    this.#supervisor = identityOf(pid);
+    const identity = identityOf(pid);
+    this.#supervisors = [...this.#supervisors.filter(isAlive), ...(identity === undefined ? [] : [identity])];
     if (this.kind === 'v1') writeFileSync(join(this.#tree, 'cgroup.procs'), String(pid));
     if (this.kind === 'v2') writeFileSync(join(this.#tree, 'supervisor', 'cgroup.procs'), String(pid));
   }
@@ -96,8 +98,7 @@ export class MachineCgroup {
         return [];
       }
     });
-    const supervisor = this.#supervisor !== undefined && isAlive(this.#supervisor) ? this.#supervisor.pid : undefined;
-    const tree = supervisor === undefined ? [] : [supervisor, ...descendantsOf(supervisor)];
+    const tree = this.#supervisors.filter(isAlive).flatMap(({ pid }) => [pid, ...descendantsOf(pid)]);
     return [...new Set([...grouped, ...tree])].filter((pid) => identityOf(pid) !== undefined);
   }
 
@@ -126,7 +127,7 @@ export class MachineCgroup {
       if (performance.now() > deadline) throw new Error(`processes ${pids.join(', ')} do not end`);
       await delay(waitMs);
     }
-    this.#supervisor = undefined;
+    this.#supervisors = [];
   }
 
   /** Removes the group; its processes must have been ended. What the kernel still takes down is waited for. */

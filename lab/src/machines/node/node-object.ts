@@ -1,5 +1,5 @@
-// The Node object of a lab machine: what it lends (labels), what it has (capacity), what it is (nodeInfo) and how it feels
-// (conditions). Pure. Never names the approval: a machine cannot approve itself.
+// The Node object of a lab machine: where it stands (labels), what it has (capacity), what it is (nodeInfo) and how it feels
+// (conditions). Pure. What it lends is the agent's to say.
 import type { Condition } from '../../model/meta.ts';
 import type { MachineConfig } from '../config.ts';
 
@@ -25,13 +25,6 @@ export function labelsOf(config: MachineConfig, facts: HostFacts): Record<string
     'kubernetes.io/arch': 'amd64',
     'kubernetes.io/os': 'linux',
     'topology.kubernetes.io/zone': config.room,
-    'idlewild.dev/pool': 'on',
-    'idlewild.dev/class': 'dedicated',
-    'idlewild.dev/presence': 'away',
-    'idlewild.dev/lend-cores': String(config.lend.cores),
-    'idlewild.dev/lend-memory-mib': String(config.lend.memoryMiB),
-    'idlewild.dev/lend-disk-mib': String(config.lend.diskMiB),
-    'idlewild.dev/lend-graphics-memory-mib': String(config.lend.graphicsMiB),
     'kubevirt.io/schedulable': 'true',
     [`cpu-vendor.node.kubevirt.io/${facts.cpuVendor}`]: 'true',
     ...Object.fromEntries(cpuModels.map((model) => [`cpu-model.node.kubevirt.io/${model}`, 'true'])),
@@ -41,9 +34,8 @@ export function labelsOf(config: MachineConfig, facts: HostFacts): Record<string
   };
 }
 
-export function annotationsOf(config: MachineConfig, sinceIso: string): Record<string, string> {
+export function annotationsOf(config: MachineConfig): Record<string, string> {
   return {
-    'idlewild.dev/offer': JSON.stringify({ since: sinceIso }),
     'lab.idlewild.dev/handler-port': String(config.port),
   };
 }
@@ -52,7 +44,7 @@ export function statusOf(config: MachineConfig, facts: HostFacts, nowIso: string
   const amounts = {
     cpu: String(config.cores),
     memory: `${config.memoryMiB * 1024}Ki`,
-    'ephemeral-storage': `${config.lend.diskMiB * 2}Mi`,
+    'ephemeral-storage': `${config.diskMiB * 2}Mi`,
     pods: '110',
     'devices.kubevirt.io/kvm': config.accel === 'kvm' ? '1k' : '0',
     'devices.kubevirt.io/tun': '1k',

@@ -84,11 +84,11 @@ export class Registration {
   }
 
   async #registerOnce(): Promise<void> {
-    const { client, config, facts, clock } = this.#o;
+    const { client, config, facts } = this.#o;
     const metadata = {
       name: config.name,
       labels: labelsOf(config, facts),
-      annotations: annotationsOf(config, wholeSeconds(clock.now())),
+      annotations: annotationsOf(config),
     };
     try {
       const created = await client.create<Node>(nodes, { metadata });

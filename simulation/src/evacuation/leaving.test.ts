@@ -1,111 +1,10 @@
 // What becomes of guests whose machines have to be left, with the whole operator on a simulated pool.
 import { describe, expect, it } from '@jest/globals';
-import type { Node } from '@idlewild/operator/api/kubernetes.ts';
-import { getCondition } from '@idlewild/operator/api/conditions.ts';
-import { isMigrationOver } from '@idlewild/operator/api/kubevirt.ts';
-import { nodes, virtualMachineInstanceMigrations } from '@idlewild/operator/api/resources.ts';
-import type { Clock } from '@idlewild/operator/kube/clock.ts';
-import type { Transport } from '@idlewild/operator/kube/transport.ts';
-import { pino } from 'pino';
-import { namespace, Pool, type Rooms } from '../crash/pool.ts';
+import { virtualMachineInstanceMigrations } from '@idlewild/operator/api/resources.ts';
+import { namespace } from '../crash/pool.ts';
 import type { Death } from '../faults/mortal-transport.ts';
-import type { Behaviour, MigrationPlan } from '../kubevirt/behaviour.ts';
-import { Overheard } from '../ledger/overheard.ts';
-import { Random } from '../world/random.ts';
-
-const minuteMs = 60_000;
-
-/** A server that takes its time to make something, so that the next decision is made before the answer is there. */
-function slow(transport: Transport, clock: Clock, writeMs: number): Transport {
-  return {
-    ...transport,
-    request: async (request) => {
-      if (request.method === 'POST' && writeMs > 0) await clock.sleep(writeMs);
-      return transport.request(request);
-    },
-  };
-}
-
-class Lab {
-  readonly pool: Pool;
-  readonly #overheard: Overheard;
-
-  constructor(
-    machines: readonly string[],
-    behaviour: Partial<Behaviour> = {},
-    o: { death?: Death; writeMs?: number } = {},
-  ) {
-    const rooms: Rooms = Object.fromEntries(machines.map((name) => [name, 'lab-a']));
-    this.pool = new Pool({ rooms, behaviour, random: new Random(1), log: pino({ level: 'silent' }) });
-    this.#overheard = new Overheard(this.pool, (transport) => slow(transport, this.pool.clock, o.writeMs ?? 0));
-    this.#overheard.start(o.death);
-  }
-
-  /** Writes of the operators that have ended. */
-  get writes(): number {
-    return this.#overheard.writes;
-  }
-
-  async run(jobs: readonly string[]): Promise<void> {
-    for (const name of jobs) this.pool.submit(name, { image: { containerDisk: 'sim/for-ever' } });
-    await this.until('all jobs run', () => jobs.every((name) => this.on(name) !== undefined));
-    // Until guests are free to move.
-    await this.pool.clock.advance(5_000);
-  }
-
-  async until(what: string, holds: () => boolean, withinMs = 30 * minuteMs): Promise<void> {
-    if (await this.pool.clock.runUntil(holds, this.pool.clock.monotonic() + withinMs)) return;
-    throw new Error(`never: ${what}`);
-  }
-
-  on(job: string): string | undefined {
-    return this.pool.runsOn(job);
-  }
-
-  told(job: string): string {
-    const condition = getCondition(this.pool.job(job)?.status?.conditions, 'Interrupted');
-    return condition === undefined ? '' : `${condition.status} ${condition.reason}`;
-  }
-
-  marked(job: string): boolean {
-    return this.pool.vmi(`${job}-1`)?.status?.evacuationNodeName !== undefined;
-  }
-
-  moving(): number {
-    return this.pool.migrations().filter((each) => !isMigrationOver(each)).length;
-  }
-
-  /** Lines of the ledger about leaving; it writes them a moment later. */
-  async lines(job: string): Promise<string[]> {
-    await this.pool.clock.advance(1_000);
-    const about = new Set(['Migrated', 'MigrationFailed', 'CalledOff', 'NoMachineForGuest', 'RecreatedElsewhere']);
-    return this.#overheard
-      .entries(job)
-      .filter(({ reason }) => about.has(reason))
-      .map(({ reason, cause }) => (cause === undefined ? reason : `${reason} ${cause}`));
-  }
-
-  node(name: string): Node | undefined {
-    return this.pool.api.get<Node>(nodes, { name });
-  }
-
-  async close(): Promise<void> {
-    await this.#overheard.stop();
-    expect(this.pool.twins).toEqual([]);
-  }
-}
-
-async function inLab(lab: Lab, play: (lab: Lab) => Promise<void>): Promise<void> {
-  try {
-    await play(lab);
-  } finally {
-    await lab.close();
-  }
-}
-
-const always = (outcome: MigrationPlan['outcome'], copyMs = 4_000): Partial<Behaviour> => ({
-  migration: () => ({ outcome, copyMs }),
-});
+import type { Behaviour } from '../kubevirt/behaviour.ts';
+import { always, inLab, Lab, minuteMs } from './lab.ts';
 
 describe('a drain', () => {
   it('is called off while the target is not ready: the migration and the mark go, the guest stays', () =>
@@ -266,6 +165,33 @@ describe('a migration', () => {
       ]);
     }));
 
+  it('that is refused is told in the words of the refusal, and tried again later', () => {
+    const message = 'exceeded quota: few, requested: count/virtualmachineinstancemigrations.kubevirt.io=1';
+    const refuses = { first: 1, status: 403, message } as const;
+    return inLab(new Lab(['pc-1', 'pc-2', 'pc-3'], {}, { refuses }), async (lab) => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('it has moved', () => lab.on('a') !== home);
+      expect(await lab.lines('a')).toEqual(['MigrationFailed Drained', 'Migrated Drained']);
+      const [refused] = lab.pool.job('a')?.status?.interruptions ?? [];
+      expect(refused?.message).toContain(`was refused: ${message}`);
+    });
+  });
+
+  it('that is refused because another is under way is no failure', () => {
+    const message =
+      'in-flight migration detected. Active migration job (u) is currently already in progress for VMI a-1.';
+    const refuses = { first: 3, status: 400, message } as const;
+    return inLab(new Lab(['pc-1', 'pc-2'], {}, { refuses }), async (lab) => {
+      await lab.run(['a']);
+      const home = lab.on('a') ?? '';
+      lab.pool.kubeVirt.drain(home);
+      await lab.until('it has moved', () => lab.on('a') !== home);
+      expect(await lab.lines('a')).toEqual(['Migrated Drained']);
+    });
+  });
+
   it('made by somebody else is waited for, recorded, and enough', () =>
     inLab(new Lab(['pc-1', 'pc-2', 'pc-3'], always('succeeds', 30_000)), async (lab) => {
       await lab.run(['a']);
@@ -313,59 +239,4 @@ describe('an operator that dies while it calls off a move', () => {
       for (let write = 1; write <= writes; write++) await play({ write, when });
     },
   );
-});
-
-describe('a machine on which guests do not start', () => {
-  it('is held down after two jobs, and takes others when that is over', () => {
-    const pullMs = (node: string, image: string): number | undefined =>
-      node === 'pc-1' && image !== 'sim/for-ever' ? undefined : 0;
-    return inLab(new Lab(['pc-1', 'pc-2'], { pullMs }), async (lab) => {
-      const placement = { nodeSelector: { 'kubernetes.io/hostname': 'pc-1' }, dedicatedOnly: false };
-      const retries = { limit: 0, when: [] };
-      for (const name of ['a', 'b']) {
-        lab.pool.submit(name, { image: { containerDisk: `sim/${name}` }, startDeadline: '30s', placement, retries });
-      }
-      await lab.until('both have failed', () =>
-        ['a', 'b'].every((name) => lab.pool.job(name)?.status?.phase === 'Failed'),
-      );
-      await lab.pool.clock.advance(1_000);
-      expect(JSON.parse(lab.node('pc-1')?.metadata.annotations?.['idlewild.dev/hold'] ?? '{}')).toMatchObject({
-        count: 1,
-        reason: 'StartFailed',
-        message: 'held down for 60 s (for the first time): guests failed to start on it 2 times within an hour',
-      });
-      lab.pool.submit('c', { image: { containerDisk: 'sim/for-ever' }, placement });
-      await lab.pool.clock.advance(10_000);
-      expect(lab.pool.job('c')?.status?.waiting?.message).toMatch(/held down/);
-      await lab.until('it takes jobs again', () => lab.on('c') === 'pc-1', 2 * minuteMs);
-    });
-  });
-});
-
-describe('a machine that flaps', () => {
-  const outage = async ({ pool }: Lab, name: string): Promise<void> => {
-    pool.kubeVirt.powerOff(name);
-    await pool.clock.advance(2 * minuteMs);
-    pool.kubeVirt.powerOn(name);
-    await pool.clock.advance(30_000);
-  };
-
-  it('gets no jobs for a while after the second time, and then again', () =>
-    inLab(new Lab(['pc-1']), async (lab) => {
-      await lab.pool.clock.advance(minuteMs);
-      await outage(lab, 'pc-1');
-      const hold = (): { until?: string; count?: number } =>
-        JSON.parse(lab.node('pc-1')?.metadata.annotations?.['idlewild.dev/hold'] ?? '{}') as object;
-      expect(hold()).toMatchObject({ count: 0 });
-      expect(hold().until).toBeUndefined();
-      await outage(lab, 'pc-1');
-      expect(hold()).toMatchObject({ count: 1, until: expect.any(String) });
-      lab.pool.submit('a', { image: { containerDisk: 'sim/for-ever' } });
-      await lab.pool.clock.advance(5_000);
-      expect(lab.pool.job('a')?.status?.waiting?.reasons?.[0]).toMatchObject({ reason: 'HeldDown', machines: 1 });
-      await lab.until('it is free', () => lab.on('a') === 'pc-1', 3 * minuteMs);
-      expect(hold().until).toBeUndefined();
-      await lab.pool.clock.advance(7 * 60 * minuteMs);
-      expect(lab.node('pc-1')?.metadata.annotations?.['idlewild.dev/hold']).toBeUndefined();
-    }));
 });

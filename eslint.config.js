@@ -59,7 +59,7 @@ export default tseslint.config(
     rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, labUsesRuntimeOnly] }] },
   },
   {
-    files: ['**/decide.ts', 'operator/src/model/*.ts', 'operator/src/render/*.ts'],
+    files: ['**/decide.ts', 'operator/src/queue/*.ts', 'operator/src/model/*.ts', 'operator/src/render/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
       'no-restricted-imports': ['error', { patterns: [wordlessNames, noKube, noNode, noLabInOperator] }],

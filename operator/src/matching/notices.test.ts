@@ -1,0 +1,88 @@
+// How often waiting jobs are told why they wait.
+import { describe, expect, it } from '@jest/globals';
+import { aJob } from '../../../test/builders/job.ts';
+import type { ComputeJob } from '../api/compute-job.ts';
+import { defaultPolicy } from '../queue/priority.ts';
+import { waiterOf } from '../queue/waiter.ts';
+import { matchingSettings } from '../../../test/builders/queue.ts';
+import type { Wait } from './decide.ts';
+import { Notices } from './notices.ts';
+
+const told: ComputeJob['status'] = {
+  ...aJob('x').published().job.status,
+  waiting: { position: 1, message: 'told', reasons: [] },
+};
+
+function lineOf(count: number, isTold: boolean): Wait[] {
+  return Array.from({ length: count }, (_, index) => {
+    const { job } = aJob(`j-${index}`);
+    const own = isTold ? { ...job, status: told } : job;
+    const waiter = waiterOf(own, { policy: defaultPolicy, highest: 'Urgent', settings: matchingSettings });
+    return { waiter, position: index + 1 };
+  });
+}
+
+function telling(notices: Notices, waits: readonly Wait[], changes: (name: string) => boolean = () => true) {
+  return (pass: number, nowMs: number): { names: string[]; nextMs: number | undefined } => {
+    const names: string[] = [];
+    const nextMs = notices.tell(
+      waits,
+      pass,
+      nowMs,
+      ({ waiter }) => waiter.job,
+      (_wait, { metadata }) => {
+        const wrote = changes(metadata.name);
+        if (wrote) names.push(metadata.name);
+        return wrote;
+      },
+    );
+    return { names, nextMs };
+  };
+}
+
+describe('words are written', () => {
+  it('the first time at once, however many jobs there are, and not again before the answer is back', () => {
+    const tell = telling(new Notices(), lineOf(500, false));
+    expect(tell(1, 0).names).toHaveLength(500);
+    expect(tell(2, 100).names).toEqual([]);
+  });
+
+  it('to the front of the line every 5 s, to the others every minute', () => {
+    const tell = telling(new Notices(), lineOf(30, true));
+    expect(tell(1, 0)).toEqual({ names: [], nextMs: 5_000 });
+    expect(tell(2, 4_999).names).toEqual([]);
+    expect(tell(2, 5_000).names).toHaveLength(20);
+    expect(tell(3, 30_000).names).toHaveLength(20);
+    expect(tell(4, 60_000).names).toHaveLength(20);
+    expect(tell(4, 61_000).names).toHaveLength(10);
+  });
+
+  it('at most twenty in a second, and everyone has a turn', () => {
+    const waits = lineOf(200, true);
+    const tell = telling(new Notices(), waits);
+    tell(1, 0);
+    const seen = new Set<string>();
+    for (let second = 60; second < 90; second++) {
+      const { names } = tell(second, second * 1000);
+      expect(names.length).toBeLessThanOrEqual(20);
+      for (const name of names) seen.add(name);
+    }
+    expect(seen.size).toBe(200);
+  });
+
+  it('not at all while no pass has looked again, and not when they would be the same', () => {
+    const tell = telling(new Notices(), lineOf(5, true), () => false);
+    tell(1, 0);
+    expect(tell(2, 6_000)).toEqual({ names: [], nextMs: undefined });
+    expect(tell(2, 60_000)).toEqual({ names: [], nextMs: undefined });
+  });
+
+  it('as soon as they change, when they were the same for long', () => {
+    let changed = false;
+    const tell = telling(new Notices(), lineOf(1, true), () => changed);
+    tell(1, 0);
+    tell(2, 6_000);
+    changed = true;
+    expect(tell(3, 6_001).names).toEqual(['j-0']);
+  });
+});

@@ -85,4 +85,11 @@ describe('a transition', () => {
     status.interrupted(running.job, { active: true, reason: 'Migrating', message: '', at: at(9) });
     expect(running.job).toEqual(before);
   });
+
+  it('a guest that moved is said to be where it is, and other news about it stays', () => {
+    const running = aJob('j').published().claimedBy('pc-1').created().started();
+    expect(status.moved(running.job, 'pc-9')).toMatchObject({ node: 'pc-9', message: 'it goes on on pc-9' });
+    const paused = running.with(status.noted(running.job, { reason: 'GuestPaused', message: 'its disk fails' }));
+    expect(status.moved(paused.job, 'pc-9')).toMatchObject({ node: 'pc-9', message: 'its disk fails' });
+  });
 });

@@ -116,7 +116,9 @@ export function started(
 
 /** The guest is on another machine now. */
 export function moved(job: ComputeJob, node: string): ComputeJobStatus {
-  return sealed(job, { ...withAttempt(job, { node }), node });
+  const status = { ...withAttempt(job, { node }), node };
+  // Whatever else stands there is news of its own; where the guest was started is not true of where it is.
+  return sealed(job, status.reason === 'Started' ? said(status, 'Started', `it goes on on ${node}`) : status);
 }
 
 export function migratable(job: ComputeJob, o: Mobility & { readonly at: string }): ComputeJobStatus {

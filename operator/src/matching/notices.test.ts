@@ -1,14 +1,14 @@
 // How often waiting jobs are told why they wait.
 import { describe, expect, it } from '@jest/globals';
 import { aJob } from '../../../test/builders/job.ts';
-import type { ComputeJob } from '../api/compute-job.ts';
+import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
 import { defaultPolicy } from '../queue/priority.ts';
 import { waiterOf } from '../queue/waiter.ts';
 import { matchingSettings } from '../../../test/builders/queue.ts';
 import type { Wait } from './decide.ts';
 import { Notices } from './notices.ts';
 
-const told: ComputeJob['status'] = {
+const told: ComputeJobStatus = {
   ...aJob('x').published().job.status,
   waiting: { position: 1, message: 'told', reasons: [] },
 };

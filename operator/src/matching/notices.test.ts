@@ -1,7 +1,7 @@
 // How often waiting jobs are told why they wait.
 import { describe, expect, it } from '@jest/globals';
 import { aJob } from '../../../test/builders/job.ts';
-import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
+import type { ComputeJobStatus } from '../api/compute-job.ts';
 import { defaultPolicy } from '../queue/priority.ts';
 import { waiterOf } from '../queue/waiter.ts';
 import { matchingSettings } from '../../../test/builders/queue.ts';

@@ -20,6 +20,8 @@ export class GuestChecks {
   splitBrains = 0;
   readonly #o: CheckContext;
   readonly #alive = new Map<string, Set<Guest>>();
+  /** When a machine that had been silent was heard again. */
+  readonly #heardMs = new Map<string, number>();
 
   constructor(o: CheckContext) {
     this.#o = o;
@@ -39,6 +41,7 @@ export class GuestChecks {
     });
     hosts.watch({
       heard: ({ name }) => {
+        this.#heardMs.set(name, o.clock.monotonic());
         o.clock.setTimeout(() => {
           if (hosts.isReachable(name)) for (const guest of guests.on(name)) this.#returned(guest);
         }, returnMs);
@@ -53,7 +56,8 @@ export class GuestChecks {
   #twins(guest: Guest): void {
     const { hosts } = this.#o.simulation.kubeVirt;
     for (const other of this.#alive.get(guest.job) ?? []) {
-      const unheard = !hosts.isReachable(other.node);
+      const heardMs = this.#heardMs.get(other.node) ?? Number.NEGATIVE_INFINITY;
+      const unheard = !hosts.isReachable(other.node) || this.#o.clock.monotonic() - heardMs < returnMs;
       if (unheard && this.#o.simulation.options.fencedAfterMs === undefined) this.splitBrains++;
       else this.#accuse(guest, other);
     }

@@ -38,8 +38,9 @@ export class VirtualClock implements Clock {
     return this.#fired;
   }
 
+  /** As in Node, no wait is shorter than 1 ms: the remainder of a subtraction would otherwise let time stand still. */
   setTimeout(fn: () => void, ms: number): Timer {
-    return this.#timers.add(this.#elapsed + Math.max(0, ms), fn);
+    return this.#timers.add(this.#elapsed + (ms > 0 ? Math.max(1, ms) : 0), fn);
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

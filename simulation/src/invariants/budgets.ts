@@ -43,7 +43,7 @@ export class BudgetChecks implements Check {
       if (type === 'DELETED') this.#accounts.delete(keyOf(object));
       else if (type === 'ADDED') this.#accounts.set(keyOf(object), { writes: 0, refreshes: 0 });
       else if (user === operatorName) {
-        this.#count(keyOf(object), isRefresh(write) ? 'refreshes' : 'writes');
+        this.#count(keyOf(object), isRefresh(write) || isTrouble(job) ? 'refreshes' : 'writes');
         this.#size(job);
         if (isOver(job) && !isOver(write.previous as unknown as ComputeJob)) this.#settle(job);
       }
@@ -98,6 +98,11 @@ export class BudgetChecks implements Check {
       ]);
     }
   }
+}
+
+/** Words about a start that does not go well are no part of a life without interruptions. */
+function isTrouble({ status }: ComputeJob): boolean {
+  return ['NoRoomOnMachine', 'ImagePullFailed', 'WaitingForEarlier', 'QuotaExceeded'].includes(status?.reason ?? '');
 }
 
 function isRefresh({ object, previous }: Write): boolean {

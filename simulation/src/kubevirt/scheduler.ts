@@ -8,8 +8,9 @@ import { labels } from '@idlewild/operator/model/names.ts';
 import { isPodOver } from './objects.ts';
 import type { Stage } from './stage.ts';
 
-/** How long a pod that found no place waits for the next look, unless a node changes. */
+/** How soon a pod that found no place is looked at again: one that waits for a single machine is told of its changes. */
 const lookAgainMs = 30_000;
+const pinnedAgainMs = 1_000;
 
 /** Binds the pod, or marks it as unschedulable. */
 export function stepScheduler(stage: Stage, pod: Pod, key: string): void {
@@ -37,7 +38,7 @@ export function stepScheduler(stage: Stage, pod: Pod, key: string): void {
       status: { ...current.status, conditions: [condition] },
     }));
   }
-  stage.wakePod(key, lookAgainMs);
+  stage.wakePod(key, names === undefined ? lookAgainMs : pinnedAgainMs);
 }
 
 const mismatch = "node(s) didn't match Pod's node affinity/selector";

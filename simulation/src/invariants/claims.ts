@@ -8,7 +8,17 @@ import { keyOf } from '@idlewild/operator/kube/object.ts';
 import type { Write } from '../api/memory-api.ts';
 import { operatorName } from '../world/simulation.ts';
 import { staleMs, type Check, type CheckContext } from './check.ts';
-import { closedBecause, covers, needOf, none, openAttemptOf, priorityOf, suits, type JobAttempt } from './facts.ts';
+import {
+  closedBecause,
+  covers,
+  isOver,
+  needOf,
+  none,
+  openAttemptOf,
+  priorityOf,
+  suits,
+  type JobAttempt,
+} from './facts.ts';
 
 /** Only jobs that have been in line for this long are compared: a pass may have begun before they came. */
 const seenMs = 5_000;
@@ -23,6 +33,8 @@ export class ClaimChecks implements Check {
   readonly #o: CheckContext;
   /** Namespaces that have been given a machine within memory, by when that was last. */
   readonly #servedMs = new Map<string, number>();
+  /** Namespaces of which a job has ended by itself: what the lab took away is not charged. */
+  readonly #charged = new Set<string>();
 
   constructor(o: CheckContext) {
     this.#o = o;
@@ -31,6 +43,7 @@ export class ClaimChecks implements Check {
   saw({ type, kind, object, previous, user }: Write, atMs: number): void {
     if (kind.type.plural !== computeJobs.plural || type !== 'MODIFIED' || user !== operatorName) return;
     const [job, before] = [object as unknown as ComputeJob, previous as unknown as ComputeJob];
+    if (isOver(job)) this.#charged.add(job.metadata.namespace ?? '');
     const attempt = openAttemptOf(job);
     if (!attempt || (before.status?.attempts?.length ?? 0) >= (job.status?.attempts?.length ?? 0)) return;
     this.claims++;
@@ -81,7 +94,7 @@ export class ClaimChecks implements Check {
               ? publishedMs < own.publishedMs && sameNeeds(job, other)
                 ? 'it asks for the same and was published earlier'
                 : undefined
-              : !this.#servedMs.has(namespace) && this.#servedMs.has(own.namespace)
+              : !this.#servedMs.has(namespace) && this.#charged.has(own.namespace)
                 ? `its namespace ${namespace} has never been served`
                 : undefined;
       if (why === undefined) continue;

@@ -119,7 +119,7 @@ function legend(): string[] {
     [colours.waiting, 'jobs without a machine'],
     [colours.lost, 'lost to crashes and power'],
   ] as const;
-  let at = width - margin.right - 560;
+  let at = width - margin.right - 615;
   return entries.map(([colour, text]) => {
     const entry = `<rect x="${at}" y="${margin.top - 21}" width="12" height="12" rx="2" fill="${colour}"/><text x="${at + 17}" y="${margin.top - 11}" font-size="12" fill="#5b6b64">${text}</text>`;
     at += 30 + text.length * 6.6;

@@ -43,6 +43,7 @@ export function buildControllers(
   o: {
     leases: Leases;
     metrics?: ControllerMetrics | undefined;
+    random: () => number;
     consoles?: Partial<ConsoleSettings> | undefined;
   },
 ): Program {
@@ -55,7 +56,14 @@ export function buildControllers(
   };
   const writer = new JobWriter({ client, jobs: world.jobs, onWrite: (job) => touched(keyOf(job)) });
   const deps: Deps = { ...base, writer };
-  const consoles = new Consoles({ client, clock, log, settings: o.consoles, onNews: (key) => lifecycle.enqueue(key) });
+  const consoles = new Consoles({
+    client,
+    clock,
+    log,
+    random: o.random,
+    settings: o.consoles,
+    onNews: (key) => lifecycle.enqueue(key),
+  });
   const downtime = new DowntimeObserver(clock);
   const traffic = new Traffic((key) => world.informers.vmis.store.get(key));
   const wakes = new Wakes(clock, (key) => evacuation.enqueue(key));

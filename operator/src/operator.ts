@@ -18,6 +18,7 @@ import type { HistoryStore } from './ledger/history.ts';
 import { openHistory } from './ledger/open-history.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { MemoryHistory } from './ledger/memory-history.ts';
+import type { ConsoleSettings } from './lifecycle/console.ts';
 import { fieldManager } from './model/names.ts';
 import type { Options } from './options.ts';
 import type { Leases } from './recovery/leases.ts';
@@ -42,6 +43,8 @@ export interface AssemblyOptions {
   readonly instance: string;
   /** What is known of the machines' leases; observations of the Lease objects unless given. */
   readonly leases?: Leases | undefined;
+  /** How many consoles are followed, and how closely, where that is to differ from what suits a real cluster. */
+  readonly consoles?: Partial<ConsoleSettings> | undefined;
   /** Where the ledger is remembered; memory unless given. Closed at the end of the run. */
   readonly history?: HistoryStore | undefined;
 }
@@ -84,6 +87,8 @@ export function assembleOperator(o: AssemblyOptions): Operator {
   const program = buildControllers({ client, clock, log, registry, world, newId, ledger }, settingsOf(o.options), {
     leases,
     metrics: metrics.controller,
+    random,
+    consoles: o.consoles,
   });
   const run: Operator['run'] = async (signal, work = program.run) => {
     const reading = new AbortController();

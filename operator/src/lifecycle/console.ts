@@ -33,7 +33,7 @@ export interface ConsolesOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly random?: (() => number) | undefined;
+  readonly random: () => number;
   readonly settings?: Partial<ConsoleSettings> | undefined;
   /** Told when something new was read for the attempt. */
   readonly onNews: (jobKey: string) => void;
@@ -75,7 +75,7 @@ export class Consoles {
    */
   follow(jobKey: string, nonce: string, pods: readonly Pod[], over = false): ConsoleReading {
     const attempt = this.#of(jobKey, nonce);
-    const { client, clock, log, random = Math.random, onNews } = this.#o;
+    const { client, clock, log, random, onNews } = this.#o;
     for (const pod of pods) {
       const uid = pod.metadata.uid ?? '';
       const known = attempt.pods.get(uid);

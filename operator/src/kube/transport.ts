@@ -4,6 +4,7 @@
 // Two pools: requests are bounded, so that a burst queues instead of opening thousands of sockets; streams (watches, logs)
 // are not, so that long-lived ones never starve requests.
 
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 import { errorFromResponse, KubeError, toKubeError } from './errors.ts';
 
@@ -93,9 +94,8 @@ export function createTransport(options: TransportOptions): Transport {
     // A peer that vanished without a word is found by the kernel well before a watch's own deadline.
     keepAlive: true,
     keepAliveInitialDelay: 15_000,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-    ...(options.clientCert === undefined ? {} : { cert: options.clientCert }),
-    ...(options.clientKey === undefined ? {} : { key: options.clientKey }),
+    // One for all connections: each would otherwise parse the certificates anew and keep its own copy of them.
+    ...(url.protocol === 'https:' ? { secureContext: createSecureContext(credentialsOf(options)) } : {}),
     ...(options.serverName === undefined ? {} : { servername: options.serverName }),
     ...(options.insecureSkipTlsVerify ? { rejectUnauthorized: false } : {}),
   };
@@ -191,6 +191,14 @@ export function createTransport(options: TransportOptions): Transport {
     async close() {
       await Promise.all([requests.destroy(), streams.destroy()]);
     },
+  };
+}
+
+function credentialsOf({ ca, clientCert, clientKey }: TransportOptions): SecureContextOptions {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(clientCert === undefined ? {} : { cert: clientCert }),
+    ...(clientKey === undefined ? {} : { key: clientKey }),
   };
 }
 

@@ -13,6 +13,10 @@ export interface Usage {
   /** The most that was ever resident. */
   readonly peakMiB: number;
   readonly heapMiB: number;
+  /** What V8 has taken from the system for its heap. */
+  readonly committedMiB: number;
+  /** Buffers and the like, outside of the heap. */
+  readonly externalMiB: number;
 }
 
 type Ask =

@@ -72,12 +72,14 @@ function contentTypeOf(headers: readonly string[] | string): string | undefined 
 function usage(): Usage {
   const cpu = process.cpuUsage();
   const mib = 1024 * 1024;
-  const { rss, heapUsed } = process.memoryUsage();
+  const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
   return {
     cpuMs: (cpu.user + cpu.system) / 1000,
     residentMiB: rss / mib,
     peakMiB: process.resourceUsage().maxRSS / 1024,
     heapMiB: heapUsed / mib,
+    committedMiB: heapTotal / mib,
+    externalMiB: external / mib,
   };
 }
 

@@ -14,6 +14,7 @@ import { attemptsOf, type Attempt } from '../model/job.ts';
 import { baselineModel } from '../model/cpu-model.ts';
 import { secretName } from '../model/names.ts';
 import type { ProgressReason } from '../model/reasons.ts';
+import { isNonce } from '../render/markers.ts';
 import { renderUserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
@@ -23,6 +24,9 @@ import { refusalOf } from './refusal.ts';
 export type Created =
   | { readonly kind: 'created'; readonly vm: VirtualMachine }
   | { readonly kind: 'blocked'; readonly reason: ProgressReason; readonly message: string };
+
+/** Of the Secret: the nonce that its script prints; KubeVirt reads only the key beside it. */
+const nonceKey = 'nonce';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
@@ -47,28 +51,30 @@ async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Cr
   const { client, world, newId } = deps;
   const files = await filesOf(client, job);
   if (files.kind === 'missing') return { kind: 'blocked', reason: 'SecretMissing', message: files.message };
-  const nonce = newId().slice(0, 16);
   const { mode, script, resources } = job.spec;
   const scratch = resources.disk !== undefined;
-  const userData = renderUserData({ nonce, mode, script, files: files.files, scratch }, base64);
-  const secret = renderSecret(job, attempt, base64(userData));
-  const cpuModel = baselineModel(world.pool().machines, job.spec.architecture);
-  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel });
-
   const { namespace } = job.metadata;
   for (const name of formerSecrets(job, attempt)) await deleteSecret(deps, { namespace, name });
+
+  let nonce = newId().slice(0, 16);
+  const userData = renderUserData({ nonce, mode, script, files: files.files, scratch }, base64);
+  const rendered = renderSecret(job, attempt, base64(userData));
+  const secret = { ...rendered, data: { ...rendered.data, [nonceKey]: base64(nonce) } };
   try {
-    await client.create<Secret>(secrets, { ...secret });
+    await client.create<Secret>(secrets, secret);
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    const settled = await adopt(deps, job, secret, vm);
-    if (settled) return settled;
+    const found = await adopt(deps, job, attempt, secret);
+    if (typeof found !== 'string') return found;
+    nonce = found;
   }
+  const cpuModel = baselineModel(world.pool().machines, job.spec.architecture);
+  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel });
   try {
     return { kind: 'created', vm: await client.create<VirtualMachine>(virtualMachines, { ...vm }) };
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    return (await existing(deps, job, vm)) ?? nameTaken('VirtualMachine', vm.metadata.name);
+    return (await existing(deps, job, attempt)) ?? nameTaken('VirtualMachine', vm.metadata.name);
   }
 }
 
@@ -93,24 +99,30 @@ export async function deleteSecret({ client }: Deps, ref: ObjectRef): Promise<vo
 
 /**
  * The Secret is there already. With its virtual machine beside it everything is done; alone it was left by a predecessor and
- * gets the new nonce.
+ * serves as it is, so that operators that die young still come further, each by a write.
+ * @returns its nonce, for the virtual machine that is still to be made.
  */
-async function adopt(deps: Deps, job: ComputeJob, secret: Secret, vm: VirtualMachine): Promise<Created | undefined> {
+async function adopt(deps: Deps, job: ComputeJob, attempt: Attempt, secret: Secret): Promise<Created | string> {
   const { namespace, name } = secret.metadata;
   const found = await deps.client.get<Secret>(secrets, { namespace, name });
   if (!ours(found, job)) return taken('Secret', found, job);
-  const done = await existing(deps, job, vm);
+  const done = await existing(deps, job, attempt);
   if (done) return done;
+  const nonce = nonceOf(found);
+  if (isNonce(nonce)) return nonce;
   const { resourceVersion } = found.metadata;
   const patch = { metadata: { resourceVersion }, data: secret.data };
-  await deps.client.mergePatch<Secret>(secrets, { namespace, name }, patch);
-  return undefined;
+  return nonceOf(await deps.client.mergePatch<Secret>(secrets, { namespace, name }, patch));
 }
 
-async function existing({ client }: Deps, job: ComputeJob, vm: VirtualMachine): Promise<Created | undefined> {
-  const { namespace, name } = vm.metadata;
+function nonceOf({ data }: Secret): string {
+  return Buffer.from(data?.[nonceKey] ?? '', 'base64').toString('latin1');
+}
+
+async function existing({ client }: Deps, job: ComputeJob, attempt: Attempt): Promise<Created | undefined> {
+  const { namespace } = job.metadata;
   try {
-    const found = await client.get<VirtualMachine>(virtualMachines, { namespace, name });
+    const found = await client.get<VirtualMachine>(virtualMachines, { namespace, name: attempt.virtualMachine });
     return ours(found, job) ? { kind: 'created', vm: found } : taken('VirtualMachine', found, job);
   } catch (error) {
     if (isNotFound(error)) return undefined;

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { stringify } from 'yaml';
+import { plainCredentials } from './plain-credentials.ts';
 import { transportFrom, transportFromKubeConfig } from './credentials.ts';
 import type { Transport } from './transport.ts';
 
@@ -74,6 +75,43 @@ describe('credentials', () => {
     const user = { 'client-certificate-data': base64(certPem), 'client-key-data': base64(keyPem) };
     const transport = await transportFromKubeConfig(await kubeconfig(user));
     expect(await whoAmI(transport)).toEqual({ user: 'lab-admin', path: '/version' });
+  });
+
+  it('of a kubeconfig with an exec plugin are what the plugin prints', async () => {
+    const status = JSON.stringify({
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { token: 'from-plugin' },
+    });
+    const exec = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: '/bin/echo',
+      args: [status],
+      interactiveMode: 'Never',
+    };
+    const transport = await transportFromKubeConfig(await kubeconfig({ exec }));
+    expect(await whoAmI(transport)).toMatchObject({ authorization: 'Bearer from-plugin' });
+  });
+
+  it('in files beside the kubeconfig are found there', async () => {
+    const { certPem, keyPem } = await pki.issue('filed', { hosts: [] });
+    for (const [name, text] of Object.entries({ cert: certPem, key: keyPem, ca: pki.caPem, token: 'in-a-file\n' })) {
+      await writeFile(join(dir, name), text);
+    }
+    const ca = { 'certificate-authority-data': undefined, 'certificate-authority': 'ca' };
+    const user = { 'client-certificate': 'cert', 'client-key': 'key', tokenFile: 'token' };
+    const transport = await transportFromKubeConfig(await kubeconfig(user, ca));
+    expect(await whoAmI(transport)).toMatchObject({ user: 'filed', authorization: 'Bearer in-a-file' });
+  });
+
+  it('are left to the library wherever they are more than plain', async () => {
+    const whose = async (user: unknown, cluster?: Record<string, unknown>) =>
+      plainCredentials(await kubeconfig(user, cluster));
+    expect(await whose({ token: 'x' })).toMatchObject({ server: url, token: 'x' });
+    expect(await whose({ token: 'x', as: 'somebody' })).toBeUndefined();
+    expect(await whose({ exec: {} })).toBeUndefined();
+    expect(await whose({ token: 'x' }, { 'proxy-url': 'http://127.0.0.1:1' })).toBeUndefined();
+    expect(await plainCredentials(undefined, { KUBECONFIG: '/a:/b' })).toBeUndefined();
   });
 
   it('keep the path of a server behind a proxy', async () => {

@@ -223,7 +223,9 @@ export class Lab {
   async #startOperator(kubeconfig: string): Promise<void> {
     const port = await freePort(0);
     this.#operatorUrl = `http://127.0.0.1:${port}`;
-    const flags = ['--kubeconfig', kubeconfig, '--metrics-port', String(port), ...this.#o.operatorFlags];
+    const history = join(this.#o.layout.dir, 'history.sqlite');
+    const address = ['--kubeconfig', kubeconfig, '--metrics-port', String(port)];
+    const flags = [...address, '--history', history, ...this.#o.operatorFlags];
     this.#startChild('operator', ['operator/src/main.ts', ...flags]);
   }
 

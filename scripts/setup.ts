@@ -14,8 +14,16 @@ function run(command: string, args: readonly string[]): void {
   }
 }
 
-/** The guest script is tested under the shell of the tiny image, too. */
-const wanted = [...labPackages, { name: 'busybox', program: 'busybox' }];
+/**
+ * The guest script is tested under the shell of the tiny image, too; the agent beside a played logind. The last has no program of
+ * its own: its folder, seen from a folder of programs, tells that it is there.
+ */
+const wanted = [
+  ...labPackages,
+  { name: 'busybox', program: 'busybox' },
+  { name: 'systemd', program: 'systemd-inhibit' },
+  { name: 'python3-dbusmock', program: '../lib/python3/dist-packages/dbusmock' },
+];
 const missing = await missingPackages(wanted);
 if (missing.length > 0) {
   const onDebian = spawnSync('apt-get', ['--version']).status === 0;

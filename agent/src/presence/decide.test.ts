@@ -29,6 +29,7 @@ describe('the presence of an owner', () => {
     ['a policy can keep a machine', empty, 'LendsNever', { policy: { ...policy, mode: 'Never' } }],
     ['a policy can lend a machine in use', { inputMs: 0 }, 'LendsAlways', { policy: { ...policy, mode: 'Always' } }],
     ['a machine that shuts down lends nothing', { ...empty, leaving: true }, 'Leaving'],
+    ['not even one without an owner', { leaving: true }, 'Leaving', { dedicated: true }],
     ['a notebook on its battery is its owner’s', { ...empty, onBattery: true }, 'OnBattery'],
     ['a closed lid without known power is a notebook in a bag', { ...empty, lidClosed: true }, 'LidClosed'],
     ['a closed lid on a docking station may lend', { ...empty, lidClosed: true, onBattery: false }, 'Idle'],

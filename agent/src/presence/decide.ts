@@ -6,12 +6,12 @@ import { isWithin, type Policy } from './policy.ts';
 import type { Readings, Session } from './readings.ts';
 
 export const presenceReasons = [
-  'Dedicated',
   'OwnerStop',
-  'LendsNever',
-  'LendsAlways',
-  'OutsideHours',
   'Leaving',
+  'Dedicated',
+  'LendsNever',
+  'OutsideHours',
+  'LendsAlways',
   'OnBattery',
   'LidClosed',
   'Input',
@@ -54,9 +54,9 @@ const stalledPercent = 5;
 export function decidePresence(input: PresenceInput): Presence {
   const { readings, policy, nowMs } = input;
   if (input.stopped) return present('OwnerStop', 'the owner asked to stop');
+  if (readings.leaving) return present('Leaving', 'it is about to sleep or to shut down');
   if (input.dedicated) return away('Dedicated', 'the machine has no owner');
   if (policy.mode === 'Never') return present('LendsNever', 'its policy is never to lend');
-  if (readings.leaving) return present('Leaving', 'it is about to sleep or to shut down');
   if (!isWithin(policy.hours, nowMs)) return present('OutsideHours', 'it is outside of its lending hours');
   if (policy.mode === 'Always') return away('LendsAlways', 'its policy is to lend always');
   return bySupply(readings) ?? byPeople(readings, policy) ?? byWork(readings) ?? byIdleness(readings, policy);

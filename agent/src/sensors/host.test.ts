@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { FakeClock } from '@idlewild/operator/kube/clock.ts';
 import { HostSensors } from './host.ts';
+import type { LogindReadings } from './logind.ts';
 import { onBattery, type Supply } from './power.ts';
 import { sessionsIn } from './utmp.ts';
 import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
@@ -104,6 +105,18 @@ describe('the sensors of a machine', () => {
       onBattery: false,
       terminalMs: 120_000,
     });
+    sensors.close();
+  });
+
+  it('let logind say who is logged in, and believe whoever sees a battery or a closed lid', () => {
+    write('run/utmp', login(7, 'tty2', 'ana', ':0', 600));
+    write('proc/acpi/button/lid/LID0/state', 'state:      open\n');
+    let said: LogindReadings = { sessions: [], watching: true, onBattery: true, lidClosed: true, leaving: true };
+    const logind = { readings: () => said };
+    const sensors = new HostSensors({ root, clock: new FakeClock(now), log: pino({ level: 'silent' }), logind });
+    expect(sensors.read()).toMatchObject(said);
+    said = {};
+    expect(sensors.read()).toMatchObject({ sessions: [{ id: 'tty2' }], lidClosed: false, watching: undefined });
     sensors.close();
   });
 });

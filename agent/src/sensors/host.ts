@@ -1,5 +1,6 @@
-// Reads every sensor of a machine that is a file, below the root of its file system.
-// Promises: what cannot be read is absent from the readings; nothing here throws, and nothing waits.
+// Reads every sensor of a machine: files below the root of its file system, and what logind says where it is asked.
+// Promises: what cannot be read is absent from the readings; nothing here throws, and nothing waits. Who is logged in is logind's
+// to say, the file of logins only stands in for it; a battery or a closed lid is believed of whoever sees it.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +8,8 @@ import type { Logger } from 'pino';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import type { Readings } from '../presence/readings.ts';
 import { InputSensor } from './input.ts';
+import { either } from './logind-manager.ts';
+import type { LogindReadings } from './logind.ts';
 import { onBattery, type Supply } from './power.ts';
 import { sessionsIn } from './utmp.ts';
 import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
@@ -16,17 +19,20 @@ export interface HostSensorsOptions {
   readonly root: string;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly logind?: { readings(): LogindReadings } | undefined;
 }
 
 export class HostSensors {
   readonly #root: string;
   readonly #clock: Clock;
+  readonly #logind: HostSensorsOptions['logind'];
   readonly #input: InputSensor;
   readonly #ownerCores = new CoreMeter();
 
   constructor(options: HostSensorsOptions) {
     this.#root = options.root;
     this.#clock = options.clock;
+    this.#logind = options.logind;
     this.#input = new InputSensor(options);
   }
 
@@ -38,14 +44,18 @@ export class HostSensors {
   read(): Readings {
     const pressure = this.#text('proc/pressure/memory');
     const lid = this.#names('proc/acpi/button/lid').map((name) => this.#text(`proc/acpi/button/lid/${name}/state`));
+    const closed = lid.length === 0 ? undefined : lid.some((state) => state?.includes('closed'));
+    const said = this.#logind?.readings() ?? {};
     return {
       inputMs: this.inputMs(),
       terminalMs: this.#terminalMs(),
-      sessions: this.#sessions(),
+      sessions: said.sessions ?? this.#sessions(),
+      watching: said.watching,
       ownerCores: this.#cores(),
       memoryStall: pressure === undefined ? undefined : memoryStallIn(pressure),
-      onBattery: onBattery(this.#supplies()),
-      lidClosed: lid.length === 0 ? undefined : lid.some((state) => state?.includes('closed')),
+      onBattery: either(onBattery(this.#supplies()), said.onBattery),
+      lidClosed: either(closed, said.lidClosed),
+      leaving: said.leaving,
     };
   }
 

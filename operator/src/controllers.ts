@@ -65,8 +65,9 @@ export function buildControllers(
     onNews: (key) => lifecycle.enqueue(key),
   });
   const downtime = new DowntimeObserver(clock);
-  const traffic = new Traffic((key) => world.informers.vmis.store.get(key));
+  const traffic = new Traffic((key) => world.informers.vmis.store.get(key), world.promises);
   const wakes = new Wakes(clock, (key) => evacuation.enqueue(key));
+  world.promises.onWithdrawn(() => wakes.mayHelp());
 
   const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });

@@ -14,6 +14,7 @@ import { defaultPolicy, type NamespacePolicy } from '@idlewild/operator/queue/pr
 import { Losses } from '@idlewild/operator/queue/restarts.ts';
 import { Usage } from '@idlewild/operator/queue/usage.ts';
 import { waiterOf, type Waiter } from '@idlewild/operator/queue/waiter.ts';
+import type { Promised } from '@idlewild/operator/world/promises.ts';
 import { noon } from './job.ts';
 
 export const matchingSettings: MatchingSettings = {
@@ -30,6 +31,7 @@ export interface PassOptions {
   readonly nowS?: number;
   readonly blocked?: readonly (readonly [uid: string, Blocked])[];
   readonly objects?: Partial<Objects>;
+  readonly promised?: readonly Promised[];
   readonly policies?: Readonly<Record<string, NamespacePolicy>>;
 }
 
@@ -65,7 +67,7 @@ export function passOver(nodes: readonly Node[], jobs: readonly ComputeJob[], o:
     line,
     losses,
     blocked: new Map(o.blocked),
-    assumed: [],
+    promised: o.promised ?? [],
     endOf: ({ endsAtMs }) => endsAtMs,
     nowMs,
     settings: matchingSettings,

@@ -14,7 +14,7 @@ import { microTime } from '../kube/micro-time.ts';
 import { needsOfJob } from '../model/capacity.ts';
 import { attemptsOf, lastAttempt, openAttempt } from '../model/job.ts';
 import { machineOf } from '../model/machine.ts';
-import { annotations, attemptLabels, labels } from '../model/names.ts';
+import { annotations, attemptLabels, labels, vmName } from '../model/names.ts';
 import type { LeaveReason } from '../model/reasons.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
@@ -66,7 +66,6 @@ export class Evacuation {
       this.#telling.forget(key);
     }
     if (!this.#deps.world.jobs.get(key)) {
-      traffic.release(key);
       for (const { metadata } of traffic.goneOf(key)) traffic.forget(metadata.uid ?? '');
     }
     return { requeueAfterMs: input && decision && (await this.#apply(key, input, decision)) };
@@ -79,7 +78,7 @@ export class Evacuation {
     const job = world.jobs.get(key);
     const attempt = job && lastAttempt(job);
     if (!job || !attempt) return undefined;
-    traffic.claimed(key, openAttempt(job)?.number ?? 0);
+    this.#keepPromise(key, openAttempt(job)?.number ?? 0);
     const namespace = job.metadata.namespace ?? '';
     const known = attemptsOf(job).flatMap(({ virtualMachine }) => world.migrationsOf(`${namespace}/${virtualMachine}`));
     const seen = new Set(known.map(({ metadata }) => metadata.uid));
@@ -99,11 +98,19 @@ export class Evacuation {
       vmi,
       migrations,
       pods: world.podsOf(key),
-      pool: traffic.withPromises(world.pool(), nowMs),
+      pool: world.promises.applyTo(world.pool(), nowMs),
       moving: traffic.moving(nowMs),
       nowMs,
       settings: this.#settings,
     };
+  }
+
+  /** The job has a machine by a later attempt: what was kept free for it is taken, or was not needed. */
+  #keepPromise(key: string, attempt: number): void {
+    const { promises } = this.#deps.world;
+    const promised = promises.of(key);
+    if (promised?.kind !== 'remaking' || (promised.departure?.attempt ?? 0) >= attempt) return;
+    promises.withdraw(promised);
   }
 
   /** @returns when to look again, if that is known. */
@@ -140,15 +147,9 @@ export class Evacuation {
     const { name, target, attempt, message, leaving } = decision;
     const { namespace } = job.metadata;
     const instance = `${namespace}/${attempt.virtualMachine}`;
-    const nowMs = clock.now();
-    const until = { sinceMs: nowMs, untilMs: nowMs + claimMs, moves: true };
-    traffic.promise(key, {
-      instance,
-      from: leaving.from,
-      to: target,
-      needs: needsOfJob(job.spec),
-      attempt: attempt.number,
-      ...until,
+    const promised = world.promises.make({
+      ...{ kind: 'migration', job: key, guest: instance, to: target, needs: needsOfJob(job.spec) },
+      departure: { attempt: attempt.number, instance, from: leaving.from, sinceMs: clock.now() },
     });
     const migration = {
       metadata: {
@@ -167,11 +168,11 @@ export class Evacuation {
       const made = await client.create<VirtualMachineInstanceMigration>(virtualMachineInstanceMigrations, migration);
       world.wroteMigration(made);
       traffic.made(made, clock.now());
+      world.promises.fulfilled(promised);
     } catch (caught) {
+      world.promises.withdraw(promised);
       if (isAlreadyExists(caught)) return refusedMs;
       return await this.#refused(job, decision, toKubeError(caught));
-    } finally {
-      traffic.release(key);
     }
     log.info({ job: job.metadata.name, from: leaving.from, to: target, migration: name }, 'migrating');
     await this.#telling.say(job, 'Migrating', message, { toNode: target, migration: name, cause: leaving.reason });
@@ -277,25 +278,27 @@ export class Evacuation {
     job: ComputeJob,
     { attempt, message, leaving, target }: Extract<EvacuationDecision, { kind: 'recreate' }>,
   ): Promise<undefined> {
-    const { clock, writer } = this.#deps;
+    const { clock, writer, world } = this.#deps;
     const nowMs = clock.now();
     const at = microTime(nowMs);
-    const until = { sinceMs: nowMs, untilMs: nowMs + claimMs, moves: false };
-    const instance = `${job.metadata.namespace}/${attempt.virtualMachine}`;
+    const { namespace, name } = job.metadata;
+    const instance = `${namespace}/${attempt.virtualMachine}`;
     const { reason, from } = leaving;
-    this.#parts.traffic.promise(key, {
-      instance,
-      from,
-      to: target,
-      needs: needsOfJob(job.spec),
-      attempt: attempt.number,
-      ...until,
+    const promised = world.promises.make({
+      ...{ kind: 'remaking', job: key, to: target, needs: needsOfJob(job.spec), untilMs: nowMs + claimMs },
+      guest: `${namespace}/${vmName(name, attempt.number + 1)}`,
+      departure: { attempt: attempt.number, instance, from, sinceMs: nowMs },
     });
     const since = attempt.started ?? attempt.claimed ?? at;
     const secondsLost = Math.max(0, (Date.parse(at) - Date.parse(since)) / 1000);
     const entry = { at, reason, rung: 'Kill', attempt: attempt.number, node: from, seconds: secondsLost, message };
     const ended = { at, reason, message, secondsLost, failure: false, interruption: entry };
-    await writer.status(job, status.attemptEnded(job, ended));
+    try {
+      await writer.status(job, status.attemptEnded(job, ended));
+    } catch (error) {
+      world.promises.withdraw(promised);
+      throw error;
+    }
     const facts = { attempt: attempt.number, node: from, toNode: target, secondsLost, rung: 'Kill' };
     this.#deps.ledger.record(job, { ...facts, at, reason, message });
     this.#telling.tell(job, at, 'RecreatedElsewhere', message, { ...facts, cause: reason });

@@ -2,9 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { aMigration, aVm, aVmi, type MigrationOverrides } from '../../../test/builders/guest.ts';
 import { aJob, noon } from '../../../test/builders/job.ts';
-import { aMachine } from '../../../test/builders/node.ts';
 import type { MigrationPhase, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
-import { freeOn, poolOf } from '../model/pool.ts';
+import { Promises } from '../world/promises.ts';
 import { Traffic } from './traffic.ts';
 
 const { job } = aJob('j').published().claimedBy('pc-1');
@@ -12,17 +11,16 @@ const vm = aVm(job);
 const key = 'default/j';
 
 function setUp(vmi: VirtualMachineInstance | undefined = aVmi(vm, 'Running', 'pc-1')) {
-  const traffic = new Traffic((name) => (name === 'default/j-1' ? vmi : undefined));
+  const promises = new Promises();
+  const traffic = new Traffic((name) => (name === 'default/j-1' ? vmi : undefined), promises);
   const saw = (type: 'added' | 'updated' | 'deleted', object: VirtualMachineInstanceMigration): void =>
     traffic.saw({ type, object }, key);
-  return { traffic, saw };
+  return { traffic, promises, saw };
 }
 const move = (phase: MigrationPhase, o: MigrationOverrides = {}) => aMigration(vm, 'pc-2', phase, o);
 const needs = { cores: 1, memoryMiB: 400, diskMiB: 0, graphicsMiB: 0, gpus: 0 };
-const promise = (o: { moves?: boolean; untilMs?: number } = {}) => ({
-  ...{ instance: 'default/j-1', from: 'pc-1', to: 'pc-2', needs, attempt: 1 },
-  ...{ sinceMs: noon, untilMs: noon + 1000, moves: true, ...o },
-});
+const departure = { attempt: 1, instance: 'default/j-1', from: 'pc-1', sinceMs: noon };
+const promise = { job: key, guest: 'default/j-1', to: 'pc-2', needs, departure };
 
 describe('guests on their way', () => {
   it('are those whose migration has not ended', () => {
@@ -42,14 +40,20 @@ describe('guests on their way', () => {
   });
 
   it('are counted from the decision on, and once', () => {
-    const { traffic, saw } = setUp();
-    traffic.promise(key, promise());
+    const { traffic, promises, saw } = setUp();
+    const promised = promises.make({ kind: 'migration', ...promise });
     expect(traffic.moving(noon)).toMatchObject([{ from: 'pc-1', to: 'pc-2' }]);
     traffic.made(move('Pending'), noon);
-    traffic.release(key);
+    promises.fulfilled(promised);
     expect(traffic.moving(noon)).toHaveLength(1);
     saw('added', move('Pending'));
     expect(traffic.moving(noon + 60_000)).toHaveLength(1);
+  });
+
+  it('are not those that are made anew elsewhere', () => {
+    const { traffic, promises } = setUp();
+    promises.make({ kind: 'remaking', ...promise });
+    expect(traffic.moving(noon)).toEqual([]);
   });
 
   it('are forgotten when nothing is ever heard of the migration that was made', () => {
@@ -57,34 +61,6 @@ describe('guests on their way', () => {
     traffic.made(move('Pending'), noon);
     expect(traffic.moving(noon + 29_000)).toHaveLength(1);
     expect(traffic.moving(noon + 30_000)).toEqual([]);
-  });
-});
-
-describe('a promise', () => {
-  const pool = poolOf({ nodes: [aMachine('pc-2', { cores: 2 })], jobs: [], vms: [], vmis: [], migrations: [] });
-  const freeCores = (traffic: Traffic, nowMs: number): number | undefined => {
-    const promised = traffic.withPromises(pool, nowMs);
-    return promised.machines.map((machine) => freeOn(promised, machine).cores)[0];
-  };
-
-  it('takes the room until it is released or too old', () => {
-    const { traffic } = setUp();
-    traffic.promise(key, promise());
-    expect(freeCores(traffic, noon)).toBe(1);
-    expect(freeCores(traffic, noon + 1000)).toBe(2);
-    traffic.promise(key, promise());
-    traffic.release(key);
-    expect(freeCores(traffic, noon)).toBe(2);
-  });
-
-  it('to a guest that is made anew is kept until its job has a machine, and is no guest on its way', () => {
-    const { traffic } = setUp();
-    traffic.promise(key, promise({ moves: false }));
-    expect(traffic.moving(noon)).toEqual([]);
-    traffic.claimed(key, 1);
-    expect(freeCores(traffic, noon)).toBe(1);
-    traffic.claimed(key, 2);
-    expect(freeCores(traffic, noon)).toBe(2);
   });
 });
 

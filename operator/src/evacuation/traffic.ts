@@ -1,14 +1,13 @@
 // Who is moving now, and whose move was just decided: what every further decision must count with.
-// Promises: a decision that is still being written takes its room at once, so that two guests decided on at the same time never
-// get the same; migrations whose object is gone before anybody recorded them are kept until somebody has. Bounded memory.
+// Promises: a migration that is still being made counts, so that no more are made than may be; migrations whose object is gone before anybody recorded them are kept until somebody has. Bounded memory.
 
 import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
 import { isMigrationOver } from '../api/kubevirt.ts';
 import { createdAtMs } from '../api/meta.ts';
 import { keyOf } from '../kube/object.ts';
 import type { Change } from '../kube/store.ts';
-import type { Amount } from '../model/capacity.ts';
-import { targetOf, withTaken, type Pool } from '../model/pool.ts';
+import { targetOf } from '../model/pool.ts';
+import type { Promises } from '../world/promises.ts';
 
 /** A guest on its way. */
 export interface Moving {
@@ -20,19 +19,6 @@ export interface Moving {
   readonly to?: string | undefined;
   /** When it was decided or made, ms since the epoch. */
   readonly sinceMs: number;
-}
-
-export interface Promised {
-  /** The attempt that leaves. */
-  readonly attempt: number;
-  readonly instance: string;
-  readonly from: string;
-  readonly to: string;
-  readonly needs: Amount;
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  /** It moves; false for a guest that is made anew there. */
-  readonly moves: boolean;
 }
 
 interface UnderWay {
@@ -50,12 +36,12 @@ export class Traffic {
   readonly #underWay = new Map<string, UnderWay>();
   /** By uid, with the key of the job. */
   readonly #gone = new Map<string, { readonly job: string; readonly migration: VirtualMachineInstanceMigration }>();
-  /** By key of the job. */
-  readonly #promises = new Map<string, Promised>();
+  readonly #promises: Promises;
 
   /** @param instanceOf the instance of namespace/name. */
-  constructor(instanceOf: (key: string) => VirtualMachineInstance | undefined) {
+  constructor(instanceOf: (key: string) => VirtualMachineInstance | undefined, promises: Promises) {
     this.#instanceOf = instanceOf;
+    this.#promises = promises;
   }
 
   /** @param job key of the job whose guest it moves; undefined when it is not one of ours. */
@@ -88,21 +74,6 @@ export class Traffic {
     this.#gone.delete(uid);
   }
 
-  /** Takes the room at once, for as long as the decision needs to be seen by everybody. */
-  promise(job: string, promised: Promised): void {
-    this.#promises.set(job, promised);
-  }
-
-  release(job: string): void {
-    this.#promises.delete(job);
-  }
-
-  /** The job has a machine by a later attempt: what was kept free for it is taken, or was not needed. */
-  claimed(job: string, attempt: number): void {
-    const promised = this.#promises.get(job);
-    if (promised && promised.attempt < attempt) this.#promises.delete(job);
-  }
-
   /** The server's answer to the creation of a migration. */
   made(migration: VirtualMachineInstanceMigration, nowMs: number): void {
     const uid = migration.metadata.uid ?? '';
@@ -111,14 +82,10 @@ export class Traffic {
 
   moving(nowMs: number): Moving[] {
     this.#expire(nowMs);
-    const promised = [...this.#promises.values()].filter(({ moves }) => moves);
-    return [...[...this.#underWay.values()].map(({ migration }) => this.#movingOf(migration)), ...promised];
-  }
-
-  /** The pool as it is once all that was decided has been carried out. */
-  withPromises(pool: Pool, nowMs: number): Pool {
-    this.#expire(nowMs);
-    return [...this.#promises.values()].reduce((rest, { to, needs }) => withTaken(rest, to, needs), pool);
+    const beingMade = this.#promises.list(nowMs).flatMap(({ kind, departure, to }): Moving[] => {
+      return kind === 'migration' && departure ? [{ ...departure, to }] : [];
+    });
+    return [...[...this.#underWay.values()].map(({ migration }) => this.#movingOf(migration)), ...beingMade];
   }
 
   #movingOf(migration: VirtualMachineInstanceMigration): Moving {
@@ -139,6 +106,5 @@ export class Traffic {
     for (const [uid, { untilMs }] of this.#underWay) {
       if (untilMs !== undefined && untilMs <= nowMs) this.#underWay.delete(uid);
     }
-    for (const [job, { untilMs }] of this.#promises) if (untilMs <= nowMs) this.#promises.delete(job);
   }
 }

@@ -3,17 +3,19 @@
 // a machine is given away as often as it has room; a later job never delays one that a machine is kept for, as far as
 // walltimes tell. Costs a few lookups per waiting job: once a kind of job fits nowhere, the next of its kind is not tried.
 
+import { minus, nothing } from '../model/capacity.ts';
 import { attemptsOf, type Subscriber } from '../model/job.ts';
 import type { PlacedGuest, Pool } from '../model/pool.ts';
 import { Floor } from '../queue/floor.ts';
+import { Keeping } from '../queue/keeping.ts';
 import { queueOrder, type Line, type Shares } from '../queue/order.ts';
-import { backfill, reservationFor, withBeside, type Reservation } from '../queue/reservation.ts';
+import type { Reservation } from '../queue/reservation.ts';
 import type { Losses } from '../queue/restarts.ts';
 import type { RetrySettings, Waiter } from '../queue/waiter.ts';
+import type { Promised } from '../world/promises.ts';
 import { Candidates } from './candidates.ts';
 import { ownWaitOf, type Blocked, type OwnWait } from './own-wait.ts';
 import { lostByRoom, type Ranked, type ScoreContext } from './score.ts';
-import { obstacleOf } from './subscribe.ts';
 import type { RequirementClass, Verdicts } from './verdicts.ts';
 
 export interface MatchingSettings extends RetrySettings {
@@ -24,13 +26,6 @@ export interface MatchingSettings extends RetrySettings {
   readonly claimsPerPass: number;
 }
 
-/** A claim that is on its way to the API server: the pool does not have it yet. */
-export interface Assumed {
-  readonly key: string;
-  readonly node: string;
-  readonly waiter: Waiter;
-}
-
 export interface MatchingInput {
   readonly pool: Pool;
   readonly verdicts: Verdicts;
@@ -39,7 +34,8 @@ export interface MatchingInput {
   readonly losses: Losses;
   /** By job uid. */
   readonly blocked: ReadonlyMap<string, Blocked>;
-  readonly assumed: Iterable<Assumed>;
+  /** What was given away and is not in the pool yet, this operator's claims among it. */
+  readonly promised: readonly Promised[];
   /** The latest end of a guest, ms since the epoch; undefined when nobody knows. */
   readonly endOf: (guest: PlacedGuest) => number | undefined;
   readonly nowMs: number;
@@ -95,20 +91,26 @@ export function matchJobs(input: MatchingInput): Pass {
 class Matcher {
   readonly #in: MatchingInput;
   readonly #floor: Floor;
+  readonly #keeping: Keeping;
   readonly #context: ScoreContext;
   readonly #kinds = new Map<RequirementClass, Kind>();
-  /** By machine: for which job it is kept. */
-  readonly #kept = new Map<string, Reservation>();
-  readonly #reservations = new Map<string, Reservation>();
+  /** By job: room that is kept for it while others decide. */
+  readonly #promised = new Map<string, Promised>();
   #wakeAtMs = Infinity;
 
   constructor(input: MatchingInput) {
     this.#in = input;
-    const { pool, verdicts, nowMs } = input;
+    const { pool, verdicts, nowMs, settings } = input;
     verdicts.sync(pool);
     this.#floor = new Floor(pool, input.endOf);
+    this.#keeping = new Keeping(pool, this.#floor, settings.reservations);
     this.#context = { nowMs, losses: lostByRoom(pool.machines) };
-    for (const { node, waiter } of input.assumed) this.#put(waiter, node);
+    for (const promised of input.promised) {
+      verdicts.take(promised.to, promised.needs);
+      this.#floor.put(promised.to, promised);
+      this.#promised.set(promised.job, promised);
+      this.#wake(promised.untilMs);
+    }
     this.#wake(pool.changesAtMs);
   }
 
@@ -139,25 +141,28 @@ class Matcher {
   #ended(claims: readonly Claim[], waits: readonly Wait[], cut: boolean): Pass {
     const wakeAtMs = this.#wakeAtMs === Infinity ? undefined : this.#wakeAtMs;
     const kinds = [...this.#kinds.keys()];
-    return { claims, waits, kinds, cut, reservations: this.#reservations, floor: this.#floor, wakeAtMs };
+    return { claims, waits, kinds, cut, reservations: this.#keeping.reservations, floor: this.#floor, wakeAtMs };
   }
 
   #place(waiter: Waiter): Claim | undefined {
     const kind = this.#kindOf(waiter);
     const { nowMs, verdicts, settings } = this.#in;
     const endsAtMs = waiter.longestMs === undefined ? Infinity : nowMs + waiter.longestMs;
-    if (kind.closedFromMs !== undefined && endsAtMs >= kind.closedFromMs) return undefined;
+    const promised = this.#lift(waiter);
+    const closed = kind.closedFromMs !== undefined && endsAtMs >= kind.closedFromMs;
+    if (closed && promised === undefined) return undefined;
     const held = waiter.held.filter(({ untilMs }) => untilMs > nowMs);
     for (const { untilMs } of held) this.#wake(untilMs);
     if (verdicts.fittingCount(kind.of) > 0) {
+      const guest = { needs: waiter.requirement.needs, endsAtMs };
       const allowed = (machine: string): boolean =>
-        !held.some(({ node }) => node === machine) && this.#allows(machine, waiter, endsAtMs);
-      const formers = this.#formers(waiter, kind).filter(({ machine }) => allowed(machine.name));
+        !held.some(({ node }) => node === machine) && (machine === promised || this.#keeping.allows(machine, guest));
+      const formers = this.#formers(waiter, kind, promised).filter(({ machine }) => allowed(machine.name));
       const others = this.#candidates(waiter, kind).best(settings.runnersUp + 1, allowed);
       const best = [...formers, ...others.filter(({ machine }) => !formers.some((each) => each.machine === machine))];
       const first = best[0];
       if (first) {
-        const claim = this.#claimOf(waiter, best, formers.length > 0, verdicts.fittingCount(kind.of));
+        const claim = this.#claimOf(waiter, best, verdicts.fittingCount(kind.of));
         this.#put(waiter, first.machine.name);
         return claim;
       }
@@ -165,8 +170,21 @@ class Matcher {
       kind.closedFromMs = 0;
     }
     if (held.length === 0) kind.closedFromMs = Math.min(kind.closedFromMs ?? Infinity, endsAtMs);
-    this.#reserve(waiter, kind, held);
+    if (!kind.reserved && !this.#keeping.isFull) {
+      kind.reserved = true;
+      this.#keeping.keep(waiter, held, nowMs);
+    }
     return undefined;
+  }
+
+  /** What was promised to the job itself is its own to take. @returns the machine. */
+  #lift({ key }: Waiter): string | undefined {
+    const promised = this.#promised.get(key);
+    if (!promised) return undefined;
+    this.#promised.delete(key);
+    this.#in.verdicts.take(promised.to, minus(nothing, promised.needs));
+    this.#floor.lift(promised.to, promised);
+    return promised.to;
   }
 
   #kindOf({ requirement }: Waiter): Kind {
@@ -182,9 +200,10 @@ class Matcher {
     return candidates;
   }
 
-  /** Runners-up of the last attempt that still fit, in their order. */
-  #formers({ preferred, requirement }: Waiter, { of }: Kind): Ranked[] {
-    return preferred.flatMap((name): Ranked[] => {
+  /** What it was promised, then the runners-up of its last attempt, as far as they still fit. */
+  #formers({ preferred, requirement }: Waiter, { of }: Kind, promised: string | undefined): Ranked[] {
+    const names = promised === undefined ? preferred : [promised, ...preferred.filter((name) => name !== promised)];
+    return names.flatMap((name): Ranked[] => {
       const machine = this.#in.verdicts.fits(of, name) ? this.#in.pool.machine(name) : undefined;
       return machine ? [this.#rankedNow(machine, requirement.image)] : [];
     });
@@ -194,42 +213,17 @@ class Matcher {
     return Candidates.rankedNow(this.#in.verdicts, machine, image, this.#context);
   }
 
-  #allows(machine: string, waiter: Waiter, endsAtMs: number): boolean {
-    const reservation = this.#kept.get(machine);
-    return !reservation || backfill(reservation, { needs: waiter.requirement.needs, endsAtMs }) !== undefined;
-  }
-
   #put({ requirement: { needs }, longestMs }: Waiter, node: string): void {
-    const endsAtMs = longestMs === undefined ? undefined : this.#in.nowMs + longestMs;
+    const guest = { needs, endsAtMs: longestMs === undefined ? undefined : this.#in.nowMs + longestMs };
     this.#in.verdicts.take(node, needs);
-    this.#floor.put(node, { needs, endsAtMs });
-    const reservation = this.#kept.get(node);
-    if (reservation && backfill(reservation, { needs, endsAtMs }) === 'beside') {
-      this.#kept.set(node, withBeside(reservation, needs));
-    }
+    this.#floor.put(node, guest);
+    this.#keeping.gave(node, guest);
   }
 
-  /** The first of each kind that fits nowhere has a machine kept for it, unless none could ever take it. */
-  #reserve(waiter: Waiter, kind: Kind, held: Waiter['held']): void {
-    if (kind.reserved) return;
-    const { pool, settings, nowMs } = this.#in;
-    if (this.#kept.size >= Math.min(settings.reservations, Math.ceil(pool.machines.length / 2))) return;
-    kind.reserved = true;
-    const could = pool.machines.filter(
-      (machine) =>
-        !this.#kept.has(machine.name) &&
-        !held.some(({ node }) => node === machine.name) &&
-        obstacleOf(machine, machine.offer, waiter.requirement, pool.cpuModels) === undefined,
-    );
-    const reservation = reservationFor(waiter.requirement.needs, could, this.#floor, nowMs);
-    if (!reservation) return;
-    this.#kept.set(reservation.machine, reservation);
-    this.#reservations.set(waiter.key, reservation);
-  }
-
-  #claimOf(waiter: Waiter, best: readonly Ranked[], isFailover: boolean, fitting: number): Claim {
+  #claimOf(waiter: Waiter, best: readonly Ranked[], fitting: number): Claim {
     const winner = best[0]?.machine;
     const node = winner?.name ?? '';
+    const isFailover = waiter.preferred.includes(node);
     const many = fitting === 1 ? 'the only ready machine' : `the first of ${fitting} ready machines`;
     return {
       waiter,

@@ -8,18 +8,18 @@ import type { Deps } from '../deps.ts';
 import type { Result } from '../kube/controller.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { isUnclaimed, openAttempt } from '../model/job.ts';
-import type { PlacedGuest, Pool } from '../model/pool.ts';
+import type { PlacedGuest } from '../model/pool.ts';
 import { sizeOf } from '../queue/floor.ts';
-import { priorityOfRank } from '../queue/priority.ts';
 import { Register, type QueueSettings } from '../queue/register.ts';
 import { dominantShare } from '../queue/usage.ts';
-import { matchJobs, type Assumed, type Claim, type MatchingSettings, type Pass } from './decide.ts';
-import { claimedNote, refusedNote } from './events.ts';
+import { Claims } from './claims.ts';
+import { matchJobs, type MatchingSettings, type Pass } from './decide.ts';
+import { refusedNote } from './events.ts';
 import { createMatchingMetrics, type MatchingMetrics } from './metrics.ts';
 import type { Blocked } from './own-wait.ts';
+import { Pace } from './pace.ts';
 import { Review } from './review.ts';
 import { SecretChecks } from './secret-checks.ts';
-import { claimedStatus, type Stamp } from './statuses.ts';
 import { troubleOf, Troubles } from './trouble.ts';
 import { Verdicts } from './verdicts.ts';
 import { WordsBoard } from './words-board.ts';
@@ -32,12 +32,8 @@ export interface MatchingOptions extends MatchingSettings, QueueSettings {
 
 /** Writes under way at the same time. */
 const inFlight = 16;
-/** While no machine fits anybody who waits, the words are brought up to date no more often than this. */
-const lookEveryMs = 5_000;
 /** After so many half-lives a charge weighs a thousandth. */
 const weighingHalfLives = 10;
-/** A pass that took long is followed by a pause of this many times its length. */
-const restFactor = 2;
 
 export class Matching {
   readonly register: Register;
@@ -46,18 +42,15 @@ export class Matching {
   readonly #onPass: () => void;
   readonly #metrics: MatchingMetrics;
   readonly #verdicts = new Verdicts();
+  readonly #pace: Pace;
   readonly #words: WordsBoard;
   readonly #troubles = new Troubles();
   readonly #secrets: SecretChecks;
   readonly #gate: WriteGate;
-  /** By key: claims that are on their way. */
-  readonly #assumed = new Map<string, Assumed>();
+  readonly #claims: Claims;
   readonly #review: Review;
   #pass: Pass | undefined;
   #passNumber = 0;
-  #seen: { readonly pool: Pool; readonly line: number; readonly atMs: number } | undefined;
-  #news = true;
-  #notBeforeMs = 0;
 
   /**
    * @param o.wake brings `reconcile` to work
@@ -69,12 +62,13 @@ export class Matching {
     this.#deps = deps;
     this.#settings = settings;
     this.register = new Register(settings);
+    this.#pace = new Pace(deps, this.register, this.#verdicts);
     this.#metrics = createMatchingMetrics(deps.registry, {
       waiting: () => this.#waiting(),
       usage: () => this.#usage(),
     });
     const onNews = (): void => {
-      this.#news = true;
+      this.#pace.news();
       wake();
     };
     this.#secrets = new SecretChecks({ client: deps.client, clock: deps.clock, onNews });
@@ -82,19 +76,26 @@ export class Matching {
       inFlight,
       onError: (key, kind, error) => this.#onError(key, kind, error),
       onDone: (key) => {
-        this.#assumed.delete(key);
+        this.#claims.ended(key);
         this.look(key);
         wake();
       },
     });
+    deps.world.promises.onWithdrawn(onNews);
     this.#review = new Review(deps, this.#gate, settings);
+    const still = (decided: ComputeJob): ComputeJob | undefined => this.#still(decided);
     this.#words = new WordsBoard({
-      deps,
-      line: this.register.line,
-      verdicts: this.#verdicts,
-      gate: this.#gate,
-      still: (decided) => this.#still(decided),
+      ...{ deps, still, gate: this.#gate, line: this.register.line, verdicts: this.#verdicts },
       onWritten: (uid) => this.#troubles.succeeded(uid),
+    });
+    this.#claims = new Claims({
+      ...{ deps, still, gate: this.#gate, register: this.register, metrics: this.#metrics },
+      onClaimed: (before, stamp) => {
+        const uid = before.metadata.uid ?? '';
+        this.#troubles.succeeded(uid);
+        this.#forget(uid);
+        this.#words.sayPublished(before, stamp);
+      },
     });
   }
 
@@ -106,7 +107,7 @@ export class Matching {
   /** The job of that key changed, or was written by this operator. */
   look(key: string): void {
     // What is assumed of a claim that is on its way holds until the API server has answered.
-    if (this.#assumed.has(key)) return;
+    if (this.#claims.has(key)) return;
     const { world, clock } = this.#deps;
     const before = this.register.line.get(key);
     const job = world.jobs.get(key);
@@ -146,54 +147,23 @@ export class Matching {
   readonly reconcile = async (): Promise<Result> => {
     const { clock } = this.#deps;
     const startMs = clock.monotonic();
-    const quietUntilMs = this.#troubles.serverUntil(startMs) ?? this.#notBeforeMs;
+    const quietUntilMs = this.#troubles.serverUntil(startMs) ?? this.#pace.restUntilMs;
     if (quietUntilMs > startMs) return { requeueAfterMs: quietUntilMs - startMs };
     const secretsMs = this.#secrets.ask();
-    if (this.#isDue()) {
-      this.#decide();
-      const tookMs = clock.monotonic() - startMs;
-      this.#metrics.passed(tookMs);
-      this.#notBeforeMs = startMs + tookMs * (1 + restFactor);
+    if (this.#pace.isDue) {
+      this.#decide(startMs);
+      this.#metrics.passed(clock.monotonic() - startMs);
     }
     const noticesMs = this.#pass && this.#words.tell(this.#pass, this.#passNumber);
-    const due = [secretsMs, noticesMs, this.#nextPassMs()];
-    const soonest = Math.min(...due.map((ms) => ms ?? Infinity));
+    const soonest = Math.min(secretsMs ?? Infinity, noticesMs ?? Infinity, this.#pace.dueInMs);
     return soonest === Infinity ? undefined : { requeueAfterMs: soonest };
   };
 
-  /** When the next pass is due although nothing may have changed by then, in ms. */
-  #nextPassMs(): number | undefined {
-    const { clock, world } = this.#deps;
-    if (this.#pass?.cut) return Math.max(1, this.#notBeforeMs - clock.monotonic());
-    const wakeAtMs = this.#pass?.wakeAtMs;
-    const wakeMs = wakeAtMs === undefined ? Infinity : Math.max(1, wakeAtMs - clock.now());
-    const seen = this.#seen;
-    const behind = seen !== undefined && seen.pool !== world.pool() && this.register.line.size > 0;
-    const lookMs = behind ? Math.max(1, seen.atMs + lookEveryMs - clock.monotonic()) : Infinity;
-    const soonest = Math.min(wakeMs, lookMs);
-    return soonest === Infinity ? undefined : soonest;
-  }
-
-  /** Whether another pass may come to another answer. */
-  #isDue(): boolean {
-    const { world, clock } = this.#deps;
-    const before = this.#seen;
-    if (!before || !this.#pass || this.#news || this.register.version !== before.line || this.#pass.cut) return true;
-    if ((this.#pass.wakeAtMs ?? Infinity) <= clock.now()) return true;
-    const pool = world.pool();
-    if (pool === before.pool) return false;
-    // Most changes of a full pool give nothing to anybody: that is seen without walking the line.
-    if (before.atMs + lookEveryMs <= clock.monotonic()) return true;
-    this.#verdicts.sync(pool);
-    for (const { node, waiter } of this.#assumed.values()) this.#verdicts.take(node, waiter.requirement.needs);
-    return this.#pass.kinds.some((kind) => this.#verdicts.fittingCount(kind) > 0);
-  }
-
-  #decide(): void {
+  #decide(startMs: number): void {
     const { world, clock } = this.#deps;
     const nowMs = clock.now();
     const pool = world.pool();
-    this.#news = false;
+    this.#pace.begins();
     const pass = matchJobs({
       pool,
       verdicts: this.#verdicts,
@@ -206,15 +176,15 @@ export class Matching {
       },
       losses: this.register.losses,
       blocked: this.#blocked(nowMs),
-      assumed: this.#assumed.values(),
+      promised: world.promises.open(pool, nowMs),
       endOf: this.endOf,
       nowMs,
       settings: this.#settings,
     });
     this.#pass = pass;
     this.#passNumber += 1;
-    pass.claims.forEach((claim, index) => this.#send(claim, microTime(nowMs + index / 1000)));
-    this.#seen = { pool, line: this.register.version, atMs: clock.monotonic() };
+    pass.claims.forEach((claim, index) => this.#claims.send(claim, microTime(nowMs + index / 1000)));
+    this.#pace.ended(pass, { pool, startMs });
     this.#review.look(pool, this.#verdicts);
     this.#onPass();
   }
@@ -237,32 +207,6 @@ export class Matching {
     return blocked;
   }
 
-  #send(claim: Claim, at: string): void {
-    const { waiter } = claim;
-    const stamp: Stamp = { id: this.#deps.newId().slice(0, 8), at };
-    this.register.assume({ ...waiter.job, status: claimedStatus(waiter.job, claim, stamp) });
-    this.#assumed.set(waiter.key, { key: waiter.key, node: claim.node, waiter });
-    this.#gate.put(waiter.key, 'claim', () => this.#claim(claim, stamp));
-  }
-
-  async #claim(claim: Claim, stamp: Stamp): Promise<void> {
-    const { writer, ledger, log } = this.#deps;
-    const { waiter, node, reason, message } = claim;
-    const job = this.#still(waiter.job);
-    if (!job) return;
-    const written = await writer.status(job, claimedStatus(job, claim, stamp));
-    this.#troubles.succeeded(waiter.uid);
-    this.#forget(waiter.uid);
-    const attempt = written.status?.attempt ?? 1;
-    log.info({ job: waiter.key, attempt, node, reason, message }, 'claimed');
-    this.#words.sayPublished(job, stamp);
-    ledger.record(job, claimedNote({ ...claim, at: stamp.at, attempt }));
-    const priority = priorityOfRank(waiter.rank);
-    this.#metrics.claimed(reason, priority);
-    const publishedMs = Date.parse(job.status?.publication?.at ?? job.metadata.creationTimestamp ?? stamp.at);
-    if (attempt === 1) this.#metrics.waited(priority, Math.max(0, Date.parse(stamp.at) - publishedMs));
-  }
-
   /** The job as it is now, if it still is what was decided on. */
   #still(decided: ComputeJob): ComputeJob | undefined {
     const job = this.#deps.world.jobs.get(`${decided.metadata.namespace}/${decided.metadata.name}`);
@@ -277,7 +221,7 @@ export class Matching {
     const trouble = troubleOf(error);
     const failures = this.#troubles.failed(uid, error, clock.monotonic());
     this.#metrics.writeFailed(trouble);
-    this.#news = true;
+    this.#pace.news();
     if (trouble === 'changed') log.debug({ job: key, kind, failures }, 'the job changed meanwhile');
     else log.error({ job: key, kind, failures, err: error }, 'a write failed, and will be tried again');
     if (trouble !== 'refused' || failures > 1 || !job) return;

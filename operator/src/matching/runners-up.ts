@@ -1,5 +1,5 @@
 // The machines that a running job goes to next, looked at again as the world changes.
-// Promises: pure; nothing is replaced that still fits, so that a list only changes when it has to.
+// Promises: pure; nothing is replaced that still fits, and nothing is written while most of a list is of use.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { openAttempt, type Subscriber } from '../model/job.ts';
@@ -21,7 +21,8 @@ export function runnersUpOf(
   const of = verdicts.classOf(requirementOf(job));
   const former = before.filter(({ node }) => node !== attempt.node);
   const still = former.filter(({ node }) => verdicts.fits(of, node));
-  if (still.length === former.length && still.length >= Math.min(count, former.length)) return undefined;
+  // Whoever uses the list passes over what does not fit any more: it is worth a write once half of it is of no use.
+  if (2 * still.length > former.length || former.length === 0) return undefined;
   const ranked = rank(verdicts.fitting(of), of.requirement.image, {
     nowMs,
     losses: lostByRoom(pool.machines),

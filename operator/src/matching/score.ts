@@ -45,10 +45,16 @@ export function scoreOf(machine: Machine, free: Amount, image: string, context: 
   return { machine, parts, score: parts.absence + parts.image + parts.idle + parts.room + parts.free };
 }
 
+/** Pools share their lists of machines while no machine changes. */
+const lossesOf = new WeakMap<readonly Machine[], ReadonlyMap<string, number>>();
+
 /** How many machines of each room are lost at the moment. */
-export function lostByRoom(machines: readonly Machine[]): Map<string, number> {
+export function lostByRoom(machines: readonly Machine[]): ReadonlyMap<string, number> {
+  const known = lossesOf.get(machines);
+  if (known) return known;
   const losses = new Map<string, number>();
   for (const { lost, room = '' } of machines) if (lost) losses.set(room, (losses.get(room) ?? 0) + 1);
+  lossesOf.set(machines, losses);
   return losses;
 }
 

@@ -41,6 +41,8 @@ export class Preemption {
     const { world, clock } = this.#deps;
     const { register, endOf } = this.#queue;
     const pool = world.pool();
+    const occupancy = new Floor(pool, endOf);
+    for (const promised of world.promises.open(pool, clock.now())) occupancy.put(promised.to, promised);
     const decisions = preempt({
       stuck: this.#stuck(),
       noticed: [...register.noticed.values()],
@@ -48,7 +50,7 @@ export class Preemption {
       rankOf: (job) => register.rankOf(job),
       jobOf: (key) => world.jobs.get(key),
       pool,
-      occupancy: new Floor(pool, endOf),
+      occupancy,
       nowMs: clock.now(),
       settings: this.#settings,
     });

@@ -26,6 +26,14 @@ export class Floor implements Occupancy {
     });
   }
 
+  /** What was put there is lifted again. */
+  lift(machine: string, occupant: Occupant): void {
+    const before = this.#put.get(machine);
+    if (!before?.occupants.includes(occupant)) return;
+    const occupants = before.occupants.filter((each) => each !== occupant);
+    this.#put.set(machine, { taken: minus(before.taken, occupant.needs), occupants });
+  }
+
   free(machine: Machine): Amount {
     const put = this.#put.get(machine.name)?.taken ?? nothing;
     return minus(minus(machine.offer, this.#pool.taken.get(machine.name) ?? nothing), put);

@@ -23,6 +23,7 @@ import { labels, managedSelector, unmanagedSelector } from '../model/names.ts';
 import type { Pool } from '../model/pool.ts';
 import { Freshest } from './freshest.ts';
 import { PoolKeeper } from './pool-keeper.ts';
+import { Promises } from './promises.ts';
 import { trimmed, trimmedLauncher, trimmedNode, trimmedOther } from './trim.ts';
 
 export interface WorldOptions {
@@ -63,6 +64,8 @@ export class World {
   readonly gpuResource: string;
   readonly nodes: Freshest<Node>;
   readonly jobs: Freshest<ComputeJob>;
+  /** Room that was given away by decisions that are still being written. */
+  readonly promises = new Promises();
   readonly #vms: Freshest<VirtualMachine>;
   readonly #migrations: Freshest<VirtualMachineInstanceMigration>;
   readonly #clock: Clock;

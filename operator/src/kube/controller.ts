@@ -99,19 +99,18 @@ export class Controller {
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<void> {
-    const reconcileId = this.#newId();
-    const log = this.#log.child({ key, reconcileId });
+    const context = new Context(this.#log, key, this.#newId, signal);
     const started = this.#clock.monotonic();
     this.#o.metrics?.started(this.name);
     let outcome: Outcome;
     try {
-      const result = await this.#o.reconcile(key, { log, reconcileId, signal });
+      const result = await this.#o.reconcile(key, context);
       this.queue.forget(key);
       const after = result?.requeueAfterMs;
       outcome = after === undefined ? 'success' : 'requeue_after';
       if (after !== undefined) this.queue.addAfter(key, after);
     } catch (error) {
-      outcome = this.#afterError(key, error, log, signal);
+      outcome = this.#afterError(key, error, context.log, signal);
     }
     this.#o.metrics?.finished(this.name, outcome, this.#clock.monotonic() - started);
   }
@@ -133,5 +132,30 @@ export class Controller {
     if (kubeError?.kind === 'conflict') log.debug({ err: kubeError.message, failures }, 'reconcile met a conflict');
     else log.error({ err: error, failures }, 'reconcile failed, will be tried again');
     return 'error';
+  }
+}
+
+/** Made on demand, as most reconciles find nothing to do and have nothing to say. */
+class Context implements ReconcileContext {
+  readonly signal: AbortSignal;
+  readonly #parent: Logger;
+  readonly #key: string;
+  readonly #newId: () => string;
+  #id: string | undefined;
+  #log: Logger | undefined;
+
+  constructor(parent: Logger, key: string, newId: () => string, signal: AbortSignal) {
+    this.#parent = parent;
+    this.#key = key;
+    this.#newId = newId;
+    this.signal = signal;
+  }
+
+  get reconcileId(): string {
+    return (this.#id ??= this.#newId());
+  }
+
+  get log(): Logger {
+    return (this.#log ??= this.#parent.child({ key: this.#key, reconcileId: this.reconcileId }));
   }
 }

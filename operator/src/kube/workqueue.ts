@@ -27,6 +27,7 @@ export interface WorkQueueOptions {
 interface Waiter {
   readonly resolve: (key: string) => void;
   readonly reject: (error: Error) => void;
+  readonly signal: AbortSignal;
 }
 
 export class WorkQueue {
@@ -42,6 +43,8 @@ export class WorkQueue {
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, { readonly at: number; readonly timer: Timer }>();
   readonly #waiters = new Set<Waiter>();
+  /** Those that are listened to. */
+  readonly #signals = new WeakSet<AbortSignal>();
   #closed = false;
 
   constructor(options: WorkQueueOptions = {}) {
@@ -124,24 +127,8 @@ export class WorkQueue {
     const first = this.#ready.keys().next();
     if (!first.done) return Promise.resolve(this.#take(first.value));
     if (this.#closed) return Promise.reject(closed('the work queue is shut down'));
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiters.delete(waiter);
-        reject(closed('the wait for work was aborted'));
-      };
-      const waiter: Waiter = {
-        resolve: (key) => {
-          signal.removeEventListener('abort', onAbort);
-          resolve(key);
-        },
-        reject: (error) => {
-          signal.removeEventListener('abort', onAbort);
-          reject(error);
-        },
-      };
-      this.#waiters.add(waiter);
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
+    this.#listenTo(signal);
+    return new Promise((resolve, reject) => void this.#waiters.add({ resolve, reject, signal }));
   }
 
   /** Ends the work on a key that `get` handed out. */
@@ -160,6 +147,20 @@ export class WorkQueue {
     this.#delayed.clear();
     for (const waiter of this.#waiters) waiter.reject(closed('the work queue is shut down'));
     this.#waiters.clear();
+  }
+
+  /** One listener per signal, however often the same workers come back with it. */
+  #listenTo(signal: AbortSignal): void {
+    if (this.#signals.has(signal)) return;
+    this.#signals.add(signal);
+    const onAbort = (): void => {
+      for (const waiter of this.#waiters) {
+        if (waiter.signal !== signal) continue;
+        this.#waiters.delete(waiter);
+        waiter.reject(closed('the wait for work was aborted'));
+      }
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
   }
 
   #enqueue(key: string): void {

@@ -31,6 +31,8 @@ export interface WatchOptions<T> {
 }
 
 const graceMs = 15_000;
+/** Why a stream is let go that is over. One for all: to make an error with a stack for each would cost more than its end. */
+const over = new KubeError('the watch is over', { kind: 'aborted' });
 
 export async function watchStream<T>(
   transport: Transport,
@@ -97,7 +99,7 @@ export async function watchStream<T>(
     deadline.cancel();
     silence?.end();
     o.signal.removeEventListener('abort', onAbort);
-    stop.abort();
+    stop.abort(over);
   }
 }
 

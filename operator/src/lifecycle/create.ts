@@ -11,7 +11,6 @@ import { secrets, virtualMachines } from '../api/resources.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '../kube/errors.ts';
 import type { ObjectRef } from '../kube/object.ts';
 import { attemptsOf, type Attempt } from '../model/job.ts';
-import { baselineModel } from '../model/cpu-model.ts';
 import { secretName } from '../model/names.ts';
 import type { ProgressReason } from '../model/reasons.ts';
 import { isNonce } from '../render/markers.ts';
@@ -68,7 +67,7 @@ async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Cr
     if (typeof found !== 'string') return found;
     nonce = found;
   }
-  const cpuModel = baselineModel(world.pool().machines, job.spec.architecture);
+  const cpuModel = world.pool().cpuModels.get(job.spec.architecture);
   const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel });
   try {
     return { kind: 'created', vm: await client.create<VirtualMachine>(virtualMachines, { ...vm }) };

@@ -2,7 +2,6 @@
 // Promises: pure; no other field is ever part of the patch, so that everybody's edits of the rest stand.
 
 import type { ComputeJob } from '../api/compute-job.ts';
-import type { Affinity } from '../api/kubernetes.ts';
 import type { VirtualMachine } from '../api/kubevirt.ts';
 import type { Attempt } from '../model/job.ts';
 import { attemptLabels } from '../model/names.ts';
@@ -51,19 +50,13 @@ export function restorationOf(vm: VirtualMachine, job: ComputeJob, attempt: Atte
   return fields.length === 0 ? undefined : { fields, patch };
 }
 
-function isSame(a: Affinity | undefined, b: Affinity): boolean {
-  return a !== undefined && canonical(a) === canonical(b);
-}
-
-/** The same text for the same value, in whatever order its keys came; what is null or empty says nothing. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(
-          Object.entries(inner)
-            .filter(([, each]) => each !== null && each !== undefined)
-            .sort(([x], [y]) => (x < y ? -1 : 1)),
-        )
-      : inner,
-  );
+/** In whatever order their members came; what is null says nothing. Asked at every look at a job, so it makes no copies. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  for (const name in left) if (!isSame(left[name] ?? undefined, right[name] ?? undefined)) return false;
+  for (const name in right) if (right[name] != null && left[name] == null) return false;
+  return true;
 }

@@ -11,7 +11,7 @@ import { isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf, type KubeObject } from '../kube/object.ts';
 import { lastAttempt, openAttempt } from '../model/job.ts';
-import { machineOf } from '../model/machine.ts';
+import { isLost } from '../model/machine.ts';
 import { annotations, secretName, secretNameOfVm } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import { isNonce } from '../render/markers.ts';
@@ -56,7 +56,7 @@ export class Lifecycle {
     this.#restored = new Pauses(deps.clock, { baseMs: 10_000, maxMs: 600_000 });
   }
 
-  readonly reconcile = async (key: string, { log }: ReconcileContext): Promise<Result> => {
+  readonly reconcile = async (key: string, context: ReconcileContext): Promise<Result> => {
     const { world, clock } = this.#deps;
     const job = world.jobs.get(key);
     const vms = world.vmsOf(key);
@@ -73,7 +73,7 @@ export class Lifecycle {
         const after = await this.#apply(key, job, decision).catch((error: unknown) => {
           // The job was deleted meanwhile, or its namespace: the watch will tell, and if not, the next try.
           if (!isNotFound(error)) throw error;
-          log.debug({ kind: decision.kind }, 'the job or its namespace is gone');
+          context.log.debug({ kind: decision.kind }, 'the job or its namespace is gone');
           return behindMs;
         });
         if (after !== undefined) again = Math.min(again ?? after, after);
@@ -82,7 +82,6 @@ export class Lifecycle {
       this.#consoles.forget(key);
       this.#refused.forget(key);
     }
-    log.trace({ again }, 'reconciled');
     return { requeueAfterMs: again };
   };
 
@@ -112,7 +111,7 @@ export class Lifecycle {
 
   #isLost(machine: string | undefined): boolean {
     const node = machine === undefined ? undefined : this.#deps.world.nodes.get(machine);
-    return machine !== undefined && (node === undefined || machineOf(node).lost);
+    return machine !== undefined && (node === undefined || isLost(node));
   }
 
   /** @returns when to look again, if that is known. */

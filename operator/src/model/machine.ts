@@ -121,6 +121,11 @@ export function machineOf(
   };
 }
 
+/** Declared lost by recovery. */
+export function isLost(node: Node): boolean {
+  return node.spec?.taints?.some(({ key }) => key === taints.lost) === true;
+}
+
 export function isOwnerPresent({ metadata, spec }: Node): boolean {
   const tainted = (spec?.taints ?? []).some(
     ({ key, effect }) => key === taints.ownerPresent && effect !== 'PreferNoSchedule',

@@ -36,7 +36,7 @@ export class Recovery {
     this.#metrics = createRecoveryMetrics(deps.registry);
   }
 
-  readonly reconcile = async (machine: string, { log }: ReconcileContext): Promise<Result> => {
+  readonly reconcile = async (machine: string, context: ReconcileContext): Promise<Result> => {
     const { world } = this.#deps;
     const node = world.nodes.get(machine);
     if (node) {
@@ -60,7 +60,7 @@ export class Recovery {
       } catch (error) {
         // The next look sees what it is now. A taint that failed must not be passed over: everything waits for it.
         if (decision.kind === 'taint' || (!isConflict(error) && !isNotFound(error))) throw error;
-        log.debug({ kind: decision.kind }, 'the object changed meanwhile');
+        context.log.debug({ kind: decision.kind }, 'the object changed meanwhile');
         again = Math.min(again ?? 100, 100);
       }
     }

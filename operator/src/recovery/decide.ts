@@ -44,6 +44,9 @@ export type RecoveryDecision =
   | { readonly kind: 'endAttempt'; readonly job: ComputeJob; readonly attempt: Attempt; readonly message: string }
   | { readonly kind: 'lookAgain'; readonly afterMs: number };
 
+/** A lost machine on which nothing is left to do is news only when something about it changes. */
+const calmMs = 60_000;
+
 /** @param held asked for only when the machine is lost. */
 export function recoverMachine(input: RecoveryInput, held: () => Held): RecoveryDecision[] {
   const { machine, node, hearing, lostAfterMs, blind } = input;
@@ -60,7 +63,8 @@ export function recoverMachine(input: RecoveryInput, held: () => Held): Recovery
   if (!tainted && !silent) return lookAgain(lookAgainInMs ?? lostAfterMs - silentMs);
   if (blind && !tainted) return lookAgain(1_000);
   const why = `${machine} was lost: it has not renewed its lease for ${Math.round(lostAfterMs / 1000)} s`;
-  return [...(tainted ? [] : [{ kind: 'taint' } as const]), ...cleared(machine, why, held()), ...lookAgain(2_000)];
+  const due = [...(tainted ? [] : [{ kind: 'taint' } as const]), ...cleared(machine, why, held())];
+  return [...due, ...lookAgain(due.length > 0 ? 2_000 : calmMs)];
 }
 
 function cleared(machine: string, why: string, { jobs, vmis, pods, migrations }: Held): RecoveryDecision[] {

@@ -20,9 +20,9 @@ import { Preemption } from './preemption/reconcile.ts';
 import type { Leases } from './recovery/leases.ts';
 import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
 import { openAttempt } from './model/job.ts';
-import { taints } from './model/names.ts';
+import { isLost } from './model/machine.ts';
 import { JobWriter } from './world/job-writer.ts';
-import { jobKeyOf } from './world/world.ts';
+import { endsOfMigration, jobKeyOf } from './world/world.ts';
 import type { Deps } from './deps.ts';
 
 export interface Settings {
@@ -132,19 +132,21 @@ export function buildControllers(
   world.informers.leases.onChange(({ type, object: { metadata, spec } }) => {
     if (type !== 'deleted') o.leases.saw(metadata.name, spec?.renewTime ?? '');
     // A renewal is news only of a lost machine; for the others the time for the next look is set.
-    const lost = world.nodes.get(metadata.name)?.spec?.taints?.some(({ key }) => key === taints.lost) === true;
-    if (lost || type !== 'updated') recovery.enqueue(metadata.name);
+    if (type !== 'updated' || isGone(metadata.name)) recovery.enqueue(metadata.name);
   });
-  const onMachine = (node: string | undefined): void => {
-    if (node !== undefined) recovery.enqueue(node);
+  // What happens on a machine concerns recovery only when the machine is lost, or its Node is gone.
+  const isGone = (name: string): boolean => {
+    const node = world.nodes.get(name);
+    return node === undefined || isLost(node);
+  };
+  const onMachine = (name: string | undefined): void => {
+    if (name !== undefined && isGone(name)) recovery.enqueue(name);
   };
   world.informers.vmis.onChange(({ object }) => onMachine(object.status?.nodeName));
   world.informers.pods.onChange(({ object }) => onMachine(object.spec.nodeName));
-  // A claim may name a machine whose Node is gone already, of which no further event would tell.
-  world.informers.jobs.onChange(({ object }) => {
-    const node = openAttempt(object)?.node;
-    if (node !== undefined && !world.nodes.get(node)) recovery.enqueue(node);
-  });
+  // A claim, or a migration, may be of a moment in which nobody knew yet that the machine is gone.
+  world.informers.jobs.onChange(({ object }) => onMachine(openAttempt(object)?.node));
+  world.informers.migrations.onChange(({ object }) => endsOfMigration(object).forEach(onMachine));
 
   return {
     run: async (signal) => {

@@ -14,7 +14,7 @@ import {
 import * as resources from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
-import { Informer, type InformerMetrics } from '../kube/informer.ts';
+import { Informer, type InformerMetrics, type InformerSettings } from '../kube/informer.ts';
 import { keyOf, type KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../api/resources.ts';
 import { openAttempt } from '../model/job.ts';
@@ -33,7 +33,11 @@ export interface WorldOptions {
   readonly random?: (() => number) | undefined;
   readonly metrics?: InformerMetrics | undefined;
   readonly gpuResource?: string | undefined;
+  /** How patiently objects are listened to, where that is to differ from what suits a real API server. */
+  readonly listening?: Listening | undefined;
 }
+
+export type Listening = Pick<InformerSettings, 'relistMs' | 'watchMs' | 'silenceMs'>;
 
 /** namespace/name of the job that an object of an attempt belongs to. */
 export function jobKeyOf(object: KubeObject): string | undefined {
@@ -77,7 +81,7 @@ export class World {
     const informer = <T extends KubeObject>(
       type: ResourceType,
       extra: Partial<ConstructorParameters<typeof Informer<T>>[0]> = {},
-    ): Informer<T> => new Informer<T>({ keep: trimmed, ...o, type, ...extra });
+    ): Informer<T> => new Informer<T>({ keep: trimmed, ...o, ...o.listening, type, ...extra });
     const ours = { labelSelector: managedSelector };
     this.informers = {
       nodes: informer<Node>(resources.nodes, {
@@ -98,7 +102,7 @@ export class World {
         },
       }),
       migrations: informer<VirtualMachineInstanceMigration>(resources.virtualMachineInstanceMigrations, {
-        indexes: { vmi: (migration) => [vmiKeyOf(migration)], machine: ends },
+        indexes: { vmi: (migration) => [vmiKeyOf(migration)], machine: endsOfMigration },
       }),
       pods: informer<Pod>(resources.pods, {
         ...ours,
@@ -165,7 +169,9 @@ export class World {
 
   /** Migrations from the machine or to it, as far as either end is known; finished ones too. */
   migrationsTouching(machine: string): VirtualMachineInstanceMigration[] {
-    const named = this.#migrations.byIndex('machine', machine, (migration) => ends(migration).includes(machine));
+    const named = this.#migrations.byIndex('machine', machine, (migration) =>
+      endsOfMigration(migration).includes(machine),
+    );
     const moving = [...this.vmisOn(machine), ...this.informers.vmis.store.byIndex('target', machine)];
     return [...new Set([...named, ...moving.flatMap((vmi) => this.migrationsOf(keyOf(vmi)))])];
   }
@@ -217,7 +223,7 @@ function machineOfJob(job: ComputeJob): string | undefined {
 }
 
 /** Both ends of a migration, as far as it says itself. */
-function ends({ spec, status }: VirtualMachineInstanceMigration): string[] {
+export function endsOfMigration({ spec, status }: VirtualMachineInstanceMigration): string[] {
   const { sourceNode, targetNode } = status?.migrationState ?? {};
   const named = [spec.addedNodeSelector?.[labels.hostname], sourceNode, targetNode];
   return [...new Set(named.flatMap(only))];

@@ -27,7 +27,7 @@ import { Authentication } from './server/authentication.ts';
 import { Authorization } from './server/authorization.ts';
 import { historyRoutes } from './server/history.ts';
 import { startServer } from './server/server.ts';
-import { World } from './world/world.ts';
+import { World, type Listening } from './world/world.ts';
 
 export interface AssemblyOptions {
   readonly options: Options;
@@ -43,6 +43,8 @@ export interface AssemblyOptions {
   readonly instance: string;
   /** What is known of the machines' leases; observations of the Lease objects unless given. */
   readonly leases?: Leases | undefined;
+  /** How often lists and watches are renewed, where that is to differ from what suits a real cluster. */
+  readonly listening?: Listening | undefined;
   /** How many consoles are followed, and how closely, where that is to differ from what suits a real cluster. */
   readonly consoles?: Partial<ConsoleSettings> | undefined;
   /** Where the ledger is remembered; memory unless given. Closed at the end of the run. */
@@ -74,6 +76,7 @@ export function assembleOperator(o: AssemblyOptions): Operator {
     random,
     metrics: listening(metrics.informer, leases),
     gpuResource: o.options['gpu-resource'],
+    listening: o.listening,
   });
   const recorder = new EventRecorder({
     client,

@@ -36,6 +36,8 @@ export interface InformerSettings {
   readonly random?: (() => number) | undefined;
   /** Everything is listed again this often as insurance, ms; 15 min unless told. */
   readonly relistMs?: number | undefined;
+  /** A watch lasts this long, up to twice as long at random, ms; 5 min unless told. */
+  readonly watchMs?: number | undefined;
   /** A watch without a single byte for this long is given up, ms; 150 s unless told (bookmarks come about each 60 s). */
   readonly silenceMs?: number | undefined;
   /** The longest wait between tries while the server is out of reach, ms; 10 s unless told. */
@@ -60,6 +62,7 @@ interface Listener<T> {
 const defaultMaxBackoffMs = 10_000;
 const maxBackoffOfUnservedMs = 1_000;
 const defaultRelistMs = 15 * 60_000;
+const defaultWatchMs = 5 * 60_000;
 const defaultSilenceMs = 150_000;
 /** A watch that ended in good order sooner than this counts as a failure, or a broken proxy would make us a storm. */
 const shortestWatchMs = 1_000;
@@ -165,8 +168,8 @@ export class Informer<T extends KubeObject> {
   async #watch(signal: AbortSignal, resourceVersion: string): Promise<void> {
     const { client, type, namespace, labelSelector, fieldSelector, metrics } = this.#o;
     const started = this.#clock.monotonic();
-    const longest = 300 + 300 * this.#random();
-    const timeoutSeconds = Math.max(1, Math.ceil(Math.min(longest, this.#untilRelist() / 1000)));
+    const longestMs = (this.#o.watchMs ?? defaultWatchMs) * (1 + this.#random());
+    const timeoutSeconds = Math.max(1, Math.ceil(Math.min(longestMs, this.#untilRelist()) / 1000));
     let events = 0;
     await client.watch<T>(type, {
       namespace,

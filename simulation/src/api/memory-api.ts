@@ -38,6 +38,8 @@ export interface MemoryApiOptions {
   readonly history?: number | undefined;
   /** How long after its owner an object is collected, ms; 50 unless told. */
   readonly garbageDelayMs?: number | undefined;
+  /** How often a watch is told where it is, ms; each minute unless told. */
+  readonly bookmarkEveryMs?: number | undefined;
 }
 
 export interface DeleteRequest {
@@ -55,6 +57,7 @@ export type PatchType = 'merge' | 'json';
 
 export class MemoryApi {
   readonly clock: Clock;
+  readonly bookmarkEveryMs: number;
   /** Answers requests for the logs of pods. */
   logs: LogSource = () => undefined;
   /** Answers verbs of objects, such as `evacuate/cancel`. */
@@ -75,6 +78,7 @@ export class MemoryApi {
 
   constructor(o: MemoryApiOptions) {
     this.clock = o.clock;
+    this.bookmarkEveryMs = o.bookmarkEveryMs ?? 60_000;
     for (const kind of servedKinds(o.jobSchema)) {
       this.#shelves.set(pathKey(kind.type), new Shelf(kind, o.history ?? 2_000));
     }

@@ -14,7 +14,6 @@ import type { Seen } from './shelf.ts';
 type WatchRequest = Parameters<NonNullable<Transport['watch']>>[0];
 type Sent = { readonly type: string; readonly object: unknown };
 
-const bookmarkEveryMs = 60_000;
 const longestMs = 1_800_000;
 
 export function openWatch(api: MemoryApi, { path, query = {}, signal, onEvent }: WatchRequest): Promise<void> {
@@ -69,7 +68,7 @@ export function openWatch(api: MemoryApi, { path, query = {}, signal, onEvent }:
       api.clock.setTimeout(() => {
         bookmark();
         bookmarks = mark();
-      }, bookmarkEveryMs);
+      }, api.bookmarkEveryMs);
     let bookmarks = wantsBookmarks ? mark() : undefined;
     const seconds = Number(query['timeoutSeconds'] ?? 0);
     const limit = api.clock.setTimeout(

@@ -51,6 +51,8 @@ export const usersName = 'users';
 export const operatorName = 'operator';
 
 const quietMs = 10 * 60_000;
+/** No connection breaks here, so most of a quiet hour would be watches that are opened anew and find nothing. */
+const patience = { relistMs: 6 * hourMs, watchMs: hourMs, silenceMs: 3 * hourMs };
 
 export class Simulation {
   readonly options: SimulationOptions;
@@ -69,7 +71,7 @@ export class Simulation {
     this.options = options;
     const { clock } = this;
     const random = (this.#random = new Random(options.seed));
-    this.api = new MemoryApi({ clock, jobSchema: readJobSchema() });
+    this.api = new MemoryApi({ clock, jobSchema: readJobSchema(), bookmarkEveryMs: patience.watchMs });
     this.fleet = planFleet(random.fork('fleet'), options.machines);
     const owners = this.#owners();
     this.workload = options.workload ?? this.#generated(owners);
@@ -99,6 +101,7 @@ export class Simulation {
       registry: new Registry(),
       instance: 'simulated',
       leases: new MachineLeases(hosts, cluster, clock),
+      listening: patience,
       // A stream within this process costs nothing, while reading now and then costs a request each.
       consoles: { liveStreams: Infinity },
     });

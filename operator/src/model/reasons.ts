@@ -35,9 +35,7 @@ export type WaitReason =
   | 'SecretMissing'
   | 'RetryBackoff'
   /** Its room was lost as a whole; its jobs come back a few at a time. */
-  | 'RoomRecovering'
-  /** It was ended for a job of a higher priority, which has not started yet. */
-  | 'MakingRoom';
+  | 'RoomRecovering';
 
 /** Why an attempt ended. */
 export const attemptEnds = [

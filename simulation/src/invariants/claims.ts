@@ -26,7 +26,7 @@ const seenMs = 5_000;
 const mostCompared = 40;
 
 /** Words of a waiting job that say why it does not take what is free. */
-const excuses = new Set(['RetryBackoff', 'RoomRecovering', 'MakingRoom', 'SecretMissing', 'HeldAgainst']);
+const excuses = new Set(['RetryBackoff', 'RoomRecovering', 'SecretMissing', 'HeldAgainst']);
 
 export class ClaimChecks implements Check {
   claims = 0;

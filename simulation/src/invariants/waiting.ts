@@ -33,7 +33,6 @@ const overdueMs = 3 * 60_000;
 const ownReasons = new Set([
   'RetryBackoff',
   'RoomRecovering',
-  'MakingRoom',
   'SecretMissing',
   'HeldAgainst',
   'ReservedForEarlier',

@@ -1,6 +1,7 @@
 // More jobs than machines: they wait in order, say why, and start as soon as a machine is free.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { inPhase, startLab, submit, untilJob, type LabCluster } from '../src/cluster.ts';
+import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import { inPhase, startLab, submit, until, untilJob, type LabCluster } from '../src/cluster.ts';
 
 let lab: LabCluster;
 beforeAll(async () => {
@@ -31,6 +32,40 @@ describe('more jobs than capacity', () => {
     const started = ended.map(({ status }) => status?.startTime ?? '');
     expect(started).toEqual([...started].sort());
     expect(ended.every(({ status }) => status?.waiting === undefined)).toBe(true);
+  }, 300_000);
+
+  it('are served by priority, then by what their namespaces have used, and all say the same everywhere', async () => {
+    expect((await lab.kubectl(['create', 'namespace', 'neighbours'])).code).toBe(0);
+    const whole = { resources: { cores: 2 } };
+    await submit(lab, 'blocker', { script: 'sleep 15', walltime: '40s', ...whole });
+    await untilJob(lab, 'blocker', 'is claimed', ({ status }) => status?.node !== undefined);
+    for (const name of ['flood-1', 'flood-2']) await submit(lab, name, { script: 'sleep 1', ...whole });
+    await submit(lab, 'urgent', { script: 'sleep 1', priority: 'Urgent', ...whole });
+    await submit(lab, 'modest', { script: 'sleep 1', ...whole }, 'neighbours');
+    const estimated = ({ status }: ComputeJob) => status?.waiting?.estimate !== undefined;
+    const urgent = await untilJob(lab, 'urgent', 'is told when it will start', estimated);
+    expect(urgent.status?.waiting?.position).toBe(1);
+    const claimed = urgent.status?.conditions?.find(({ type }) => type === 'Claimed');
+    expect(claimed).toMatchObject({ status: 'False', message: urgent.status?.waiting?.message });
+    const described = await until('kubectl describe shows the event', async () => {
+      const { stdout } = await lab.kubectl(['describe', 'cj', 'urgent']);
+      return /Events:[^]*1 machine is 2 cores short/.test(stdout) ? stdout : undefined;
+    });
+    expect(described).toContain('1st in line');
+
+    const order = await Promise.all(
+      [
+        ['urgent', 'default'],
+        ['modest', 'neighbours'],
+        ['flood-1', 'default'],
+        ['flood-2', 'default'],
+      ].map(async ([name = '', namespace = '']) => {
+        const ended = await untilJob(lab, name, 'succeeds', inPhase('Succeeded'), { namespace, timeoutMs: 180_000 });
+        return { name, claimed: ended.status?.attempts?.[0]?.claimed ?? '' };
+      }),
+    );
+    const byClaim = [...order].sort((a, b) => (a.claimed < b.claimed ? -1 : 1)).map(({ name }) => name);
+    expect(byClaim).toEqual(['urgent', 'modest', 'flood-1', 'flood-2']);
   }, 300_000);
 
   it('that no machine could ever satisfy is told apart from one that only has to wait', async () => {

@@ -27,6 +27,22 @@ const refused: [what: string, spec: JobSpec, says: RegExp][] = [
   ['too small a disk', { script, resources: { disk: 1 } }, /spec\.resources\.disk must be between 16Mi and 10Ti/],
   ['a disk that is no quantity', { script, resources: { disk: 'big' } }, /spec\.resources\.disk must be a quantity/],
   [
+    'too little graphics memory',
+    { script, resources: { graphicsMemory: '1Ki' } },
+    /spec\.resources\.graphicsMemory must be between 1Mi and 64Gi/,
+  ],
+  [
+    'a negative number of GPUs',
+    { script, resources: { gpus: -1 } },
+    /spec\.resources\.gpus.*greater than or equal to 0/,
+  ],
+  ['too many GPUs', { script, resources: { gpus: 17 } }, /spec\.resources\.gpus.*less than or equal to 16/],
+  [
+    'an unknown priority',
+    { script, priority: 'Now' as 'Urgent' },
+    /spec\.priority.*supported values: "Low", "Normal", "High", "Urgent"/,
+  ],
+  [
     'an unknown architecture',
     { script, architecture: 'mips' as 'amd64' },
     /spec\.architecture.*supported values: "amd64", "arm64"/,

@@ -67,6 +67,7 @@ class Model {
     vm: () => undefined,
     vmi: () => undefined,
     migrations: () => [],
+    launchers: () => [],
     otherPod: () => undefined,
   });
   readonly verdicts = new Verdicts();

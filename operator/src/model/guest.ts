@@ -1,8 +1,10 @@
 // Where a guest is and what it takes there, put together from all that is known of it.
-// Promises: pure; a claim counts before its virtual machine exists, a virtual machine counts when its job is gone, and during a
-// migration both ends count, so that no machine is promised twice after a restart either.
+// Promises: pure; a claim counts before its virtual machine exists, a virtual machine counts when its job is gone, during a
+// migration both ends count, and a launcher pod counts until it has ended, so that no machine is promised twice after a restart
+// either.
 
 import type { ComputeJob } from '../api/compute-job.ts';
+import type { Pod } from '../api/kubernetes.ts';
 import {
   isInstanceOver,
   isMigrationOver,
@@ -13,7 +15,7 @@ import {
 import { needsOfGuest, needsOfJob, needsOfVm, type Amount } from './capacity.ts';
 import { durationMs } from './duration.ts';
 import { openAttempt, type Attempt } from './job.ts';
-import { labels } from './names.ts';
+import { labels, vmName } from './names.ts';
 
 export interface PlacedGuest {
   /** namespace/name of its virtual machine. */
@@ -35,28 +37,32 @@ export interface GuestObjects {
   readonly vm: VirtualMachine | undefined;
   readonly vmi: VirtualMachineInstance | undefined;
   readonly migrations: readonly VirtualMachineInstanceMigration[];
+  /** Its launcher pods. */
+  readonly launchers: readonly Pod[];
 }
 
 export interface Place {
   readonly guest: PlacedGuest;
-  /** One machine, or both ends of a migration; without repetition. */
+  /** Usually one; both ends of a migration; where a launcher is that goes on after its guest. Without repetition. */
   readonly nodes: readonly string[];
 }
 
 const priorities = { Low: 0, Normal: 1, High: 2, Urgent: 3 } as const;
 
 /** Undefined when it takes nothing: it has ended, or is nowhere. */
-export function placeOf({ key, job, vm, vmi, migrations }: GuestObjects): Place | undefined {
-  if (vmi && isInstanceOver(vmi)) return undefined;
+export function placeOf({ key, job, vm, vmi, migrations, launchers }: GuestObjects): Place | undefined {
   const attempt = job && openAttempt(job);
+  const nodes = new Set(launchers.flatMap((pod) => (holdsItsNode(pod) ? (pod.spec.nodeName ?? []) : [])));
   const node = nodeOf(vm, vmi, attempt);
-  const needs = needsOf(job, vm, vmi);
-  if (node === undefined || !needs) return undefined;
-  const nodes = new Set([node]);
-  for (const migration of migrations) {
-    const target = isMigrationOver(migration) ? undefined : targetOf(migration, vmi);
-    if (target !== undefined) nodes.add(target);
+  if (node !== undefined && !(vmi && isInstanceOver(vmi))) {
+    nodes.add(node);
+    for (const migration of migrations) {
+      const target = isMigrationOver(migration) ? undefined : targetOf(migration, vmi);
+      if (target !== undefined) nodes.add(target);
+    }
   }
+  const needs = needsOf(job, vm, vmi);
+  if (nodes.size === 0 || !needs) return undefined;
   const endsAtMs = attempt && job && endOf(job, attempt);
   const jobKey = job ? `${job.metadata.namespace}/${job.metadata.name}` : labelledJob(vmi ?? vm);
   return {
@@ -69,6 +75,18 @@ export function placeOf({ key, job, vm, vmi, migrations }: GuestObjects): Place 
     },
     nodes: [...nodes],
   };
+}
+
+/** The scheduler counts what a pod asks for until then, also while it is being deleted. */
+function holdsItsNode({ status }: Pod): boolean {
+  return status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
+}
+
+/** namespace/name of the virtual machine whose launcher this is; undefined for a pod of somebody else. */
+export function guestOfLauncher({ metadata }: Pod): string | undefined {
+  const { [labels.job]: job, [labels.attempt]: attempt } = metadata.labels ?? {};
+  if (job === undefined || attempt === undefined) return undefined;
+  return `${metadata.namespace}/${vmName(job, Number(attempt))}`;
 }
 
 /** namespace/name of the virtual machine of the job's open attempt. */

@@ -1,6 +1,6 @@
 // What of each machine counts as taken.
 import { describe, expect, it } from '@jest/globals';
-import { aMigration, aVm, aVmi } from '../../../test/builders/guest.ts';
+import { aMigration, aPod, aVm, aVmi } from '../../../test/builders/guest.ts';
 import { aJob, noon, type JobBuilder } from '../../../test/builders/job.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import { needsOfJob, needsOfVm, overheadMiB } from './capacity.ts';
@@ -110,6 +110,22 @@ describe('the guests of a machine', () => {
     const ended = job.ended('StartFailed').job;
     expect(guestsOn('pc-1', { jobs: [ended], vms: [vm] })).toMatchObject([{ key: 'default/j-1', needs }]);
     expect(guestsOn('pc-1', { jobs: [ended], vms: [aVm(job.job, { deleted: true })] })).toEqual([]);
+  });
+
+  it('count where a launcher still holds their memory after they have ended', () => {
+    const over = { jobs: [job.job], vms: [vm], vmis: [aVmi(vm, 'Succeeded', 'pc-1')] };
+    expect(guestsOn('pc-1', over)).toEqual([]);
+    expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, 'pc-1')] })).toMatchObject([{ key: 'default/j-1', needs }]);
+    expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, 'pc-1', { phase: 'Succeeded' })] })).toEqual([]);
+    expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, 'pc-1', { phase: 'Failed' })] })).toEqual([]);
+    expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, undefined, { phase: 'Pending' })] })).toEqual([]);
+  });
+
+  it('count at the source of a move until its launcher has ended', () => {
+    const moved = { jobs: [job.job], vms: [vm], vmis: [aVmi(vm, 'Running', 'pc-2')] };
+    const launchers = [aPod(vm, 'pc-1'), aPod(vm, 'pc-2')];
+    expect(guestsOn('pc-1', { ...moved, launchers }).map(({ key }) => key)).toEqual(['default/j-1']);
+    expect(guestsOn('pc-1', { ...moved, launchers: launchers.slice(1) })).toEqual([]);
   });
 
   it('take their share of graphics memory and processors', () => {

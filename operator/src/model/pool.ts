@@ -7,7 +7,7 @@ import type { Node, Pod } from '../api/kubernetes.ts';
 import type { VirtualMachine, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
 import { minus, nothing, plus, type Amount } from './capacity.ts';
 import { CpuModelVotes } from './cpu-model.ts';
-import { claimedKey, placeOf, type PlacedGuest } from './guest.ts';
+import { claimedKey, guestOfLauncher, placeOf, type PlacedGuest } from './guest.ts';
 import { defaultGpuResource, machineOf, type Machine, type MachineContext } from './machine.ts';
 import { isScheduledAndUnfinished, noRequests, requestsOf, sum, type Requests } from './other-pods.ts';
 
@@ -20,6 +20,7 @@ export interface Objects {
   readonly vms: readonly VirtualMachine[];
   readonly vmis: readonly VirtualMachineInstance[];
   readonly migrations: readonly VirtualMachineInstanceMigration[];
+  readonly launchers?: readonly Pod[];
   /** Pods that are no guests of ours. */
   readonly otherPods?: readonly Pod[];
 }
@@ -52,15 +53,15 @@ export function poolOf(objects: Objects, context: PoolContext = {}): Pool {
   const claims = byKey(objects.jobs, claimedKey);
   const vms = byKey(objects.vms, nameOf);
   const vmis = byKey(objects.vmis, nameOf);
-  const migrations = new Map<string, VirtualMachineInstanceMigration[]>();
-  for (const migration of objects.migrations) {
-    const key = `${migration.metadata.namespace}/${migration.spec.vmiName}`;
-    migrations.set(key, [...(migrations.get(key) ?? []), migration]);
-  }
+  const migrations = listsByKey(objects.migrations, ({ metadata, spec }) => `${metadata.namespace}/${spec.vmiName}`);
+  const launchers = listsByKey(objects.launchers ?? [], guestOfLauncher);
   const guests = new Map<string, PlacedGuest[]>();
   for (const key of [...new Set([...claims.keys(), ...vms.keys(), ...vmis.keys()])].sort()) {
-    const found = { job: claims.get(key), vm: vms.get(key), vmi: vmis.get(key), migrations: migrations.get(key) ?? [] };
-    const place = placeOf({ key, ...found });
+    const place = placeOf({
+      key,
+      ...{ job: claims.get(key), vm: vms.get(key), vmi: vmis.get(key) },
+      ...{ migrations: migrations.get(key) ?? [], launchers: launchers.get(key) ?? [] },
+    });
     for (const node of place?.nodes ?? []) {
       const list = guests.get(node);
       if (!place) continue;
@@ -112,6 +113,15 @@ function byKey<T>(objects: readonly T[], keyOf: (object: T) => string | undefine
   for (const object of objects) {
     const key = keyOf(object);
     if (key !== undefined) found.set(key, object);
+  }
+  return found;
+}
+
+function listsByKey<T>(objects: readonly T[], keyOf: (object: T) => string | undefined): Map<string, T[]> {
+  const found = new Map<string, T[]>();
+  for (const object of objects) {
+    const key = keyOf(object);
+    if (key !== undefined) found.set(key, [...(found.get(key) ?? []), object]);
   }
   return found;
 }

@@ -1,13 +1,14 @@
 // The pool that is kept up to date is the one that would be computed anew.
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { aMigration, aVm, aVmi } from '../../../test/builders/guest.ts';
+import { aMigration, aPod, aVm, aVmi } from '../../../test/builders/guest.ts';
 import { aJob, noon, type JobBuilder } from '../../../test/builders/job.ts';
 import { aMachine, anOtherPod, lostTaint, type MachineOverrides } from '../../../test/builders/node.ts';
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { Node, Pod } from '../api/kubernetes.ts';
 import type { VirtualMachine, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
 import { keyOf } from '../kube/object.ts';
+import { guestOfLauncher } from '../model/guest.ts';
 import { poolOf, type Pool } from '../model/pool.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 
@@ -19,6 +20,7 @@ class Cluster {
   readonly vmis = new Map<string, VirtualMachineInstance>();
   readonly migrations = new Map<string, VirtualMachineInstanceMigration>();
   readonly pods = new Map<string, Pod>();
+  readonly launchers = new Map<string, Pod>();
   readonly keeper = new PoolKeeper({
     node: (name) => this.nodes.get(name),
     job: (key) => this.jobs.get(key),
@@ -26,6 +28,7 @@ class Cluster {
     vmi: (key) => this.vmis.get(key),
     migrations: (key) => [...this.migrations.values()].filter(({ spec }) => `default/${spec.vmiName}` === key),
     otherPod: (key) => this.pods.get(key),
+    launchers: (key) => [...this.launchers.values()].filter((pod) => guestOfLauncher(pod) === key),
   });
   nowMs = noon;
 
@@ -59,18 +62,24 @@ class Cluster {
     this.keeper.otherPodChanged(`kube-system/${name}`);
   }
 
+  launcher(vm: VirtualMachine, pod: Pod, there: boolean): void {
+    put(this.launchers, keyOf(pod), there ? pod : undefined);
+    this.keeper.guestChanged(keyOf(vm));
+  }
+
   kept(): Pool {
     return this.keeper.pool(this.nowMs);
   }
 
   anew(): Pool {
-    const [nodes, jobs, vms, vmis, migrations, otherPods] = [
+    const [nodes, jobs, vms, vmis, migrations, otherPods, launchers] = [
       this.nodes,
       this.jobs,
       this.vms,
       this.vmis,
       this.migrations,
       this.pods,
+      this.launchers,
     ].map((map) => [...map.values()]) as never as [
       Node[],
       ComputeJob[],
@@ -78,8 +87,9 @@ class Cluster {
       VirtualMachineInstance[],
       VirtualMachineInstanceMigration[],
       Pod[],
+      Pod[],
     ];
-    return poolOf({ nodes, jobs, vms, vmis, migrations, otherPods }, { nowMs: this.nowMs });
+    return poolOf({ nodes, jobs, vms, vmis, migrations, otherPods, launchers }, { nowMs: this.nowMs });
   }
 }
 
@@ -165,6 +175,12 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     .map(([job, on, phase, at]): Change => (c) => {
       const vm = vmOf(job, on);
       c.vmi(vm, phase && aVmi(vm, phase, at ?? undefined));
+    }),
+  fc
+    .tuple(name, fc.option(machine), fc.constantFrom('Pending', 'Running', 'Succeeded', 'Failed'), fc.boolean())
+    .map(([job, on, phase, there]): Change => (c) => {
+      const vm = vmOf(job, 'pc-0');
+      c.launcher(vm, aPod(vm, on ?? undefined, { phase }), there);
     }),
   fc.tuple(name, machine, fc.constantFrom('Running', 'Failed', undefined)).map(([job, to, phase]): Change => (c) => {
     const vm = vmOf(job, 'pc-0');

@@ -23,6 +23,8 @@ export interface PoolSources {
   vmi(key: string): VirtualMachineInstance | undefined;
   /** @param vmiKey of the instance that moves. */
   migrations(vmiKey: string): readonly VirtualMachineInstanceMigration[];
+  /** @param vmKey of the virtual machine whose launcher pods they are. */
+  launchers(vmKey: string): readonly Pod[];
   /** Of pods that are no guests of ours. */
   otherPod(key: string): Pod | undefined;
 }
@@ -76,7 +78,7 @@ export class PoolKeeper {
     this.#dirty.jobs.add(key);
   }
 
-  /** Its virtual machine, its instance or one of its migrations. */
+  /** Its virtual machine, its instance, one of its migrations or of its launcher pods. */
   guestChanged(key: string): void {
     this.#dirty.guests.add(key);
   }
@@ -133,8 +135,8 @@ export class PoolKeeper {
     const claimant = this.#claimants.get(key);
     const job = claimant === undefined ? undefined : this.#sources.job(claimant);
     const { vm, vmi } = { vm: this.#sources.vm(key), vmi: this.#sources.vmi(key) };
-    const place =
-      job || vm || vmi ? placeOf({ key, job, vm, vmi, migrations: this.#sources.migrations(key) }) : undefined;
+    const others = { migrations: this.#sources.migrations(key), launchers: this.#sources.launchers(key) };
+    const place = job || vm || vmi ? placeOf({ key, job, vm, vmi, ...others }) : undefined;
     const before = this.#places.get(key);
     if (isDeepStrictEqual(before, place)) return;
     if (place) this.#places.set(key, place);

@@ -17,6 +17,7 @@ import type { Clock } from '../kube/clock.ts';
 import { Informer, type InformerMetrics, type InformerSettings } from '../kube/informer.ts';
 import { keyOf, type KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../api/resources.ts';
+import { guestOfLauncher } from '../model/guest.ts';
 import { openAttempt } from '../model/job.ts';
 import { defaultGpuResource, isOwnerPresent } from '../model/machine.ts';
 import { labels, managedSelector, unmanagedSelector } from '../model/names.ts';
@@ -107,7 +108,7 @@ export class World {
       pods: informer<Pod>(resources.pods, {
         ...ours,
         keep: trimmedLauncher,
-        indexes: { ...byJob, machine: ({ spec }) => only(spec.nodeName) },
+        indexes: { ...byJob, machine: ({ spec }) => only(spec.nodeName), guest: (pod) => only(guestOfLauncher(pod)) },
       }),
       otherPods: informer<Pod>(resources.pods, { labelSelector: unmanagedSelector, keep: trimmedOther }),
     };
@@ -196,7 +197,7 @@ export class World {
   }
 
   #keep(): PoolKeeper {
-    const { vmis, otherPods } = this.informers;
+    const { vmis, pods, otherPods } = this.informers;
     const keeper = new PoolKeeper(
       {
         node: (name) => this.nodes.get(name),
@@ -204,6 +205,7 @@ export class World {
         vm: (key) => this.#vms.get(key),
         vmi: (key) => vmis.store.get(key),
         migrations: (key) => this.migrationsOf(key),
+        launchers: (key) => pods.store.byIndex('guest', key),
         otherPod: (key) => otherPods.store.get(key),
       },
       this.gpuResource,
@@ -213,6 +215,12 @@ export class World {
     this.#vms.onChange((vm) => keeper.guestChanged(keyOf(vm)));
     vmis.onChange(({ object }) => keeper.guestChanged(keyOf(object)));
     this.#migrations.onChange((migration) => keeper.guestChanged(vmiKeyOf(migration)));
+    pods.onChange(({ object, previous }) => {
+      for (const pod of [object, previous]) {
+        const key = pod && guestOfLauncher(pod);
+        if (key !== undefined) keeper.guestChanged(key);
+      }
+    });
     otherPods.onChange(({ object }) => keeper.otherPodChanged(keyOf(object)));
     return keeper;
   }

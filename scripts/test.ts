@@ -1,5 +1,6 @@
 // Runs every test and ends with one line, `N passed, N failed`. Tests with a whole lab each come after all others; two labs at
-// a time, since most of their time is waiting for a boot or for a lease to run out.
+// a time, since most of their time is waiting for a boot or for a lease to run out. Simulations use all the processor there
+// is, and so run beside no test that waits for anything.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,12 +15,17 @@ interface Results {
 
 const scratch = mkdtempSync(join(tmpdir(), 'idlewild-test-'));
 const labs = ['lab/src/cli/', 'e2e/journeys/'];
+const simulations = '/simulation/src/';
 const only = process.argv.slice(2);
 const stages =
   only.length > 0
     ? [{ name: 'chosen', args: ['--testPathPatterns', ...only] }]
     : [
-        { name: 'without a lab', args: ['--testPathIgnorePatterns', '/node_modules/', '/.lab/', ...labs] },
+        {
+          name: 'without a lab',
+          args: ['--testPathIgnorePatterns', '/node_modules/', '/.lab/', ...labs, simulations],
+        },
+        { name: 'in virtual time', args: ['--testPathPatterns', simulations] },
         { name: 'with a lab', args: ['--testPathPatterns', ...labs] },
       ];
 const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];

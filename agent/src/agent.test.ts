@@ -1,6 +1,6 @@
 // An agent beside a real API server: what becomes of a Node when its owner comes, goes, or speaks.
 import { execFileSync } from 'node:child_process';
-import { constants, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { constants, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Server } from 'node:http';
@@ -16,6 +16,7 @@ import { Agent } from './agent.ts';
 import { askAgent, serveOwner } from './owner/server.ts';
 import { OwnersWill } from './owner/will.ts';
 import { HostSensors } from './sensors/host.ts';
+import { heldBack, Throttle } from './throttle/throttle.ts';
 
 const log = pino({ level: 'silent' });
 const keyboard = `N: Name="keyboard"
@@ -48,9 +49,10 @@ const socket = () => join(root, 'owner.sock');
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'iw-agent-'));
-  for (const dir of ['dev/input', 'proc/bus/input', 'run']) mkdirSync(join(root, dir), { recursive: true });
+  for (const dir of ['dev/input', 'proc/bus/input', 'run', 'guests']) mkdirSync(join(root, dir), { recursive: true });
   writeFileSync(join(root, 'proc/bus/input/devices'), keyboard);
   writeFileSync(join(root, 'run/utmp'), '');
+  writeFileSync(join(root, 'guests/cpu.max'), '150000 100000');
   execFileSync('mkfifo', [join(root, 'dev/input/event0')]);
   keys = openSync(join(root, 'dev/input/event0'), constants.O_RDWR);
   name = `pc-${++count}`;
@@ -59,7 +61,9 @@ beforeEach(async () => {
   will = new OwnersWill(join(root, 'state/will'));
   const sensors = new HostSensors({ root, clock: systemClock, log });
   const policy = { mode: 'WhenIdle', idleAfterMs: 500 } as const;
-  const agent = new Agent({ machine: name, client, clock: systemClock, log, sensors, will, policy, caps });
+  const places = { groups: [join(root, 'guests')], pods: [], owners: [], proc: '/proc' };
+  const throttle = new Throttle({ ...places, file: join(root, 'state/held-back.json'), log });
+  const agent = new Agent({ machine: name, client, clock: systemClock, log, sensors, will, policy, caps, throttle });
   const onWish = (wish: 'stop-now' | 'lend-again'): void => {
     will.say(wish === 'stop-now');
     agent.look();
@@ -79,6 +83,16 @@ function press(): void {
   record.writeUInt16LE(1, 16);
   record.writeInt32LE(1, 20);
   writeSync(keys, record);
+}
+
+/** Until guests may use so much of the processor. @returns how long that took, ms. */
+async function untilLimit(wanted: string): Promise<number> {
+  const began = performance.now();
+  while (readFileSync(join(root, 'guests/cpu.max'), 'utf8') !== wanted) {
+    if (performance.now() - began > 30_000) throw new Error(`guests are not limited to ${wanted} within 30 s`);
+    await systemClock.sleep(5);
+  }
+  return performance.now() - began;
 }
 
 async function until(what: string, holds: (node: Node) => boolean): Promise<Node> {
@@ -112,6 +126,24 @@ describe('an agent', () => {
     expect(new OwnersWill(join(root, 'state/will')).stopped).toBe(true);
     expect(await askAgent(socket(), 'lend-again')).toMatchObject({ stopped: false });
     await until('it is lent again', presence('away'));
+  }, 60_000);
+
+  it('holds guests back while somebody types, and until it ends', async () => {
+    // Whoever was there before the agent was is there still.
+    await untilLimit(heldBack);
+    await untilLimit('150000 100000');
+    press();
+    expect(await untilLimit(heldBack)).toBeLessThan(1_000);
+    stop.abort();
+    await running;
+    await untilLimit('150000 100000');
+  }, 60_000);
+
+  it('holds guests back from "stop now" on', async () => {
+    await untilLimit(heldBack);
+    await untilLimit('150000 100000');
+    expect(await askAgent(socket(), 'stop-now')).toMatchObject({ active: true });
+    await untilLimit(heldBack);
   }, 60_000);
 
   it('puts right what somebody else wrote over the offer, and what it could not write at first', async () => {

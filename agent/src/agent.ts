@@ -16,10 +16,14 @@ import type { OwnersWill } from './owner/will.ts';
 import { decidePresence, type Presence } from './presence/decide.ts';
 import type { Policy } from './presence/policy.ts';
 import type { Readings } from './presence/readings.ts';
+import { decideActivity, signAge, type Activity } from './throttle/decide.ts';
+import type { Throttle } from './throttle/throttle.ts';
 
 /** How often the input devices are looked at, and how often everything else. */
 const inputEveryMs = 200;
 const readEveryMs = 2_000;
+/** How often guests that have started since are held back as well. */
+const holdEveryMs = 500;
 /** How often the Node is compared although nothing changed here: somebody else may have changed it. */
 const compareEveryMs = 30_000;
 const writeTimeoutMs = 5_000;
@@ -38,6 +42,7 @@ export interface AgentOptions {
   readonly will: OwnersWill;
   readonly policy: Policy;
   readonly caps: Caps;
+  readonly throttle: Pick<Throttle, 'apply'>;
 }
 
 export class Agent {
@@ -45,7 +50,9 @@ export class Agent {
   readonly #bootedAt: string;
   #presence: Presence = { present: true, reason: 'NoSensor', message: 'the agent has just started' };
   #since: string;
+  #activity: Activity = { active: false };
   #readMs = Number.NEGATIVE_INFINITY;
+  #heldMs = Number.NEGATIVE_INFINITY;
   #changed: () => void = () => undefined;
   #dirty = true;
 
@@ -58,7 +65,8 @@ export class Agent {
 
   view(): OwnersView {
     const { machine, will } = this.#o;
-    return { machine, presence: this.#presence, since: this.#since, stopped: will.stopped };
+    const { active } = this.#activity;
+    return { machine, presence: this.#presence, since: this.#since, active, stopped: will.stopped };
   }
 
   /** Looks at everything now; for a wish of the owner that must not wait. */
@@ -67,6 +75,7 @@ export class Agent {
     this.#readMs = clock.monotonic();
     const nowMs = clock.now();
     const readings = sensors.read();
+    this.#attend(signAge(readings));
     const next = decidePresence({ readings, policy, dedicated: caps.dedicated, stopped: will.stopped, nowMs });
     if (next.present !== this.#presence.present) this.#since = new Date(nowMs).toISOString();
     if (next.present === this.#presence.present && next.reason === this.#presence.reason) return;
@@ -78,16 +87,33 @@ export class Agent {
 
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#sense(signal), this.#publish(signal)]);
+    // Nobody would let the guests go again.
+    this.#o.throttle.apply(false);
   }
 
   async #sense(signal: AbortSignal): Promise<void> {
     const { clock, sensors } = this.#o;
     while (!signal.aborted) {
       const touched = sensors.inputMs();
+      this.#attend(touched);
       const arrived = touched !== undefined && touched < 2 * inputEveryMs && !this.#presence.present;
       if (arrived || clock.monotonic() - this.#readMs >= readEveryMs) this.look();
       await clock.sleep(inputEveryMs, signal).catch(() => undefined);
     }
+  }
+
+  /** @param ageMs of the last sign of a person. */
+  #attend(ageMs: number | undefined): void {
+    const { clock, will, caps, throttle, log } = this.#o;
+    const nowMs = clock.monotonic();
+    const signs = { ageMs, stopped: will.stopped };
+    const next = caps.dedicated ? this.#activity : decideActivity(this.#activity, signs, nowMs);
+    const turned = next.active !== this.#activity.active;
+    this.#activity = next;
+    if (!turned && nowMs - this.#heldMs < holdEveryMs) return;
+    this.#heldMs = nowMs;
+    throttle.apply(next.active);
+    if (turned) log.info(next.active ? 'the owner is at it: guests are held back' : 'guests are no longer held back');
   }
 
   async #publish(signal: AbortSignal): Promise<void> {

@@ -13,6 +13,8 @@ import { parseOptions, policyOf, usage, type Options } from './options.ts';
 import { askAgent, serveOwner, wishes, type OwnersView } from './owner/server.ts';
 import { OwnersWill } from './owner/will.ts';
 import { HostSensors } from './sensors/host.ts';
+import { ownerGroups } from './throttle/knobs.ts';
+import { Throttle } from './throttle/throttle.ts';
 
 /** Projected tokens are replaced long before they end; reading the file is cheap, but not for every request. */
 const tokenLifeMs = 30_000;
@@ -29,6 +31,14 @@ async function run(options: Options): Promise<void> {
   });
   const sensors = new HostSensors({ root: options.root, clock: systemClock, log });
   const will = new OwnersWill(join(options['state-dir'], 'will'));
+  const throttle = new Throttle({
+    groups: options['guest-cgroup'],
+    pods: options['pods-cgroup'],
+    proc: '/proc',
+    owners: ownerGroups(options.root),
+    file: join(options['state-dir'], 'held-back.json'),
+    log,
+  });
   const agent = new Agent({
     machine: options.node,
     client: new KubeClient(transport, { fieldManager: 'idlewild-agent' }),
@@ -36,6 +46,7 @@ async function run(options: Options): Promise<void> {
     log,
     sensors,
     will,
+    throttle,
     policy: policyOf(options),
     caps: {
       cores: options.cores,

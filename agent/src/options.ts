@@ -44,12 +44,15 @@ const schema = z.strictObject({
   lend: z.enum(['always', 'when-idle', 'never']).default('when-idle'),
   'idle-after': duration.default(600_000),
   'hours-file': text.optional(),
+  'guest-cgroup': z.array(text).default([]),
+  'pods-cgroup': z.array(text).default([]),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 
 export type Options = z.output<typeof schema>;
 
 const booleans = new Set(['dedicated']);
+const lists = new Set(['guest-cgroup', 'pods-cgroup']);
 
 export const usage = `The Idlewild agent: protects the owner of one machine, and says what the machine lends.
 
@@ -64,6 +67,8 @@ export const usage = `The Idlewild agent: protects the owner of one machine, and
   --lend MODE           always, when-idle or never (when-idle)
   --idle-after DURATION how long nobody must have used it (10m)
   --hours-file FILE     JSON: {"timeZone", "windows": [{"days", "from", "to"}], "holidays"}
+  --guest-cgroup DIR    a control group of guests, held back while the owner is active; may be given again
+  --pods-cgroup DIR     one of a kubelet, such as .../kubepods.slice: pods below it that run a guest; may be given again
   --log-level LEVEL     trace, debug, info, warn, error or silent (info)
 `;
 
@@ -88,7 +93,7 @@ export function parseOptions(args: readonly string[]): Options {
   const flags = Object.fromEntries(
     Object.keys(schema.shape).map((name) => [
       name,
-      { type: booleans.has(name) ? ('boolean' as const) : ('string' as const) },
+      { type: booleans.has(name) ? ('boolean' as const) : ('string' as const), multiple: lists.has(name) },
     ]),
   );
   const { values } = parseArgs({ args: [...args], options: flags });

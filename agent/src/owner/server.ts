@@ -14,6 +14,8 @@ export interface OwnersView {
   readonly machine: string;
   readonly presence: Presence;
   readonly since: string;
+  /** Somebody is at it this moment, and guests are held back. */
+  readonly active: boolean;
   readonly stopped: boolean;
 }
 

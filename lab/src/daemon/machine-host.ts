@@ -212,7 +212,9 @@ export class MachineHost {
       'idle-after': idleAfter,
     };
     const pairs = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
-    return desktop ? pairs : [...pairs, '--dedicated'];
+    // The first is the one that shares out the processor.
+    const guests = this.#cgroup.guestDirs.slice(0, 1).flatMap((dir) => ['--guest-cgroup', dir]);
+    return [...pairs, ...guests, ...(desktop ? [] : ['--dedicated'])];
   }
 
   async #openLink(): Promise<LinkPorts> {

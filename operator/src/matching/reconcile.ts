@@ -40,6 +40,7 @@ export class Matching {
   readonly #deps: Deps;
   readonly #settings: MatchingOptions;
   readonly #onPass: () => void;
+  readonly #isSilent: (machine: string) => boolean;
   readonly #metrics: MatchingMetrics;
   readonly #verdicts = new Verdicts();
   readonly #pace: Pace;
@@ -55,10 +56,20 @@ export class Matching {
   /**
    * @param o.wake brings `reconcile` to work
    * @param o.onPass told after each pass, when its claims are on their way
+   * @param o.isSilent whether a machine may be lost soon
    */
-  constructor(deps: Deps, settings: MatchingOptions, o: { readonly wake: () => void; readonly onPass: () => void }) {
+  constructor(
+    deps: Deps,
+    settings: MatchingOptions,
+    o: {
+      readonly wake: () => void;
+      readonly onPass: () => void;
+      readonly isSilent: (machine: string) => boolean;
+    },
+  ) {
     const { wake } = o;
     this.#onPass = o.onPass;
+    this.#isSilent = o.isSilent;
     this.#deps = deps;
     this.#settings = settings;
     this.register = new Register(settings);
@@ -85,7 +96,7 @@ export class Matching {
     this.#review = new Review(deps, this.#gate, settings);
     const still = (decided: ComputeJob): ComputeJob | undefined => this.#still(decided);
     this.#words = new WordsBoard({
-      ...{ deps, still, gate: this.#gate, line: this.register.line, verdicts: this.#verdicts },
+      ...{ deps, still, gate: this.#gate, line: this.register.line, verdicts: this.#verdicts, isSilent: o.isSilent },
       onWritten: (uid) => this.#troubles.succeeded(uid),
     });
     this.#claims = new Claims({
@@ -176,6 +187,7 @@ export class Matching {
       },
       losses: this.register.losses,
       blocked: this.#blocked(nowMs),
+      isSilent: this.#isSilent,
       promised: world.promises.open(pool, nowMs),
       endOf: this.endOf,
       nowMs,

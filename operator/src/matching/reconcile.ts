@@ -127,9 +127,7 @@ export class Matching {
     if (before && (!waits || before.uid !== job.metadata.uid)) this.#forget(before.uid);
     if (waits) {
       this.#secrets.watch(job);
-      if (before?.job.metadata.resourceVersion !== job.metadata.resourceVersion) {
-        this.#troubles.changed(job.metadata.uid ?? '');
-      }
+      this.#troubles.seen(job.metadata.uid ?? '', job.metadata.resourceVersion ?? '');
     }
     if (job && openAttempt(job)) this.#review.running(key);
     else this.#review.forget(key);
@@ -231,7 +229,7 @@ export class Matching {
     const job = world.jobs.get(key);
     const uid = job?.metadata.uid ?? '';
     const trouble = troubleOf(error);
-    const failures = this.#troubles.failed(uid, error, clock.monotonic());
+    const failures = this.#troubles.failed(uid, error, clock.monotonic(), job?.metadata.resourceVersion ?? '');
     this.#metrics.writeFailed(trouble);
     this.#pace.news();
     if (trouble === 'changed') log.debug({ job: key, kind, failures }, 'the job changed meanwhile');

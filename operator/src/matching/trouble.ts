@@ -43,6 +43,8 @@ interface Failures {
   readonly trouble: Trouble;
   readonly count: number;
   readonly untilMs: number;
+  /** The job as it was known then. */
+  readonly version: string;
 }
 
 export class Troubles {
@@ -51,16 +53,17 @@ export class Troubles {
 
   /**
    * @param nowMs of the clock that `until` is compared with
+   * @param version of the job as it is known now
    * @returns how often it has failed in a row
    */
-  failed(uid: string, error: unknown, nowMs: number): number {
+  failed(uid: string, error: unknown, nowMs: number, version: string): number {
     const trouble = troubleOf(error);
     const before = trouble === 'server' ? this.#server : this.#jobs.get(uid);
     const count = before?.trouble === trouble ? before.count + 1 : 1;
     const { baseMs, maxMs } = pauses[trouble];
     const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
     const untilMs = nowMs + Math.max(asked, Math.min(maxMs, baseMs * 2 ** Math.min(20, count - 1)));
-    const failures = { trouble, count, untilMs };
+    const failures = { trouble, count, untilMs, version };
     if (trouble === 'server') this.#server = failures;
     else this.#jobs.set(uid, failures);
     return count;
@@ -71,9 +74,10 @@ export class Troubles {
     this.#server = undefined;
   }
 
-  /** The job is another one now: what others wrote is seen, what was refused may be mended. */
-  changed(uid: string): void {
-    if (this.#jobs.get(uid)?.trouble === 'changed') this.#jobs.delete(uid);
+  /** What others wrote is seen, once the job is known in another version than when the write failed. */
+  seen(uid: string, version: string): void {
+    const failures = this.#jobs.get(uid);
+    if (failures?.trouble === 'changed' && failures.version !== version) this.#jobs.delete(uid);
   }
 
   forget(uid: string): void {

@@ -17,7 +17,7 @@ import { Lifecycle } from './lifecycle/reconcile.ts';
 import { Matching, type MatchingOptions } from './matching/reconcile.ts';
 import type { PreemptionSettings } from './preemption/decide.ts';
 import { Preemption } from './preemption/reconcile.ts';
-import type { Leases } from './recovery/leases.ts';
+import { isFallingSilent, type Leases } from './recovery/leases.ts';
 import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
 import { openAttempt } from './model/job.ts';
 import { isLost } from './model/machine.ts';
@@ -73,6 +73,7 @@ export function buildControllers(
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
   const queue = new Matching(deps, settings.matching, {
     wake: () => matching.enqueue('pool'),
+    isSilent: (machine) => isFallingSilent(o.leases, machine, settings.recovery.lostAfterMs),
     onPass: () => {
       if (preemption.concerned) preempting.enqueue('pool');
     },

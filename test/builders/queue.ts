@@ -30,6 +30,7 @@ export interface PassOptions {
   /** Seconds after noon. */
   readonly nowS?: number;
   readonly blocked?: readonly (readonly [uid: string, Blocked])[];
+  readonly silent?: readonly string[];
   readonly objects?: Partial<Objects>;
   readonly promised?: readonly Promised[];
   readonly policies?: Readonly<Record<string, NamespacePolicy>>;
@@ -57,6 +58,7 @@ export function passOver(nodes: readonly Node[], jobs: readonly ComputeJob[], o:
     line.set(waiterOf(job, { policy, highest: 'Urgent', settings: matchingSettings }));
   }
   const verdicts = new Verdicts();
+  const isSilent = (machine: string): boolean => o.silent?.includes(machine) === true;
   const total = pool.machines.reduce(
     (sum, { offer }) => ({ cores: sum.cores + offer.cores, memoryMiB: sum.memoryMiB + offer.memoryMiB }),
     { cores: 0, memoryMiB: 0 },
@@ -69,6 +71,7 @@ export function passOver(nodes: readonly Node[], jobs: readonly ComputeJob[], o:
     blocked: new Map(o.blocked),
     promised: o.promised ?? [],
     endOf: ({ endsAtMs }) => endsAtMs,
+    isSilent,
     nowMs,
     settings: matchingSettings,
     shares: {
@@ -84,7 +87,7 @@ export function passOver(nodes: readonly Node[], jobs: readonly ComputeJob[], o:
     why: (name) => {
       const wait = pass.waits.find(({ waiter }) => waiter.job.metadata.name === name);
       if (!wait) throw new Error(`${name} does not wait`);
-      return explainWait(wait, { verdicts, nowMs });
+      return explainWait(wait, { verdicts, nowMs, isSilent });
     },
   };
 }

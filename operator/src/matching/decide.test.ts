@@ -173,6 +173,16 @@ describe('a machine is no subscriber', () => {
     ]);
   });
 
+  it('while it is not heard, although nobody has called it lost yet; it is asked about again in a second', () => {
+    const jobs = [aJob('a').published().job, aJob('b').published(1).job];
+    const nodes = [aMachine('pc-1', { cores: 8 }), aMachine('pc-2', { cores: 2 })];
+    expect(passOver(nodes, jobs, { silent: ['pc-1'] }).claimed).toEqual({ a: 'pc-2', b: 'pc-2' });
+    const pass = passOver(nodes.slice(0, 1), jobs, { silent: ['pc-1'] });
+    expect(pass.claimed).toEqual({});
+    expect(pass.why('a').waiting.reasons).toMatchObject([{ reason: 'NotReady', machines: 1, names: ['pc-1'] }]);
+    expect(pass.wakeAtMs).toBe(noon + 1_000);
+  });
+
   it('only while the reason lasts: a machine is tried again after the hold-down', () => {
     const job = aJob('j').published(-100).claimedBy('pc', { at: -90 }).ended('StartFailed', { at: -10, failure: true });
     expect(match([aMachine('pc')], [job]).wakeAtMs).toBe(noon + 50_000);

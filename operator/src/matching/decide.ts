@@ -38,6 +38,8 @@ export interface MatchingInput {
   readonly promised: readonly Promised[];
   /** The latest end of a guest, ms since the epoch; undefined when nobody knows. */
   readonly endOf: (guest: PlacedGuest) => number | undefined;
+  /** The machine has not been heard for a while, and may be lost soon. */
+  readonly isSilent: (machine: string) => boolean;
   readonly nowMs: number;
   readonly settings: MatchingSettings;
 }
@@ -83,6 +85,9 @@ interface Kind {
   closedFromMs: number | undefined;
   reserved: boolean;
 }
+
+/** How soon a machine is asked about again that had fallen silent. */
+const silentAgainMs = 1_000;
 
 export function matchJobs(input: MatchingInput): Pass {
   return new Matcher(input).pass();
@@ -156,7 +161,9 @@ class Matcher {
     if (verdicts.fittingCount(kind.of) > 0) {
       const guest = { needs: waiter.requirement.needs, endsAtMs };
       const allowed = (machine: string): boolean =>
-        !held.some(({ node }) => node === machine) && (machine === promised || this.#keeping.allows(machine, guest));
+        !held.some(({ node }) => node === machine) &&
+        (machine === promised || this.#keeping.allows(machine, guest)) &&
+        !this.#isSilent(machine);
       const formers = this.#formers(waiter, kind, promised).filter(({ machine }) => allowed(machine.name));
       const others = this.#candidates(waiter, kind).best(settings.runnersUp + 1, allowed);
       const best = [...formers, ...others.filter(({ machine }) => !formers.some((each) => each.machine === machine))];
@@ -175,6 +182,13 @@ class Matcher {
       this.#keeping.keep(waiter, held, nowMs);
     }
     return undefined;
+  }
+
+  #isSilent(machine: string): boolean {
+    if (!this.#in.isSilent(machine)) return false;
+    // No event tells that it is heard again.
+    this.#wake(this.#in.nowMs + silentAgainMs);
+    return true;
   }
 
   /** What was promised to the job itself is its own to take. @returns the machine. */

@@ -16,7 +16,12 @@ const minuteMs = 60_000;
  */
 export function explainWait(
   { waiter, position, own }: Wait,
-  o: { readonly verdicts: Verdicts; readonly nowMs: number; readonly expectedMs?: number | undefined },
+  o: {
+    readonly verdicts: Verdicts;
+    readonly nowMs: number;
+    readonly isSilent: (machine: string) => boolean;
+    readonly expectedMs?: number | undefined;
+  },
 ): Explanation {
   const also = waiter.lowered === undefined ? '' : `; ${waiter.lowered}`;
   if (own?.said) {
@@ -24,13 +29,13 @@ export function explainWait(
     const text = `${message}${also}`;
     return { reason, message: text, waiting: { position, message: text, reasons: [{ reason, machines: 0, message }] } };
   }
-  const { verdicts, nowMs, expectedMs } = o;
+  const { verdicts, nowMs, isSilent, expectedMs } = o;
   const of = verdicts.classOf(waiter.requirement);
   const held = new Set(waiter.held.filter(({ untilMs }) => untilMs > nowMs).map(({ node }) => node));
-  // What fits and was not given to it is kept from it: by its own failure there, or for a job ahead of it.
+  // What fits and was not given to it is kept from it: by its own failure there, by silence, or for a job ahead of it.
   const kept = [...verdicts.fitting(of)].map((machine): { machine: Machine; reason: MachineReason } => ({
     machine,
-    reason: held.has(machine.name) ? 'HeldAgainst' : 'ReservedForEarlier',
+    reason: held.has(machine.name) ? 'HeldAgainst' : isSilent(machine.name) ? 'NotReady' : 'ReservedForEarlier',
   }));
   const said = explainTally({ wanted: waiter.requirement, tally: withOwn(verdicts.verdictOf(of), kept), position });
   if (said.reason === 'Unsatisfiable') return said;

@@ -58,7 +58,7 @@ class Queue {
     const { line, usage, losses } = this.#register;
     const { claims } = matchJobs({
       ...{ pool, line, losses, nowMs, verdicts: this.#verdicts, settings: matchingSettings },
-      ...{ blocked: new Map(), promised: [], endOf: ({ endsAtMs }) => endsAtMs },
+      ...{ blocked: new Map(), promised: [], isSilent: () => false, endOf: ({ endsAtMs }) => endsAtMs },
       shares: {
         usageOf: (namespace) => usage.of(namespace, nowMs),
         weightOf: () => 1,

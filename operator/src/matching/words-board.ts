@@ -28,6 +28,7 @@ export interface WordsBoardOptions {
   /** As the last pass left them. */
   readonly verdicts: Verdicts;
   readonly gate: WriteGate;
+  readonly isSilent: (machine: string) => boolean;
   /** The job as it is now, if it still is what was decided on. */
   readonly still: (decided: ComputeJob) => ComputeJob | undefined;
   readonly onWritten: (uid: string) => void;
@@ -68,7 +69,7 @@ export class WordsBoard {
     const { key } = wait.waiter;
     if (gate.has(key)) return true;
     const expectedMs = wait.own || wait.position > estimated ? undefined : this.#expected(pass).get(key);
-    const words = explainWait(wait, { verdicts, nowMs: clock.now(), expectedMs });
+    const words = explainWait(wait, { verdicts, nowMs: clock.now(), isSilent: this.#o.isSilent, expectedMs });
     if (JSON.stringify(words.waiting) === JSON.stringify(job.status?.waiting)) return false;
     const stamp: Stamp = { id: newId().slice(0, 8), at: microTime(clock.now()) };
     gate.put(key, 'words', () => this.#write(job, words, stamp));

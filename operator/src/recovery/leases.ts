@@ -23,3 +23,13 @@ export interface Leases {
   /** The API server answers again: silence counts from now on. */
   regainedSight(): void;
 }
+
+/**
+ * Whether nothing should be begun on a machine, although it is too early to call it lost: it was heard before, and has now been
+ * silent for a third of the time after which it is lost. Lets a switch or a fuse take no jobs that are only lost again.
+ */
+export function isFallingSilent(leases: Leases, machine: string, lostAfterMs: number): boolean {
+  if (leases.blind) return false;
+  const { silentMs, renewed } = leases.of(machine);
+  return renewed && silentMs > lostAfterMs / 3;
+}

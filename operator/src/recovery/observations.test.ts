@@ -1,6 +1,7 @@
 // Silence is counted by our own clock, and only while the API server is heard.
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../kube/clock.ts';
+import { isFallingSilent } from './leases.ts';
 import { LeaseObservations } from './observations.ts';
 
 describe('lease observations', () => {
@@ -39,5 +40,22 @@ describe('lease observations', () => {
     await clock.advance(1_000);
     seen.regainedSight();
     expect(seen.of('pc-1').silentMs).toBe(1_000);
+  });
+
+  it('tell of a machine that falls silent long before it is lost, if it was heard and we can hear', async () => {
+    const clock = new FakeClock();
+    const seen = new LeaseObservations(clock);
+    for (const [machine, renewals] of [
+      ['pc-1', 3],
+      ['pc-2', 1],
+    ] as const)
+      for (let n = 0; n < renewals; n++) seen.saw(machine, `${n}`);
+    const silent = (): boolean[] => ['pc-1', 'pc-2', 'pc-3'].map((name) => isFallingSilent(seen, name, 15_000));
+    await clock.advance(5_000);
+    expect(silent()).toEqual([false, false, false]);
+    await clock.advance(1);
+    expect(silent()).toEqual([true, false, false]);
+    seen.lostSight();
+    expect(silent()).toEqual([false, false, false]);
   });
 });

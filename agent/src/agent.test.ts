@@ -68,7 +68,8 @@ beforeEach(async () => {
     will.say(wish === 'stop-now');
     agent.look();
   };
-  owner = await serveOwner({ socket: socket(), view: () => agent.view(), onWish, log });
+  const view = async () => ({ ...agent.view(), history: [], notes: [] });
+  owner = await serveOwner({ socket: socket(), view, onWish, now: Date.now, log });
   running = agent.run(stop.signal);
 });
 afterEach(async () => {

@@ -11,7 +11,7 @@ import type { KubeClient } from '@idlewild/operator/kube/client.ts';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import { isConflict, toKubeError } from '@idlewild/operator/kube/errors.ts';
 import { offerPatch, type Caps } from './offer/decide.ts';
-import type { OwnersView } from './owner/server.ts';
+import type { MachineState } from './owner/view.ts';
 import type { OwnersWill } from './owner/will.ts';
 import { decidePresence, type Presence } from './presence/decide.ts';
 import type { Policy } from './presence/policy.ts';
@@ -43,6 +43,8 @@ export interface AgentOptions {
   readonly policy: Policy;
   readonly caps: Caps;
   readonly throttle: Pick<Throttle, 'apply'>;
+  /** Told of every change of presence, with its time (RFC 3339). */
+  readonly onPresence?: ((presence: Presence, at: string) => void) | undefined;
 }
 
 export class Agent {
@@ -63,7 +65,7 @@ export class Agent {
     this.#bootedAt = new Date(Math.round(nowMs - uptime() * 1000)).toISOString();
   }
 
-  view(): OwnersView {
+  view(): MachineState {
     const { machine, will } = this.#o;
     const { active } = this.#activity;
     return { machine, presence: this.#presence, since: this.#since, active, stopped: will.stopped };
@@ -80,6 +82,7 @@ export class Agent {
     if (next.present !== this.#presence.present) this.#since = new Date(nowMs).toISOString();
     if (next.present === this.#presence.present && next.reason === this.#presence.reason) return;
     this.#presence = next;
+    this.#o.onPresence?.(next, new Date(nowMs).toISOString());
     log.info({ ...next }, next.present ? 'the machine is its owner’s' : 'the machine may be lent');
     this.#dirty = true;
     this.#changed();

@@ -10,9 +10,16 @@ import { createTransport } from '@idlewild/operator/kube/transport.ts';
 import { join } from 'node:path';
 import { Agent } from './agent.ts';
 import { parseOptions, policyOf, usage, type Options } from './options.ts';
-import { askAgent, serveOwner, wishes, type OwnersView } from './owner/server.ts';
+import { GuestList } from './owner/guests.ts';
+import { PresenceHistory } from './owner/history.ts';
+import { askAgent, serveOwner, servePage, wishes, type OwnersServerOptions } from './owner/server.ts';
+import { inWords } from './owner/words.ts';
 import { OwnersWill } from './owner/will.ts';
 import { HostSensors } from './sensors/host.ts';
+import { Logind } from './sensors/logind.ts';
+import { ShutdownGuard } from './shutdown/guard.ts';
+import { countGuests } from './shutdown/guests.ts';
+import { Inhibitor } from './shutdown/inhibitor.ts';
 import { ownerGroups } from './throttle/knobs.ts';
 import { Throttle } from './throttle/throttle.ts';
 
@@ -29,24 +36,28 @@ async function run(options: Options): Promise<void> {
     token: tokenFrom(options['token-file']),
     userAgent: 'idlewild-agent',
   });
-  const sensors = new HostSensors({ root: options.root, clock: systemClock, log });
+  const client = new KubeClient(transport, { fieldManager: 'idlewild-agent' });
+  const bus = options['dbus-socket'] ?? join(options.root, 'run/dbus/system_bus_socket');
+  const logind = new Logind({ socket: bus, clock: systemClock, log, onChange: () => agent.look() });
+  const sensors = new HostSensors({ root: options.root, clock: systemClock, log, logind });
   const will = new OwnersWill(join(options['state-dir'], 'will'));
+  const places = { groups: options['guest-cgroup'], pods: options['pods-cgroup'], proc: '/proc' };
+  const history = new PresenceHistory(join(options['state-dir'], 'history.json'), log);
   const throttle = new Throttle({
-    groups: options['guest-cgroup'],
-    pods: options['pods-cgroup'],
-    proc: '/proc',
+    ...places,
     owners: ownerGroups(options.root),
     file: join(options['state-dir'], 'held-back.json'),
     log,
   });
   const agent = new Agent({
     machine: options.node,
-    client: new KubeClient(transport, { fieldManager: 'idlewild-agent' }),
+    client,
     clock: systemClock,
     log,
     sensors,
     will,
     throttle,
+    onPresence: (presence, at) => history.add(presence, at),
     policy: policyOf(options),
     caps: {
       cores: options.cores,
@@ -58,9 +69,25 @@ async function run(options: Options): Promise<void> {
       dedicated: options.dedicated,
     },
   });
-  const server = await serveOwner({
-    socket: options.socket,
-    view: () => agent.view(),
+  const path = process.env['PATH'] ?? '';
+  const lock = new Inhibitor({ socket: bus, root: options.root, path, clock: systemClock, log });
+  const delayMs = options['shutdown-delay'];
+  const guard = new ShutdownGuard({
+    clock: systemClock,
+    log,
+    lock,
+    logind,
+    delayMs,
+    guests: () => countGuests(places),
+  });
+  const guestList = new GuestList({ client, machine: options.node, clock: systemClock, log });
+  const owner: OwnersServerOptions = {
+    view: async () => ({
+      ...agent.view(),
+      guests: await guestList.list(),
+      history: history.turns,
+      notes: lock.impossible === undefined ? [] : [lock.impossible],
+    }),
     onWish: (wish) => {
       try {
         will.say(wish === 'stop-now');
@@ -68,11 +95,20 @@ async function run(options: Options): Promise<void> {
         agent.look();
       }
     },
+    now: () => systemClock.now(),
     log,
-  });
+  };
+  const servers = [await serveOwner({ ...owner, socket: options.socket })];
+  const port = options['owner-port'];
+  try {
+    if (port !== undefined) servers.push(await servePage({ ...owner, port }));
+  } catch (error) {
+    // The owner is protected all the same, and has the command.
+    log.error({ err: error, port }, 'there is no page for the owner');
+  }
   log.info({ node: options.node, socket: options.socket }, 'agent started');
-  await agent.run(stop.signal);
-  server.close();
+  await Promise.all([agent.run(stop.signal), logind.run(stop.signal), guard.run(stop.signal)]);
+  for (const server of servers) server.close().closeAllConnections();
   sensors.close();
   await transport.close();
 }
@@ -93,13 +129,7 @@ function tokenFrom(file: string): () => string {
 async function ask(command: string, args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { socket: { type: 'string', default: '/run/idlewild/owner.sock' } } });
   const wish = wishes.find((each) => each === command);
-  console.log(inWords(await askAgent(values.socket, wish)));
-}
-
-function inWords({ machine, presence, since, stopped }: OwnersView): string {
-  const state = presence.present ? 'is yours' : 'may be lent';
-  const next = stopped ? '\nSay `lend-again` when it may be lent again.' : '';
-  return `${machine} ${state}: ${presence.message} (since ${since})${next}`;
+  console.log(inWords(await askAgent(values.socket, wish), systemClock.now()));
 }
 
 const [command = '', ...rest] = process.argv.slice(2);

@@ -31,6 +31,9 @@ const schema = z.strictObject({
   root: text.default('/'),
   'state-dir': text.default('/var/lib/idlewild'),
   socket: text.default('/run/idlewild/owner.sock'),
+  'owner-port': whole(65_535).optional(),
+  'dbus-socket': text.optional(),
+  'shutdown-delay': duration.default(25_000),
   room: z
     .string()
     .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a label value')
@@ -61,6 +64,9 @@ export const usage = `The Idlewild agent: protects the owner of one machine, and
   --root DIR            where the machine's file system is (/)
   --state-dir DIR       what must outlive the agent (/var/lib/idlewild)
   --socket FILE         where the owner asks and says "stop now" (/run/idlewild/owner.sock)
+  --owner-port PORT     the same as a page on http://127.0.0.1:PORT (none)
+  --dbus-socket FILE    of the system bus, to ask logind (run/dbus/system_bus_socket below --root)
+  --shutdown-delay DURATION   how long a shutdown or sleep waits until the guests have gone (25s, or what logind grants)
   --room NAME           the room, if the Node does not have it already
   --dedicated           the machine has no owner
   --cores N, --memory-mib N, --disk-mib N, --graphics-mib N, --gpus N   the most that it lends

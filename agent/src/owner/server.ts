@@ -1,56 +1,107 @@
-// The owner's side of the agent: a unix socket on the machine that shows what the agent thinks and takes "stop now" and "lend
-// again". Whoever may open the socket may speak; it needs no rights in the cluster, and works while the cluster is away.
+// The owner's side of the agent: a unix socket on the machine, and if wanted a port of the loopback address, that show what the
+// agent thinks and take "stop now" and "lend again". Whoever is on the machine may speak; it needs no rights in the cluster, and
+// works while the cluster is away.
+// Promises: a web page of somebody else in the owner's browser can neither read this nor speak for the owner.
 
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import type { Presence } from '../presence/decide.ts';
+import { contentSecurityPolicy } from './page-style.ts';
+import { page } from './page.ts';
+import type { OwnersView } from './view.ts';
 
 export const wishes = ['stop-now', 'lend-again'] as const;
 export type Wish = (typeof wishes)[number];
 
-export interface OwnersView {
-  readonly machine: string;
-  readonly presence: Presence;
-  readonly since: string;
-  /** Somebody is at it this moment, and guests are held back. */
-  readonly active: boolean;
-  readonly stopped: boolean;
-}
-
 export interface OwnersServerOptions {
-  readonly socket: string;
-  readonly view: () => OwnersView;
+  readonly view: () => Promise<OwnersView>;
   readonly onWish: (wish: Wish) => void;
+  /** ms since the epoch. */
+  readonly now: () => number;
   readonly log: Logger;
 }
 
-/** GET / answers the view as JSON; POST /stop-now and /lend-again answer it as it is afterwards. */
-export async function serveOwner({ socket, view, onWish, log }: OwnersServerOptions): Promise<Server> {
-  const server = createServer((asked, answer) => {
-    const reply = (status: number, body: object): void => {
-      answer.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
-    };
-    asked.resume();
-    if (asked.method === 'GET' && asked.url === '/') return reply(200, view());
-    const wish = wishes.find((each) => asked.url === `/${each}`);
-    if (wish === undefined) return reply(404, { error: `allowed are GET / and POST /${wishes.join(', POST /')}` });
-    if (asked.method !== 'POST') return reply(405, { error: 'only POST is allowed' });
-    try {
-      onWish(wish);
-      reply(200, view());
-    } catch (error) {
-      log.error({ err: error, wish }, 'the owner’s wish holds, but cannot be kept over a restart');
-      reply(500, { error: `it holds until the agent is started anew, but could not be written: ${String(error)}` });
-    }
-  });
+const loopback = '127.0.0.1';
+
+/** GET / answers the view, as a page or as JSON; POST /stop-now and /lend-again do so as it is afterwards. */
+export async function serveOwner(o: OwnersServerOptions & { readonly socket: string }): Promise<Server> {
+  const { socket } = o;
+  const server = serverFor(o, () => true);
   mkdirSync(dirname(socket), { recursive: true });
   rmSync(socket, { force: true });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socket, resolve));
   // The machine's users are its owners; nobody else has a file system on it.
   chmodSync(socket, 0o666);
   return server;
+}
+
+/** The same for a browser on the machine, at http://127.0.0.1:port. */
+export async function servePage(o: OwnersServerOptions & { readonly port: number }): Promise<Server> {
+  const server = serverFor(o, fromOwnPage);
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(o.port, loopback, resolve));
+  return server;
+}
+
+function serverFor(
+  { view, onWish, now, log }: OwnersServerOptions,
+  mayAsk: (asked: IncomingMessage) => boolean,
+): Server {
+  const answerTo = async (asked: IncomingMessage, answer: ServerResponse): Promise<void> => {
+    const wantsPage = asked.headers.accept?.includes('text/html') ?? false;
+    const json = (status: number, body: object): void => {
+      answer.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+    };
+    if (!mayAsk(asked)) return json(403, { error: 'only the page of this machine itself may ask' });
+    if (asked.method === 'GET' && asked.url === '/') {
+      const seen = await view();
+      if (!wantsPage) return json(200, seen);
+      answer.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(seen, now()));
+      return;
+    }
+    const wish = wishes.find((each) => asked.url === `/${each}`);
+    if (wish === undefined) return json(404, { error: `allowed are GET / and POST /${wishes.join(', POST /')}` });
+    if (asked.method !== 'POST') return json(405, { error: 'only POST is allowed' });
+    try {
+      onWish(wish);
+    } catch (error) {
+      log.error({ err: error, wish }, 'the owner’s wish holds, but cannot be kept over a restart');
+      return json(500, {
+        error: `it holds until the agent is started anew, but could not be written: ${String(error)}`,
+      });
+    }
+    if (wantsPage) answer.writeHead(303, { location: '/' }).end();
+    else json(200, await view());
+  };
+  return createServer((asked, answer) => {
+    asked.resume();
+    for (const [name, value] of Object.entries(headers)) answer.setHeader(name, value);
+    answerTo(asked, answer).catch((error: unknown) => {
+      log.error({ err: error }, 'the owner cannot be answered');
+      answer.writeHead(500).end();
+    });
+  });
+}
+
+const headers: Readonly<Record<string, string>> = {
+  'content-security-policy': contentSecurityPolicy,
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  // Without a referrer at all, browsers would hide the origin of the button, too.
+  'referrer-policy': 'same-origin',
+  vary: 'accept',
+};
+
+/**
+ * A name that somebody else lets point to the loopback address is refused, and so is what a page from elsewhere sends: browsers
+ * say where a POST comes from, and no page can say otherwise.
+ */
+function fromOwnPage({ headers: { host, origin }, method, socket }: IncomingMessage): boolean {
+  const own = [loopback, 'localhost'].map((name) => `${name}:${socket.localPort}`);
+  if (host === undefined || !own.includes(host)) return false;
+  return method === 'GET' ? origin === undefined || origin === `http://${host}` : origin === `http://${host}`;
 }
 
 /** Asks the agent behind `socket`. Throws in words when there is none. */

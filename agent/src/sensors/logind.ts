@@ -51,10 +51,15 @@ export class Logind {
   readings(): LogindReadings {
     const elapsedMs = this.#o.clock.monotonic();
     const leaving = this.#going.size > 0 || undefined;
-    if (!this.#facts || elapsedMs - this.#readMs > holdsMs) return { leaving };
+    if (!this.#facts || !this.answers) return { leaving };
     const { watching, onBattery, lidClosed } = this.#facts;
     const sessions = this.#sessions.map((memory) => sessionReading(memory, elapsedMs));
     return { sessions, watching, onBattery, lidClosed, leaving: leaving ?? false };
+  }
+
+  /** Whether what it said last still holds. */
+  get answers(): boolean {
+    return this.#o.clock.monotonic() - this.#readMs <= holdsMs;
   }
 
   /** How long ago the machine announced that it leaves, ms; undefined while it stays. */

@@ -73,6 +73,7 @@ export class SimulatedKubeVirt {
       return this.cancelEvacuation(keyOf({ namespace, name })) ? { body: {} } : undefined;
     };
     api.onWrite((write) => this.#saw(write));
+    guests.watch({ ended: ({ pod }) => this.#stage.wakePod(pod, 0) });
     hosts.watch({
       silent: (host) => this.#silent(host),
       heard: (host) => {

@@ -82,7 +82,7 @@ export class Matching {
       this.#pace.news();
       wake();
     };
-    this.#secrets = new SecretChecks({ client: deps.client, clock: deps.clock, onNews });
+    this.#secrets = new SecretChecks({ client: deps.client, clock: deps.clock, onNews, onAnswer: wake });
     this.#gate = new WriteGate({
       inFlight,
       onError: (key, kind, error) => this.#onError(key, kind, error),

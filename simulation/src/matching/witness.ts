@@ -7,7 +7,6 @@ import { computeJobs } from '@idlewild/operator/api/resources.ts';
 import { errorFromResponse } from '@idlewild/operator/kube/errors.ts';
 import type { Transport, TransportRequest } from '@idlewild/operator/kube/transport.ts';
 import { openAttempt } from '@idlewild/operator/model/job.ts';
-import { expect } from '@jest/globals';
 import { pino } from 'pino';
 import { Pool, type Rooms } from '../crash/pool.ts';
 import type { Death } from '../faults/mortal-transport.ts';
@@ -78,6 +77,10 @@ export class Witness {
     return this.pool.job(name);
   }
 
+  jobs(): readonly ComputeJob[] {
+    return this.pool.api.list<ComputeJob>(computeJobs);
+  }
+
   /** Where the job's open attempt is, from the claim on. */
   on(name: string): string | undefined {
     const job = this.job(name);
@@ -94,9 +97,7 @@ export class Witness {
 
   async until(what: string, holds: () => boolean, withinMs = 30 * minuteMs): Promise<void> {
     if (await this.pool.clock.runUntil(holds, this.nowMs + withinMs)) return;
-    const jobs = this.pool.api
-      .list<ComputeJob>(computeJobs)
-      .map(({ metadata, status }) => ({ name: metadata.name, status }));
+    const jobs = this.jobs().map(({ metadata, status }) => ({ name: metadata.name, status }));
     throw new Error(`never: ${what}; ${JSON.stringify(jobs.slice(0, 5))}`);
   }
 
@@ -123,7 +124,7 @@ export class Witness {
     const stopped = this.#lives.stop();
     await this.advance(10_000);
     await stopped;
-    expect(this.pool.twins).toEqual([]);
+    if (this.pool.twins.length > 0) throw new Error(`two live guests of one job: ${this.pool.twins.join('; ')}`);
   }
 
   #listening(inner: Transport, fate: WitnessOptions['fate']): Transport {

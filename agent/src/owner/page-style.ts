@@ -28,12 +28,12 @@ button { font: inherit; font-weight: 600; padding: .55rem 1.3rem; border-radius:
   background: var(--ink); color: var(--card); cursor: pointer; }
 button:hover { opacity: .88; } button:focus-visible { outline: 3px solid var(--free); outline-offset: 2px; }
 .rows { list-style: none; margin: 0; padding: 0; }
-.rows li { display: flex; gap: .25rem 1rem; justify-content: space-between; flex-wrap: wrap; padding: .5rem 0;
+.rows li { display: flex; gap: .25rem 1rem; justify-content: space-between; align-items: baseline; padding: .5rem 0;
   border-top: 1px solid var(--line); }
 .rows li:first-child { border-top: 0; padding-top: 0; } .rows li:last-child { padding-bottom: 0; }
 .rows time, .rows .soft { color: var(--soft); font-size: .9rem; white-space: nowrap; }
 .rows div { min-width: 0; overflow-wrap: anywhere; }
-.rows div + * { margin-left: auto; }
+@media (max-width: 32rem) { .rows li { flex-wrap: wrap; } }
 details summary { cursor: pointer; color: var(--soft); font-size: .9rem; padding-top: .6rem; }
 details ul { padding-top: .5rem !important; }
 .note { border-color: var(--leaving); }

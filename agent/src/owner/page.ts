@@ -27,7 +27,7 @@ export function page(view: OwnersView, nowMs: number): string {
 <section class="state ${mood}">
 <h1>${text(title)}</h1>
 <p>${text(why)}</p>
-<p class="soft">For ${lasting(view.since, nowMs)}.${view.active ? ' You come first: whatever else runs here is held back.' : ''}</p>
+<p class="soft">Since ${time(view.since)}, for ${lasting(view.since, nowMs)}.${view.active ? ' You come first: whatever else runs here is held back.' : ''}</p>
 ${button(view)}
 </section>
 <section>
@@ -66,12 +66,16 @@ function guests(view: OwnersView, nowMs: number): string {
 function history(turns: readonly Turn[]): string {
   if (turns.length === 0) return '<p class="soft">Nothing yet.</p>';
   const rows = turns.map((turn) => {
-    const at = `<time datetime="${text(turn.at)}">${text(new Date(turn.at).toLocaleString())}</time>`;
-    return `<li><div>${text(turnWords(turn))}</div>${at}</li>`;
+    return `<li><div>${text(turnWords(turn))}</div>${time(turn.at)}</li>`;
   });
   const [shown, more] = [rows.slice(0, shownTurns), rows.slice(shownTurns)];
   const rest = `<details><summary>${more.length} more</summary><ul class="rows">${more.join('')}</ul></details>`;
   return `<ul class="rows">${shown.join('')}</ul>${more.length > 0 ? rest : ''}`;
+}
+
+/** In the machine's own time zone; a script makes it the browser's. */
+function time(at: string): string {
+  return `<time datetime="${text(at)}">${text(new Date(at).toLocaleString())}</time>`;
 }
 
 const entities: Readonly<Record<string, string>> = {

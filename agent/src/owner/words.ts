@@ -25,6 +25,28 @@ const reasons: Readonly<Record<PresenceReason, string>> = {
   Idle: 'Nobody has used it for a while.',
 };
 
+/** The same of a time that is over. */
+const pastReasons: Readonly<Record<PresenceReason, string>> = {
+  OwnerStop: 'You said “stop now”.',
+  Leaving: 'It was about to sleep or to shut down.',
+  Dedicated: 'It has no owner.',
+  LendsNever: 'Its settings kept it for you.',
+  LendsAlways: 'Its settings let it be lent.',
+  OutsideHours: 'The lending hours were over.',
+  OnBattery: 'It ran on its battery.',
+  LidClosed: 'Its lid was closed.',
+  Input: 'Somebody came back to it.',
+  Login: 'Somebody logged in.',
+  Unlock: 'Somebody unlocked the screen.',
+  RecentUse: 'Somebody had just used it.',
+  Watching: 'A film, a call or a presentation was on.',
+  OwnerWork: 'Your own programs were busy.',
+  MemoryPressure: 'Memory was short.',
+  NoSensor: 'Nothing told whether somebody was there.',
+  OneSensorOnly: 'Only one sign said that nobody was there.',
+  Idle: 'Nobody was there.',
+};
+
 export interface Headline {
   readonly mood: 'yours' | 'leaving' | 'free' | 'lent';
   readonly title: string;
@@ -54,7 +76,7 @@ export function guestWords({ namespace, job, state }: Guest): { readonly who: st
 }
 
 export function turnWords({ present, reason }: Turn): string {
-  return `${present ? 'Yours:' : 'Free to lend:'} ${reasons[reason]}`;
+  return `${present ? 'Yours' : 'Free to lend'}. ${pastReasons[reason]}`;
 }
 
 /** What is said of guests when there are none to list. */

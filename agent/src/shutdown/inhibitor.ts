@@ -48,7 +48,7 @@ export class Inhibitor {
   get impossible(): string | undefined {
     return this.#command
       ? undefined
-      : `there is no ${program}, so a shutdown does not wait until guests have been moved`;
+      : `There is no ${program} here, so a shutdown does not wait until guests have been moved.`;
   }
 
   take(): void {

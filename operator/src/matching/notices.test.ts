@@ -1,12 +1,15 @@
 // How often waiting jobs are told why they wait.
 import { describe, expect, it } from '@jest/globals';
-import { aJob } from '../../../test/builders/job.ts';
-import type { ComputeJobStatus } from '../api/compute-job.ts';
+import { aJob, at } from '../../../test/builders/job.ts';
+import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
+import type { WaitReason } from '../model/reasons.ts';
 import { defaultPolicy } from '../queue/priority.ts';
 import { waiterOf } from '../queue/waiter.ts';
 import { matchingSettings } from '../../../test/builders/queue.ts';
 import type { Wait } from './decide.ts';
-import { Notices } from './notices.ts';
+import { isNews, Notices, type Said } from './notices.ts';
+import { waitingStatus } from './statuses.ts';
+import type { Explanation } from './words.ts';
 
 const told: ComputeJobStatus = {
   ...aJob('x').published().job.status,
@@ -84,5 +87,32 @@ describe('words are written', () => {
     tell(2, 6_000);
     changed = true;
     expect(tell(3, 6_001).names).toEqual(['j-0']);
+  });
+});
+
+describe('other words', () => {
+  const { job } = aJob('j').published();
+  const wait = (position: number, reason: WaitReason = 'OwnerPresent'): Explanation => {
+    const message = `${position} in line`;
+    return { reason, message, waiting: { position, message, reasons: [{ reason, machines: 1, message }] } };
+  };
+  const waiting: ComputeJob = { ...job, status: waitingStatus(job, wait(100), { id: 'x', at: at(0) }) };
+  const minutes = (sinceMinutes: number, front = false): Said => ({ front, sinceMs: sinceMinutes * 60_000 });
+
+  it.each<[string, Explanation, Said, boolean]>([
+    ['the same words', wait(100), minutes(60, true), false],
+    ['one place nearer, in front', wait(99), minutes(0, true), true],
+    ['one place nearer, far behind', wait(99), minutes(14), false],
+    ['one place nearer, far behind, after a while', wait(99), minutes(15), true],
+    ['much nearer', wait(75), minutes(1), true],
+    ['much farther', wait(125), minutes(1), true],
+    ['not quite as much', wait(76), minutes(1), false],
+    ['another reason', wait(100, 'Cordoned'), minutes(1), true],
+  ])('are worth a write or not: %s', (_name, words, said, worth) => {
+    expect(isNews(waiting, words, said)).toBe(worth);
+  });
+
+  it('are worth one whatever they are when there are none', () => {
+    expect(isNews(job, wait(100), minutes(0))).toBe(true);
   });
 });

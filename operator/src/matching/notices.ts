@@ -1,9 +1,11 @@
 // When a waiting job's status is written again: at once the first time, then seldom, and never many in a second.
 // Promises: no clock; the front of the line is told more often than the rest, and nobody of the rest is left out for long;
-// what no pass has looked at since is not looked at again.
+// what no pass has looked at since is not looked at again; a line that moves up by one is no news to those far behind.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { Wait } from './decide.ts';
+import type { Explanation } from './words.ts';
 
 export interface NoticeSettings {
   /** Jobs at the front of the line, and how often they and the others are written at most. */
@@ -16,8 +18,32 @@ export interface NoticeSettings {
 
 export const noticeSettings: NoticeSettings = { front: 20, frontMs: 5_000, restMs: 60_000, perSecond: 20 };
 
+/** Behind the front, words that say much the same are good for this long. */
+const goodForMs = 15 * 60_000;
+/** A place in line that is this part nearer or farther is worth saying. */
+const muchOfPlace = 0.25;
+
+/** What was said to a job, and when. */
+export interface Said {
+  readonly front: boolean;
+  /** Since it was last written, ms. */
+  readonly sinceMs: number;
+}
+
+/** Whether other words than those in the status are worth a write. */
+export function isNews({ status }: ComputeJob, now: Explanation, { front, sinceMs }: Said): boolean {
+  const before = status?.waiting;
+  if (before === undefined || isDeepStrictEqual(before, now.waiting)) return before === undefined;
+  if (front || sinceMs >= goodForMs || status?.reason !== now.reason) return true;
+  const [was = 0, is = 0] = [before.position, now.waiting.position];
+  return Math.abs(was - is) >= muchOfPlace * was;
+}
+
 interface Told {
+  /** When the job was last written, monotonic ms. */
   readonly atMs: number;
+  /** When its words were last worked out. */
+  readonly lookedMs: number;
   readonly pass: number;
 }
 
@@ -43,7 +69,7 @@ export class Notices {
    * @param pass number of the pass that the waits are from
    * @param nowMs monotonic
    * @param jobOf the job as it is now; undefined when it waits no more
-   * @param tell writes the words if they are others than before; false when they are the same
+   * @param tell writes the words if that is worth it; false when it is not
    * @returns when to come again, in ms; undefined when there is nothing to tell before the next pass
    */
   tell(
@@ -51,7 +77,7 @@ export class Notices {
     pass: number,
     nowMs: number,
     jobOf: (wait: Wait) => ComputeJob | undefined,
-    tell: (wait: Wait, job: ComputeJob) => boolean,
+    tell: (wait: Wait, job: ComputeJob, said: Said) => boolean,
   ): number | undefined {
     const { front, frontMs, restMs, perSecond } = this.#settings;
     this.#credit = Math.min(perSecond, this.#credit + (Math.max(0, nowMs - this.#creditAtMs) * perSecond) / 1000);
@@ -72,19 +98,20 @@ export class Notices {
         // A status that was sent comes back with the job; until then it is not sent twice.
         if (told && nowMs - told.atMs < frontMs) nextMs = Math.min(nextMs, told.atMs + frontMs - nowMs);
         else {
-          this.#told.set(uid, { atMs: nowMs, pass });
-          tell(wait, job);
+          this.#told.set(uid, { atMs: nowMs, lookedMs: nowMs, pass });
+          tell(wait, job, { front: index < front, sinceMs: Infinity });
         }
         continue;
       }
       if (!told) {
         // Written by an operator before this one, or by one that did not see its own answer.
-        this.#told.set(uid, { atMs: nowMs, pass: pass - 1 });
+        this.#told.set(uid, { atMs: nowMs, lookedMs: nowMs, pass: pass - 1 });
         nextMs = Math.min(nextMs, index < front ? frontMs : restMs);
         continue;
       }
       if (told.pass === pass) continue;
-      const dueMs = told.atMs + (index < front ? frontMs : restMs);
+      // Working out the words of a long line for every pass would cost more than the pass.
+      const dueMs = index < front ? told.atMs + frontMs : told.lookedMs + restMs;
       if (dueMs > nowMs) {
         nextMs = Math.min(nextMs, dueMs - nowMs);
         continue;
@@ -93,9 +120,9 @@ export class Notices {
         nextMs = Math.min(nextMs, 1_000);
         break;
       }
-      const wrote = tell(wait, job);
+      const wrote = tell(wait, job, { front: index < front, sinceMs: nowMs - told.atMs });
       if (wrote) this.#credit -= 1;
-      this.#told.set(uid, { atMs: wrote ? nowMs : told.atMs, pass });
+      this.#told.set(uid, { atMs: wrote ? nowMs : told.atMs, lookedMs: nowMs, pass });
       if (index >= front) this.#cursor = index - front + 1;
     }
     return nextMs === Infinity ? undefined : Math.max(nextMs, 1);

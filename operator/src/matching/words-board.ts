@@ -11,7 +11,7 @@ import type { Waiter } from '../queue/waiter.ts';
 import type { Pass, Wait } from './decide.ts';
 import { publishedNote, waitingNote } from './events.ts';
 import { explainWait } from './explain-wait.ts';
-import { Notices } from './notices.ts';
+import { isNews, Notices, type Said } from './notices.ts';
 import { waitingStatus, type Stamp } from './statuses.ts';
 import { obstacleOf } from './subscribe.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -51,7 +51,7 @@ export class WordsBoard {
       return now?.uid === uid ? now.job : undefined;
     };
     const nowMs = deps.clock.monotonic();
-    return this.#notices.tell(pass.waits, number, nowMs, jobOf, (wait, job) => this.#say(pass, wait, job));
+    return this.#notices.tell(pass.waits, number, nowMs, jobOf, (wait, job, said) => this.#say(pass, wait, job, said));
   }
 
   forget(uid: string): void {
@@ -62,15 +62,15 @@ export class WordsBoard {
     if (job.status?.publication === undefined) this.#o.deps.ledger.record(job, publishedNote(at, id));
   }
 
-  /** @returns whether the words are others than those that the job has. */
-  #say(pass: Pass, wait: Wait, job: ComputeJob): boolean {
+  /** @returns whether the words are written. */
+  #say(pass: Pass, wait: Wait, job: ComputeJob, said: Said): boolean {
     const { gate, verdicts } = this.#o;
     const { clock, newId } = this.#o.deps;
     const { key } = wait.waiter;
     if (gate.has(key)) return true;
     const expectedMs = wait.own || wait.position > estimated ? undefined : this.#expected(pass).get(key);
     const words = explainWait(wait, { verdicts, nowMs: clock.now(), isSilent: this.#o.isSilent, expectedMs });
-    if (JSON.stringify(words.waiting) === JSON.stringify(job.status?.waiting)) return false;
+    if (!isNews(job, words, said)) return false;
     const stamp: Stamp = { id: newId().slice(0, 8), at: microTime(clock.now()) };
     gate.put(key, 'words', () => this.#write(job, words, stamp));
     return true;

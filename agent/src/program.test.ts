@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { LogindMock } from '../../test/logind-mock.ts';
+import { LogindMock } from './sensors/logind-mock.ts';
 import { askAgent } from './owner/server.ts';
 
 const main = join(import.meta.dirname, 'main.ts');

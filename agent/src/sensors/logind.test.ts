@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import dbus from 'dbus-native';
 import { pino } from 'pino';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
-import { LogindMock } from '../../../test/logind-mock.ts';
+import { LogindMock } from './logind-mock.ts';
 import { Logind } from './logind.ts';
 
 const log = pino({ level: 'silent' });

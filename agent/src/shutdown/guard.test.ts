@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
-import { LogindMock } from '../../../test/logind-mock.ts';
+import { LogindMock } from '../sensors/logind-mock.ts';
 import { Logind } from '../sensors/logind.ts';
 import { ShutdownGuard } from './guard.ts';
 import { countGuests } from './guests.ts';

@@ -37,6 +37,7 @@ export class Inhibitor {
   constructor(options: InhibitorOptions) {
     this.#o = options;
     this.#command = commandFor(options);
+    if (this.impossible !== undefined) options.log.warn(this.impossible);
   }
 
   /** Whether logind has given the lock. */

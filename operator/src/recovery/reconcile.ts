@@ -1,13 +1,15 @@
 // Carries out recovery, one machine at a time.
 // Promises: before a machine is declared lost its lease is read once more from the API server; every step may be repeated.
 
+import type { ComputeJob } from '../api/compute-job.ts';
 import type { Lease, Node, Taint } from '../api/kubernetes.ts';
-import { leases, nodes, pods, virtualMachineInstanceMigrations } from '../api/resources.ts';
+import type { VirtualMachineInstance } from '../api/kubevirt.ts';
+import { leases, nodes, pods, virtualMachineInstanceMigrations, virtualMachineInstances } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf } from '../kube/object.ts';
-import { openAttempt } from '../model/job.ts';
+import { openAttempt, type Attempt } from '../model/job.ts';
 import { taints } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
@@ -18,6 +20,8 @@ import { createRecoveryMetrics, type RecoveryMetrics } from './metrics.ts';
 import type { Leases } from './leases.ts';
 
 const leaseNamespace = 'kube-node-lease';
+/** How soon a guest is looked at again of which the API server knows more than our caches. */
+const behindMs = 1_000;
 
 export interface RecoverySettings {
   readonly lostAfterMs: number;
@@ -100,6 +104,19 @@ export class Recovery {
     }
   }
 
+  /** Its last move may not have been told yet: what ran on the lost machine a moment ago is not lost if it has left. */
+  async #runsElsewhere(job: ComputeJob, { virtualMachine }: Attempt, machine: string): Promise<boolean> {
+    const ref = { namespace: job.metadata.namespace, name: virtualMachine };
+    try {
+      const vmi = await this.#deps.client.get<VirtualMachineInstance>(virtualMachineInstances, ref);
+      const { nodeName } = vmi.status ?? {};
+      return nodeName !== undefined && nodeName !== machine;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
   /** What the watch has not told yet, or cannot tell because it broke, must not cost a machine its guests. */
   async #readLease(machine: string): Promise<void> {
     try {
@@ -146,6 +163,7 @@ export class Recovery {
       }
       case 'endAttempt': {
         const { job, attempt, message } = decision;
+        if (await this.#runsElsewhere(job, attempt, machine)) return behindMs;
         const at = microTime(clock.now());
         const since = attempt.started ?? attempt.claimed;
         const secondsLost = since === undefined ? 0 : Math.max(0, (Date.parse(at) - Date.parse(since)) / 1000);

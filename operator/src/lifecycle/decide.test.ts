@@ -75,6 +75,21 @@ describe('from the claim to the start', () => {
     expect(kinds(decide(job, { vms: [going], vmis: [] }))).toEqual(['createVm']);
   });
 
+  it('the time that the former takes to go is not charged to the next, but does not last for ever', () => {
+    const spec = { startDeadline: '30s' };
+    const job = claimed('j', spec).started().ended('StartFailed').claimedBy('pc-2');
+    const going = aVm(job.job, { number: 1, deleted: true });
+    const waits = { vms: [going], vmis: [aVmi(going, 'Running', 'pc-1')] };
+    expect(kinds(decide(job, { ...waits, nowS: 599 }))).toEqual(['note']);
+    expect(decide(job, { ...waits, nowS: 601 })).toMatchObject([{ kind: 'end', reason: 'StartFailed' }]);
+    // From then on its own time runs.
+    const made = aVm(job.job, { number: 2 });
+    const vm = { ...made, metadata: { ...made.metadata, creationTimestamp: at(100) } };
+    const guest = { vm, pods: [], migrations: [] };
+    expect(kinds(decide(job, { guest, nowS: 129 }))).toEqual(['starting']);
+    expect(decide(job, { guest, nowS: 131 })).toMatchObject([{ kind: 'end', reason: 'StartFailed' }]);
+  });
+
   it('the script that started is noted, with every step before it, the console that answers and whether it can move', () => {
     const job = claimed();
     expect(decide(job, { guest: guestOf(job, 'Running') })).toEqual([]);

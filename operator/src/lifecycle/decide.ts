@@ -6,14 +6,15 @@ import { getCondition } from '../api/conditions.ts';
 import type { ComputeJob } from '../api/compute-job.ts';
 import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
-import { durationMs, inWords } from '../model/duration.ts';
 import { isFinished, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
 import { isSaid, type Milestones, type Mobility } from '../model/status.ts';
+import { causeOf, deadlines, pausedReason, standstillEndMs, unreadMs } from './deadlines.ts';
 import { hasSecretFiles } from './files.ts';
 import {
   canBeReleased,
   crashWords,
+  hasRun,
   isDead,
   isOrphaned,
   milestonesOf,
@@ -196,8 +197,6 @@ function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   const { job, vms, vmis, guest, nowMs } = input;
   const vanished = attempt.created !== undefined || (guest.vmi !== undefined && isOrphaned(guest.vmi));
   if (vanished) return end(input, takenAway('was deleted by somebody else'));
-  const overdue = deadlines(input, attempt);
-  if (overdue.kind === 'end') return end(input, overdue);
   // Two guests of one job at a time are never allowed, not even while one of them is on its way out.
   const alive = [
     ...vms.filter(
@@ -209,6 +208,8 @@ function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
     ),
     ...orphansOf(vms, vmis).filter((vmi) => !isInstanceOver(vmi)),
   ];
+  const overdue = deadlines(input, attempt, { waits: alive.length > 0 });
+  if (overdue.kind === 'end') return end(input, overdue);
   const wake = { kind: 'wake', afterMs: Math.max(1, overdue.atMs - nowMs) } as const;
   const first = alive[0];
   if (!first) return [{ kind: 'createVm', attempt }, wake];
@@ -226,73 +227,9 @@ function removed({ job, guest: { vm, vmi } }: LifecycleInput, attempt: Attempt):
     return takenAway('was stopped from outside (its runStrategy is Halted); to end the job for good, delete the job');
   }
   if (vmi && isBeingDeleted(vmi)) return takenAway('was deleted by somebody else');
-  const phase = vmi?.status?.phase ?? '';
   // KubeVirt makes a new instance for one that is gone, within a tenth of a second: the guest that had started is no more.
-  const remade = attempt.started !== undefined && ['', 'Pending', 'Scheduling', 'Scheduled'].includes(phase);
+  const remade = attempt.started !== undefined && !hasRun(vmi);
   return remade ? takenAway('lost its instance, which somebody deleted') : undefined;
-}
-
-/** How soon a deadline is looked at again for which the console had to be read first. */
-const unreadMs = 1_000;
-
-type Deadline = ({ kind: 'end' } & AttemptOutcome) | { kind: 'later'; atMs: number; unread: boolean };
-
-/** The attempt's deadline: an end when it is past, else when it will be (ms since the epoch). */
-function deadlines(input: LifecycleInput, attempt: Attempt): Deadline {
-  const { job, guest, console, nowMs, settings } = input;
-  const { walltime, startDeadline, mode, image } = job.spec;
-  // Nobody may have read the console for a long time: what it says comes before any verdict.
-  const unread = guest.pods.length > 0 && !console.current;
-  const later = (atMs: number): Deadline | undefined => {
-    if (nowMs < atMs) return { kind: 'later', atMs, unread: false };
-    return unread ? { kind: 'later', atMs: nowMs + unreadMs, unread } : undefined;
-  };
-  if (attempt.started === undefined) {
-    const limit = durationMs(startDeadline);
-    const message = `the guest did not start within ${inWords(limit)} on ${attempt.node}: ${hurdle(input, image.containerDisk)}`;
-    return later(Date.parse(attempt.claimed ?? '') + limit) ?? { kind: 'end', ...notStarted(message, causeOf(input)) };
-  }
-  const brokenAtMs = standstillEndMs(input);
-  if (brokenAtMs !== undefined && nowMs >= brokenAtMs) {
-    const message = `the guest stood still for ${inWords(settings.standstillMs)}: ${standstill(guest)?.message}`;
-    return { kind: 'end', reason: 'GuestCrashed', message, cause: 'GuestPaused', failure: false };
-  }
-  if (walltime === undefined) return { kind: 'later', atMs: Number.POSITIVE_INFINITY, unread: false };
-  const message = `its walltime of ${walltime} is over`;
-  const over: AttemptOutcome =
-    mode === 'Batch'
-      ? { reason: 'WalltimeExceeded', message, failure: false, outcome: 'Failed' }
-      : sessionEnded(message);
-  return later(Date.parse(attempt.started) + durationMs(walltime)) ?? { kind: 'end', ...over };
-}
-
-/** When a guest that KubeVirt paused for errors of its disk is given up; by our own clock, from when it was told. */
-function standstillEndMs({ job, guest, settings }: LifecycleInput): number | undefined {
-  const told = getCondition(job.status?.conditions, 'Reachable');
-  if (told?.reason !== pausedReason || standstill(guest)?.broken !== true) return undefined;
-  return Date.parse(told.lastTransitionTime ?? '') + settings.standstillMs;
-}
-
-const pausedReason: ProgressReason = 'GuestPaused';
-
-/** Why the attempt has not begun, from the objects or, without any, from what we met while making them. */
-function causeOf({ job, guest }: LifecycleInput): ProgressReason | undefined {
-  const told = job.status?.reason;
-  if (guest.vm) return trouble(guest, job.spec.image.containerDisk)?.reason;
-  const ours: readonly ProgressReason[] = [
-    'QuotaExceeded',
-    'Refused',
-    'SecretMissing',
-    'NameTaken',
-    'WaitingForEarlier',
-  ];
-  return ours.find((reason) => reason === told);
-}
-
-function hurdle(input: LifecycleInput, image: string): string {
-  const { job, guest } = input;
-  const told = job.status?.message;
-  return !guest.vm && told !== undefined && causeOf(input) !== undefined ? told : howFar(guest, image);
 }
 
 /** The guest is off. Whether that is a result depends on its log alone. */

@@ -97,6 +97,11 @@ export function crashWords({ vmi, pods }: Guest, machine: string): string {
     : `the guest or its machine ${machine} crashed`;
 }
 
+/** Whether the instance has come as far as to run its guest; one that has not is another than the one that ran before. */
+export function hasRun(vmi: VirtualMachineInstance | undefined): boolean {
+  return !['', 'Pending', 'Scheduling', 'Scheduled'].includes(vmi?.status?.phase ?? '');
+}
+
 /** Nothing of the virtual machine runs or will run any more. */
 export function isDead(vm: VirtualMachine, vmi: VirtualMachineInstance | undefined): boolean {
   return isBeingDeleted(vm) && (vmi === undefined || isInstanceOver(vmi));

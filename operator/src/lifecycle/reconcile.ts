@@ -3,16 +3,17 @@
 // deleted is gone at once: what was made for it follows by its owner references, and what does not is swept.
 
 import type { ComputeJob } from '../api/compute-job.ts';
+import type { Pod } from '../api/kubernetes.ts';
 import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
 import { annotationOf, isBeingDeleted, isOwnedBy } from '../api/meta.ts';
-import { computeJobs, virtualMachineInstances, virtualMachines, type ResourceType } from '../api/resources.ts';
+import { computeJobs, pods, virtualMachineInstances, virtualMachines, type ResourceType } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf, type KubeObject } from '../kube/object.ts';
-import { lastAttempt, openAttempt } from '../model/job.ts';
+import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import { isLost } from '../model/machine.ts';
-import { annotations, secretName, secretNameOfVm } from '../model/names.ts';
+import { annotations, attemptLabels, secretName, secretNameOfVm } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import { isNonce } from '../render/markers.ts';
 import { poolAffinity } from '../render/virtual-machine.ts';
@@ -28,7 +29,7 @@ import {
 } from './decide.ts';
 import { createdNote, endedNote, finishedNote, startedNote, troubleNote } from './events.ts';
 import { createLifecycleMetrics, type LifecycleMetrics } from './metrics.ts';
-import { isPodOfAttempt, type Guest } from './observe.ts';
+import { hasRun, isPodOfAttempt, whoEnded, type Guest } from './observe.ts';
 import { collectorMs, OrphanWatch, orphansOf, type Orphan } from './orphans.ts';
 import type { EndDecision } from './outcome.ts';
 import { restorationOf, type Restoration } from './own-fields.ts';
@@ -215,8 +216,7 @@ export class Lifecycle {
   async #end(key: string, job: ComputeJob, decision: EndDecision, at: string): Promise<number | undefined> {
     const attempt = openAttempt(job);
     if (!attempt) return undefined;
-    if (decision.reason === 'TakenAway' && (await this.#isStillThere(key, job, attempt.virtualMachine)))
-      return behindMs;
+    if (decision.reason === 'TakenAway' && (await this.#isStillThere(key, job, attempt))) return behindMs;
     const lost = decision.reason === 'TakenAway' ? secondsSince(attempt.started, at) : undefined;
     const ended = status.attemptEnded(job, { ...decision, at, secondsLost: lost });
     const { outcome } = decision;
@@ -233,25 +233,31 @@ export class Lifecycle {
   }
 
   /**
-   * Our caches may be behind, or blind for an object whose labels somebody took away: what they do not have is gone only when
-   * the API server says so.
+   * Our caches may be behind each other, or blind for an object whose labels somebody took away: what they do not have, or have
+   * in an early state, is gone only when the API server says so. A deletion that they know of cannot be taken back.
    */
-  async #isStillThere(key: string, job: ComputeJob, name: string): Promise<boolean> {
+  async #isStillThere(key: string, job: ComputeJob, attempt: Attempt): Promise<boolean> {
     const { world, client } = this.#deps;
-    const ref = { namespace: job.metadata.namespace, name };
-    const attempt = openAttempt(job);
-    const known = world.vmsOf(key).find(({ metadata }) => metadata.name === name);
+    const ref = { namespace: job.metadata.namespace, name: attempt.virtualMachine };
+    const { vm: known, vmi: instance } = this.#guest(key, job, world.vmsOf(key));
+    if ((known && isBeingDeleted(known)) || (known && instance && isBeingDeleted(instance))) return false;
+    const vm = await orUndefined(client.get<VirtualMachine>(virtualMachines, ref));
+    if (!vm || isBeingDeleted(vm) || !isOwnedBy(vm, job.metadata.uid ?? '')) return false;
     if (!known) {
-      const vm = await orUndefined(client.get<VirtualMachine>(virtualMachines, ref));
-      if (!vm || isBeingDeleted(vm) || !isOwnedBy(vm, job.metadata.uid ?? '')) return false;
-      const restoration = attempt && restorationOf(vm, job, attempt);
+      const restoration = restorationOf(vm, job, attempt);
       if (restoration) await this.#restore(key, vm, restoration);
       return true;
     }
-    if (isBeingDeleted(known) || known.spec.runStrategy === 'Halted') return false;
-    if (world.vmisOf(key).some(({ metadata }) => metadata.name === name)) return false;
+    if (vm.spec.runStrategy === 'Halted') return false;
     const vmi = await orUndefined(client.get<VirtualMachineInstance>(virtualMachineInstances, ref));
-    return vmi !== undefined && !isBeingDeleted(vmi);
+    if (!vmi || isBeingDeleted(vmi) || (attempt.started !== undefined && !hasRun(vmi))) return false;
+    if (!isInstanceOver(vmi)) return true;
+    const own = attemptLabels(job.metadata.name, attempt.number);
+    const labelSelector = Object.entries(own)
+      .map(([label, value]) => `${label}=${value}`)
+      .join(',');
+    const launchers = await client.list<Pod>(pods, { namespace: ref.namespace, labelSelector });
+    return whoEnded({ vm, vmi, pods: launchers.items, migrations: [] }) === undefined;
   }
 
   async #release(job: ComputeJob, vm: VirtualMachine, at: string): Promise<number | undefined> {

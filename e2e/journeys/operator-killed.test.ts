@@ -7,7 +7,7 @@ import {
   emulators,
   inPhase,
   job,
-  leftovers,
+  untilNothingIsLeft,
   seldom,
   startLab,
   submit,
@@ -112,7 +112,7 @@ describe(`an operator that is killed at random moments (seed ${seed})`, () => {
     }
     await lab.lab('machine', 'on', 'pc-2');
     expect((await lab.kubectl(['delete', 'cj', '--all', '--timeout=120s'])).code).toBe(0);
-    await until('nothing is left', async () => (await leftovers(lab, 'default')).length === 0, { timeoutMs: 60_000 });
+    await untilNothingIsLeft(lab, 'default');
     await until(
       'no emulator is left',
       async () => [...(await emulators(lab)).values()].every((guests) => guests.length === 0),

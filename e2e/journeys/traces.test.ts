@@ -5,6 +5,7 @@ import {
   emulators,
   inPhase,
   leftovers,
+  untilNothingIsLeft,
   output,
   seldom,
   startLab,
@@ -43,7 +44,7 @@ describe('nothing is left', () => {
     await submit(lab, 'doomed', { script: 'sleep 600', files: [{ path: '/x', content: 'y', mode: '0644' }] });
     await untilJob(lab, 'doomed', 'runs', inPhase('Running'));
     expect((await lab.kubectl(['delete', 'cj', 'doomed', '--timeout=90s'])).code).toBe(0);
-    expect(await leftovers(lab, 'default')).toEqual([]);
+    await untilNothingIsLeft(lab, 'default');
     await until('no emulator is left', noEmulators, seldom);
   }, 180_000);
 
@@ -79,7 +80,7 @@ describe('nothing is left', () => {
     expect(during.status?.phase).toBe('Succeeded');
     expect(await output(lab, 'during')).toContain('finished');
     expect((await lab.kubectl(['delete', 'cj', '--all', '--timeout=90s'])).code).toBe(0);
-    expect(await leftovers(lab, 'default')).toEqual([]);
+    await untilNothingIsLeft(lab, 'default');
     await until('no emulator is left', noEmulators, seldom);
   }, 300_000);
 

@@ -173,6 +173,19 @@ export async function emulators(cluster: LabCluster): Promise<Map<string, number
   return new Map(machines.map(({ name, guests }) => [name, guests]));
 }
 
+/** Deleting a job returns at once; what it owned goes after it, when its guest is off. */
+export async function untilNothingIsLeft(cluster: LabCluster, namespace: string): Promise<void> {
+  let left: string[] = [];
+  await until(
+    `nothing is left in ${namespace}`,
+    async () => {
+      left = await leftovers(cluster, namespace);
+      return left.length === 0;
+    },
+    { ...seldom, seen: () => left },
+  );
+}
+
 /** Everything of `namespace` that a job may leave behind, by kind/name. */
 export async function leftovers(
   cluster: LabCluster,

@@ -28,14 +28,17 @@ export const machineReasons = [
 export type MachineReason = (typeof machineReasons)[number];
 
 /** Why a job has no machine, when that is not about single machines. */
-export type WaitReason =
-  | MachineReason
-  | 'Unsatisfiable'
-  | 'NoMachines'
-  | 'SecretMissing'
-  | 'RetryBackoff'
+export const jobWaitReasons = [
+  'Unsatisfiable',
+  'NoMachines',
+  'SecretMissing',
+  'RetryBackoff',
   /** Its room was lost as a whole; its jobs come back a few at a time. */
-  | 'RoomRecovering';
+  'RoomRecovering',
+] as const;
+
+/** Why a job waits. */
+export type WaitReason = MachineReason | (typeof jobWaitReasons)[number];
 
 /** Why an attempt ended. */
 export const attemptEnds = [

@@ -5,7 +5,7 @@
 import { KubeError } from '@idlewild/operator/kube/errors.ts';
 import type { Transport } from '@idlewild/operator/kube/transport.ts';
 import { pino } from 'pino';
-import type { FaultKind, FaultRates } from '../faults/fault-plan.ts';
+import { ratesOf, type FaultKind, type FaultSet } from '../faults/fault-plan.ts';
 import { Faults } from '../faults/faulty-transport.ts';
 import type { Death } from '../faults/mortal-transport.ts';
 import { SkewedClock } from '../faults/skewed-clock.ts';
@@ -21,7 +21,7 @@ export interface Conditions {
   readonly death?: Death | undefined;
   /** Every operator is killed that way, not only the first. */
   readonly everyLife?: boolean;
-  readonly faults?: FaultRates | undefined;
+  readonly faults?: FaultSet | undefined;
 }
 
 export interface Played {
@@ -41,9 +41,15 @@ const usualRooms = { 'pc-1': 'lab-a', 'pc-2': 'lab-a', 'pc-3': 'lab-b' };
 const usualFlags = ['--retry-base', '1s', '--hold-down', '5s'];
 const linesShown = 60;
 
-/** Throws an Error that says how to play it again. */
+/** Says how to play it again. */
+class PlayFailed extends Error {
+  override readonly name = 'PlayFailed';
+}
+
+/** @throws PlayFailed */
 export async function play(scenario: Scenario, conditions: Conditions = {}): Promise<Played> {
-  const { seed = 1, death, everyLife = false, faults: rates } = conditions;
+  const { seed = 1, death, everyLife = false, faults: set } = conditions;
+  const rates = set && ratesOf(set, seed);
   const random = new Random(seed);
   const log = pino({ level: process.env['IDLEWILD_LOG'] ?? 'silent' });
   const pool = new Pool({
@@ -66,15 +72,17 @@ export async function play(scenario: Scenario, conditions: Conditions = {}): Pro
     },
     death: (life) => (everyLife || life === 1 ? death : undefined),
   });
-  const failed = (what: string): Error =>
-    new Error(
+  const failed = (what: string, cause?: unknown): PlayFailed =>
+    new PlayFailed(
       [
         `${scenario.name}: ${what}`,
         `seed ${seed}, ${deathInWords(death, everyLife)}, faults ${JSON.stringify(rates ?? 'none')}`,
+        `again: ${commandLine(scenario.name, conditions)}`,
         `came: ${JSON.stringify(Object.fromEntries(faults?.counts ?? []))}`,
         `jobs: ${JSON.stringify(Object.keys(scenario.ends).map((name) => pool.job(name)?.status ?? 'gone'))}`,
         ...trace.lines({ last: linesShown, without: ['leases'] }),
       ].join('\n'),
+      { cause },
     );
   const until = async (what: string, holds: () => boolean): Promise<void> => {
     const limit = clock.monotonic() + patienceMs;
@@ -87,7 +95,7 @@ export async function play(scenario: Scenario, conditions: Conditions = {}): Pro
     for (const [name, spec] of Object.entries(scenario.jobs)) pool.submit(name, spec);
     for (const step of scenario.steps ?? []) {
       await until(step.when, () => step.holds(pool));
-      step.act(pool);
+      step.act(pool, lives);
     }
     const ends = Object.entries(scenario.ends);
     await until('the end', () => ends.every(([name, end]) => hasEnded(pool, name, end)));
@@ -98,10 +106,13 @@ export async function play(scenario: Scenario, conditions: Conditions = {}): Pro
     if (!ends.every(([name, end]) => hasEnded(pool, name, end))) throw failed('the end did not last');
     pool.restore();
     for (const [name] of ends) pool.deleteJob(name);
-    await until('nothing left', () => pool.leftovers().length === 0).catch((error: unknown) => {
-      throw new Error(`left: ${pool.leftovers().join(', ')}`, { cause: error });
-    });
+    const limit = clock.monotonic() + patienceMs;
+    if (!(await clock.runUntil(() => pool.leftovers().length === 0, limit))) {
+      throw failed(`left: ${pool.leftovers().join(', ')}`);
+    }
     return { ...played, faults: faults?.counts ?? new Map(), trace };
+  } catch (error) {
+    throw error instanceof PlayFailed ? error : failed('threw', error);
   } finally {
     const stopped = lives.stop();
     await clock.advance(10_000);
@@ -125,7 +136,16 @@ function refusing(inner: Transport, { refuses }: Scenario, pool: Pool): Transpor
   };
 }
 
-export function deathInWords(death: Death | undefined, everyLife: boolean): string {
+/** What plays the same again, from the root of the project. */
+export function commandLine(scenario: string, { seed = 1, death, everyLife, faults }: Conditions): string {
+  const words = ['node simulation/src/crash/replay.ts', `--scenario '${scenario}'`, `--seed ${seed}`];
+  if (faults) words.push(`--faults ${faults}`);
+  if (death) words.push(`--kill ${death.when}:${death.write}`);
+  if (everyLife) words.push('--every');
+  return words.join(' ');
+}
+
+function deathInWords(death: Death | undefined, everyLife: boolean): string {
   if (!death) return 'nobody killed';
   const which = everyLife ? 'each operator' : 'the operator';
   return `${which} killed ${death.when} write ${death.write}`;

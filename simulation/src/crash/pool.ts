@@ -17,7 +17,8 @@ import {
 } from '@idlewild/operator/api/resources.ts';
 import { microTime } from '@idlewild/operator/kube/micro-time.ts';
 import { keyOf, type KubeObject } from '@idlewild/operator/kube/object.ts';
-import { labels, taints } from '@idlewild/operator/model/names.ts';
+import { parseHold } from '@idlewild/operator/holds/state.ts';
+import { annotations, labels, taints } from '@idlewild/operator/model/names.ts';
 import type { Logger } from 'pino';
 import { readJobSchema } from '../api/job-schema.ts';
 import { MemoryApi } from '../api/memory-api.ts';
@@ -28,6 +29,7 @@ import type { Random } from '../world/random.ts';
 import { aMachine } from './machine.ts';
 
 export const namespace = 'lab';
+export const otherNamespace = 'other';
 const leaseNamespace = 'kube-node-lease';
 const renewMs = 2_000;
 const jobSchema = readJobSchema();
@@ -43,13 +45,15 @@ export class Pool {
   readonly kubeVirt: SimulatedKubeVirt;
   /** Jobs that had two live guests at one time, and when. */
   readonly twins: string[] = [];
+  /** Why the API server refuses to make launcher pods, while it does. */
+  podRefusal: string | undefined;
   readonly #machines: readonly string[];
 
   constructor(o: { rooms: Rooms; behaviour: Partial<Behaviour>; random: Random; log: Logger }) {
     const { clock } = this;
     this.#machines = Object.keys(o.rooms);
     this.api = new MemoryApi({ clock, jobSchema });
-    const behaviour = plainBehaviour(o.behaviour);
+    const behaviour = plainBehaviour({ podRefusal: () => this.podRefusal, ...o.behaviour });
     this.kubeVirt = new SimulatedKubeVirt({ api: this.api, clock, random: o.random, log: o.log, behaviour });
     this.kubeVirt.guests.watch({
       started: (guest) => {
@@ -58,7 +62,7 @@ export class Pool {
         if (twin) this.twins.push(`${guest.job}: ${twin.vmi} on ${twin.node}, ${guest.vmi} on ${guest.node}`);
       },
     });
-    this.api.create(namespaces, { metadata: { name: namespace } });
+    for (const name of [namespace, otherNamespace]) this.api.create(namespaces, { metadata: { name } });
     for (const [name, room] of Object.entries(o.rooms)) {
       this.kubeVirt.cluster.create<Node>(nodes, aMachine(name, room));
       this.api.create(leases, { metadata: { namespace: leaseNamespace, name }, spec: {} } as never);
@@ -68,15 +72,15 @@ export class Pool {
 
   submit(name: string, spec: Partial<ComputeJobSpec>): void {
     const full = { script: 'true', ...spec, resources: { cores: 1, memory: '128Mi', ...spec.resources } };
-    this.api.create(computeJobs, { metadata: { namespace, name }, spec: full } as never, { user: 'users' });
+    this.api.create(computeJobs, { metadata: refTo(name), spec: full } as never, { user: 'users' });
   }
 
   deleteJob(name: string): void {
-    if (this.job(name)) this.api.delete(computeJobs, { namespace, name }, { user: 'users' });
+    if (this.job(name)) this.api.delete(computeJobs, refTo(name), { user: 'users' });
   }
 
   job(name: string): ComputeJob | undefined {
-    return this.api.get<ComputeJob>(computeJobs, { namespace, name });
+    return this.api.get<ComputeJob>(computeJobs, refTo(name));
   }
 
   /** The machine on which the job runs now, once its script has started. */
@@ -124,7 +128,7 @@ export class Pool {
     }
   }
 
-  /** What is there that should not be when all jobs are gone. */
+  /** What is there that should not be when all jobs are gone and all machines are well. */
   leftovers(): string[] {
     const objects = madeForJobs.flatMap((type) =>
       this.api.list<KubeObject>(type).map((object) => `${type.kind} ${keyOf(object)}`),
@@ -136,7 +140,17 @@ export class Pool {
     const alive = this.#machines.flatMap((machine) =>
       this.kubeVirt.guests.on(machine).map(({ vmi }) => `the guest ${vmi} on ${machine}`),
     );
-    return [...objects, ...marked, ...alive];
+    const held = this.api.list<Node>(nodes).flatMap((node) => this.#staleHold(node) ?? []);
+    return [...objects, ...marked, ...alive, ...held];
+  }
+
+  /** A hold may last on, but then it says until when and why; what is over is only memory of it. */
+  #staleHold({ metadata }: Node): string | undefined {
+    const { until, lost, reason, message } = parseHold(metadata.annotations?.[annotations.hold]);
+    if (lost) return `a hold of ${metadata.name} that takes it for lost`;
+    if (until === undefined) return undefined;
+    if (Date.parse(until) <= this.clock.now()) return `a hold of ${metadata.name} that is over`;
+    return reason === '' || message === '' ? `a hold of ${metadata.name} that does not say why` : undefined;
   }
 
   #node(name: string): Node {
@@ -153,6 +167,12 @@ export class Pool {
     }
     this.clock.setTimeout(() => this.#renew(), renewMs);
   }
+}
+
+/** @param name in the usual namespace, or "namespace/name". */
+function refTo(name: string): { namespace: string; name: string } {
+  const [first = '', second] = name.split('/');
+  return second === undefined ? { namespace, name: first } : { namespace: first, name: second };
 }
 
 function othersThan({ spec }: Node, taint: string) {

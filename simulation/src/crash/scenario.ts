@@ -11,7 +11,7 @@ export interface Step {
   /** In words, for whoever reads of a failure. */
   readonly when: string;
   readonly holds: (pool: Pool) => boolean;
-  readonly act: (pool: Pool) => void;
+  readonly act: (pool: Pool, operator: { kill(): void }) => void;
 }
 
 /** Parts of the status that must be so in the end; "gone" when the job must not be there any more. */
@@ -23,6 +23,7 @@ export interface Scenario {
   readonly rooms?: Rooms;
   readonly behaviour?: () => Partial<Behaviour>;
   readonly flags?: readonly string[];
+  /** By name in the usual namespace, or by "namespace/name". */
   readonly jobs: Readonly<Record<string, Partial<ComputeJobSpec>>>;
   readonly steps?: readonly Step[];
   readonly ends: Readonly<Record<string, End>>;

@@ -1,36 +1,10 @@
 // The scenarios that every death and every fault is tried on.
 
-import { virtualMachines } from '@idlewild/operator/api/resources.ts';
-import { errorFromResponse } from '@idlewild/operator/kube/errors.ts';
 import type { MigrationPlan } from '../kubevirt/behaviour.ts';
-import type { Pool } from './pool.ts';
+import { limits } from './limits.ts';
+import { rivals } from './rivals.ts';
 import type { Scenario, Step } from './scenario.ts';
-
-const image = (name: string) => ({ image: { containerDisk: `sim/${name}` } });
-const failsOnce = { retries: { limit: 1, when: ['ScriptFailed' as const] } };
-/** All that a machine lends. */
-const whole = { resources: { cores: 2, memory: '128Mi', gpus: 0 } };
-const goOn = (): void => undefined;
-
-const step = (when: string, holds: Step['holds'], act: Step['act'] = goOn): Step => ({ when, holds, act });
-const runs = (job: string, act: (pool: Pool, machine: string) => void = goOn): Step =>
-  step(
-    `${job} runs`,
-    (pool) => pool.runsOn(job) !== undefined,
-    (pool) => act(pool, pool.runsOn(job) ?? ''),
-  );
-/** At some moment of a migration: copying has begun. */
-const copying = (act: (pool: Pool, from: string, to: string) => void): Step =>
-  step(
-    'copying has begun',
-    (pool) => pool.vmi('a-1')?.status?.migrationState?.startTimestamp !== undefined,
-    (pool) => {
-      const { sourceNode = '', targetNode = '' } = pool.vmi('a-1')?.status?.migrationState ?? {};
-      act(pool, sourceNode, targetNode);
-    },
-  );
-const later = (job: string, attempt: number): Step =>
-  step(`attempt ${attempt} of ${job}`, (pool) => (pool.job(job)?.status?.attempt ?? 0) >= attempt);
+import { copying, failsOnce, image, later, runs, step, whole } from './steps.ts';
 
 const moved = { reason: 'Drained', rung: 'Migrate' };
 
@@ -175,24 +149,6 @@ export const scenarios: readonly Scenario[] = [
     ],
     ends: { a: { phase: 'Succeeded', exitCode: 0 } },
   },
-  {
-    name: 'a quota that refuses the virtual machine for a while',
-    jobs: { a: image('exit-0-after-5000') },
-    refuses: ({ method, path }, pool) =>
-      method === 'POST' && path.endsWith(virtualMachines.plural) && pool.clock.monotonic() < 30_000
-        ? errorFromResponse(`${method} ${path}`, 403, quotaExceeded, undefined, 0)
-        : undefined,
-    ends: { a: { phase: 'Succeeded', exitCode: 0, attempt: 1 } },
-  },
-  {
-    name: 'a finished job whose time is over',
-    jobs: { a: { ...image('exit-0-after-5000'), ttlSecondsAfterFinished: 30 } },
-    ends: { a: 'gone' },
-  },
+  ...limits,
+  ...rivals,
 ];
-
-const quotaExceeded = {
-  ...{ kind: 'Status', status: 'Failure', reason: 'Forbidden', code: 403 },
-  message:
-    'virtualmachines.kubevirt.io "a-1" is forbidden: exceeded quota: compute, requested: count/virtualmachines.kubevirt.io=1',
-};

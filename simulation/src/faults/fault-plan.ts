@@ -1,6 +1,6 @@
 // Which faults there are, how often each of them comes, and the sets of them that tests use.
 
-import type { Random } from '../world/random.ts';
+import { Random } from '../world/random.ts';
 
 /** Probabilities per request (or per event of a watch), from 0 to 1. */
 export interface FaultRates {
@@ -62,6 +62,13 @@ export const singleFaults: Readonly<Record<FaultKind, FaultRates>> = {
   delayed: { ...none, delayed: 0.5 },
   skewMs: { ...none, skewMs: 30_000 },
 };
+
+/** "mix": some of everything, how much of each depends on the seed. */
+export type FaultSet = FaultKind | 'mix';
+
+export function ratesOf(set: FaultSet, seed: number): FaultRates {
+  return set === 'mix' ? mixedFaults(new Random(seed)) : singleFaults[set];
+}
 
 /** Some of everything, how much of each depends on the seed. */
 export function mixedFaults(random: Random): FaultRates {

@@ -16,6 +16,8 @@ export interface Death {
 export interface Mortal {
   readonly transport: Transport;
   readonly dead: AbortSignal;
+  /** Dies now, whatever it is doing. */
+  readonly kill: () => void;
   /** Writes so far, without events. */
   readonly writes: () => number;
 }
@@ -42,6 +44,7 @@ export function mortal(inner: Transport, death?: Death): Mortal {
   const { watch } = inner;
   return {
     dead: end.signal,
+    kill: () => end.abort(),
     writes: () => writes,
     transport: {
       server: inner.server,

@@ -33,6 +33,8 @@ export interface Behaviour {
   /** Until an image that is not on the node yet is there; undefined: the pull fails this time. */
   readonly pullMs: (node: string, image: string) => number | undefined;
   readonly migration: (o: { from: string; to: string; memoryMiB: number }) => MigrationPlan;
+  /** What the API server says when it refuses to make a launcher pod there, as for a quota; undefined: it makes it. */
+  readonly podRefusal: (namespace: string) => string | undefined;
   /** How long a controller takes from a change to its answer. */
   readonly reactionMs: number;
   /** How long an ACPI shutdown takes. */
@@ -48,6 +50,7 @@ export function plainBehaviour(o: Partial<Behaviour> = {}): Behaviour {
     bootMs: () => 4_000,
     pullMs: () => 0,
     migration: () => ({ outcome: 'succeeds', copyMs: 4_000 }),
+    podRefusal: () => undefined,
     reactionMs: 40,
     shutdownMs: 2_000,
     fencedAfterMs: undefined,

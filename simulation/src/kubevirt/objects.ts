@@ -49,10 +49,18 @@ export function withVmiCondition(
   type: string,
   status: 'True' | 'False',
   reason?: string,
+  message?: string,
 ): VirtualMachineInstance {
   const others = (vmi.status?.conditions ?? []).filter((condition) => condition.type !== type);
-  const condition = { type, status, ...(reason === undefined ? {} : { reason }) };
+  const words = { ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) };
+  const condition = { type, status, ...words };
   return { ...vmi, status: { ...vmi.status, conditions: [...others, condition] } };
+}
+
+export function withoutVmiCondition(vmi: VirtualMachineInstance, type: string): VirtualMachineInstance {
+  const { conditions = [] } = vmi.status ?? {};
+  if (!conditions.some((condition) => condition.type === type)) return vmi;
+  return { ...vmi, status: { ...vmi.status, conditions: conditions.filter((each) => each.type !== type) } };
 }
 
 /** @param migration set for the target of a migration. */

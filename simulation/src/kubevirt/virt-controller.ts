@@ -19,11 +19,22 @@ import {
 import { keyOf, refOf, type KubeObject, type ObjectRef } from '@idlewild/operator/kube/object.ts';
 import { annotations, labels } from '@idlewild/operator/model/names.ts';
 import type { Migrations } from './migrations.ts';
-import { imageOf, inPhase, isPodOver, newInstance, newPod, vmFinalizer, withVmiCondition } from './objects.ts';
+import {
+  imageOf,
+  inPhase,
+  isPodOver,
+  newInstance,
+  newPod,
+  vmFinalizer,
+  withoutVmiCondition,
+  withVmiCondition,
+} from './objects.ts';
 import { timeOf, type Stage } from './stage.ts';
 
 /** From the launcher's start until the guest is switched on. */
 const domainMs = 1_200;
+/** Until a pod that was refused is tried again; KubeVirt's pauses grow, which would only make tests longer. */
+const refusedMs = 5_000;
 
 /** What every machine offers and every guest is started with. */
 export const machineType = 'pc-q35-9.2';
@@ -100,8 +111,16 @@ function stepVmi(stage: Stage, migrations: Migrations, vmi: VirtualMachineInstan
   const at = timeOf(clock);
   switch (vmi.status?.phase) {
     case 'Pending':
-      if (own.length === 0) cluster.create<Pod>(pods, newPod(vmi, stage.random.hex(5)));
-      change((current) => inPhase(current, 'Scheduling', at));
+      if (own.length === 0) {
+        const refusal = stage.behaviour.podRefusal(vmi.metadata.namespace ?? '');
+        if (refusal !== undefined) {
+          change((current) => withVmiCondition(current, 'Synchronized', 'False', 'FailedCreate', refusal));
+          stage.wake(keyOf(vmi), refusedMs);
+          return;
+        }
+        cluster.create<Pod>(pods, newPod(vmi, stage.random.hex(5)));
+      }
+      change((current) => inPhase(withoutVmiCondition(current, 'Synchronized'), 'Scheduling', at));
       return;
     case 'Scheduling': {
       const [pod] = own;

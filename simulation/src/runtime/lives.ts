@@ -34,6 +34,7 @@ export class Lives {
   #lives = 0;
   #writes = 0;
   #current: () => number = () => 0;
+  #kill: () => void = () => undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: LivesOptions) {
@@ -48,6 +49,11 @@ export class Lives {
   /** Writes of all lives, without events. */
   get writes(): number {
     return this.#writes + this.#current();
+  }
+
+  /** The one that runs now dies at once. */
+  kill(): void {
+    this.#kill();
   }
 
   start(): void {
@@ -67,6 +73,7 @@ export class Lives {
       const life = ++this.#lives;
       const body = mortal(transport(), death(life));
       this.#current = body.writes;
+      this.#kill = body.kill;
       const own = random.fork(`life/${life}`);
       const operator = assembleOperator({
         ...{ options, clock: operatorClock, log, registry: new Registry(), instance: `operator-${life}` },

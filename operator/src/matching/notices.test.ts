@@ -96,6 +96,10 @@ describe('other words', () => {
     const message = `${position} in line`;
     return { reason, message, waiting: { position, message, reasons: [{ reason, machines: 1, message }] } };
   };
+  const withReason = (words: Explanation, reason: WaitReason): Explanation => {
+    const reasons = [...(words.waiting.reasons ?? []), { reason, machines: 1, message: 'more' }];
+    return { ...words, waiting: { ...words.waiting, reasons } };
+  };
   const waiting: ComputeJob = { ...job, status: waitingStatus(job, wait(100), { id: 'x', at: at(0) }) };
   const minutes = (sinceMinutes: number, front = false): Said => ({ front, sinceMs: sinceMinutes * 60_000 });
 
@@ -108,6 +112,7 @@ describe('other words', () => {
     ['much farther', wait(125), minutes(1), true],
     ['not quite as much', wait(76), minutes(1), false],
     ['another reason', wait(100, 'Cordoned'), minutes(1), true],
+    ['a reason more', withReason(wait(100), 'ReservedForEarlier'), minutes(1), true],
   ])('are worth a write or not: %s', (_name, words, said, worth) => {
     expect(isNews(waiting, words, said)).toBe(worth);
   });

@@ -4,6 +4,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { ComputeJob } from '../api/compute-job.ts';
+import type { Waiting } from '../model/status.ts';
 import type { Wait } from './decide.ts';
 import type { Explanation } from './words.ts';
 
@@ -35,8 +36,13 @@ export function isNews({ status }: ComputeJob, now: Explanation, { front, sinceM
   const before = status?.waiting;
   if (before === undefined || isDeepStrictEqual(before, now.waiting)) return before === undefined;
   if (front || sinceMs >= goodForMs || status?.reason !== now.reason) return true;
+  if (!isDeepStrictEqual(namesOf(before), namesOf(now.waiting))) return true;
   const [was = 0, is = 0] = [before.position, now.waiting.position];
   return Math.abs(was - is) >= muchOfPlace * was;
+}
+
+function namesOf({ reasons = [] }: Waiting): Set<string> {
+  return new Set(reasons.map(({ reason }) => reason));
 }
 
 interface Told {

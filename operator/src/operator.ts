@@ -205,7 +205,7 @@ function settingsOf(options: Options): Settings {
       restartsPerRoom: options['restarts-per-room'],
       batchMs: 5_000,
       windowMs: 120_000,
-      reviewMs: 600_000,
+      reviewMs: 1_800_000,
     },
     preemption: { mode: options.preemption, noticeMs: options['preemption-notice'] },
     lifecycle: { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 },

@@ -19,6 +19,27 @@ export interface Restoration {
  * see decide.ts.
  */
 export function restorationOf(vm: VirtualMachine, job: ComputeJob, attempt: Attempt): Restoration | undefined {
+  const { name } = job.metadata;
+  const { node, number } = attempt;
+  const before = known.get(vm);
+  if (before?.job === name && before.node === node && before.number === number) return before.restoration;
+  const restoration = compared(vm, name, attempt);
+  known.set(vm, { job: name, node, number, restoration });
+  return restoration;
+}
+
+/** Asked at every look at a job, while virtual machines change seldom and are never changed in place. */
+const known = new WeakMap<
+  VirtualMachine,
+  {
+    readonly job: string;
+    readonly node: string;
+    readonly number: number;
+    readonly restoration: Restoration | undefined;
+  }
+>();
+
+function compared(vm: VirtualMachine, job: string, attempt: Attempt): Restoration | undefined {
   const { runStrategy, template } = vm.spec;
   const fields: string[] = [];
   const patch: { metadata?: unknown; spec?: { runStrategy?: string; template?: unknown } } = {};
@@ -41,7 +62,7 @@ export function restorationOf(vm: VirtualMachine, job: ComputeJob, attempt: Atte
     own.affinity = { nodeAffinity: { ...pinned.nodeAffinity, ...preferred }, podAffinity: null, podAntiAffinity: null };
   }
   if (Object.keys(own).length > 0) patch.spec = { ...patch.spec, template: { spec: own } };
-  const labels = attemptLabels(job.metadata.name, attempt.number);
+  const labels = attemptLabels(job, attempt.number);
   const lost = Object.entries(labels).filter(([key, value]) => vm.metadata.labels?.[key] !== value);
   if (lost.length > 0) {
     fields.push(...lost.map(([key]) => `metadata.labels.${key}`));
@@ -50,7 +71,7 @@ export function restorationOf(vm: VirtualMachine, job: ComputeJob, attempt: Atte
   return fields.length === 0 ? undefined : { fields, patch };
 }
 
-/** In whatever order their members came; what is null says nothing. Asked at every look at a job, so it makes no copies. */
+/** In whatever order their members came; what is null says nothing. */
 function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;

@@ -96,7 +96,10 @@ export class Verdicts {
 
   fits(of: RequirementClass, machine: string): boolean {
     const slot = this.#slots.get(machine);
-    return slot !== undefined && this.#rowOfClass(of).cells[slot] === fits;
+    if (slot === undefined) return false;
+    const row = this.#row(of);
+    // One question does not bring the answers for all other machines up to date.
+    return row.upTo === this.#changes.latest ? row.cells[slot] === fits : this.#cellOf(row.requirement, slot) === fits;
   }
 
   /** What is left of a machine, less what was taken tentatively. */
@@ -153,9 +156,14 @@ export class Verdicts {
     this.#changes.touch(slot);
   }
 
-  #rowOfClass(of: RequirementClass): Row {
+  #row(of: RequirementClass): Row {
     const row = this.#rows.get(of.key) ?? (this.classOf(of.requirement) as Row);
     row.usedAt = this.#syncs;
+    return row;
+  }
+
+  #rowOfClass(of: RequirementClass): Row {
+    const row = this.#row(of);
     if (row.upTo === this.#changes.latest) return row;
     if (row.cells.length < this.#machines.length) {
       const wider = new Uint8Array(Math.ceil(this.#machines.length * 1.25)).fill(empty);

@@ -5,6 +5,7 @@
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { Deps } from '../deps.ts';
 import { microTime } from '../kube/micro-time.ts';
+import type { Machine } from '../model/machine.ts';
 import { estimateStarts } from '../queue/estimate.ts';
 import type { Line } from '../queue/order.ts';
 import type { Waiter } from '../queue/waiter.ts';
@@ -13,8 +14,8 @@ import { publishedNote, waitingNote } from './events.ts';
 import { explainWait } from './explain-wait.ts';
 import { isNews, Notices, type Said } from './notices.ts';
 import { waitingStatus, type Stamp } from './statuses.ts';
-import { obstacleOf } from './subscribe.ts';
-import type { Verdicts } from './verdicts.ts';
+import { obstacleOf, type Requirement } from './subscribe.ts';
+import type { RequirementClass, Verdicts } from './verdicts.ts';
 import type { WriteGate } from './write-gate.ts';
 import type { Explanation } from './words.ts';
 
@@ -92,17 +93,26 @@ export class WordsBoard {
 
   /** By key: when the first in line will start, as far as that can be told. */
   #expected({ waits, floor }: Pass): ReadonlyMap<string, number> {
+    const { verdicts } = this.#o;
     const { clock, world } = this.#o.deps;
     const monotonic = clock.monotonic();
     if (this.#starts && this.#starts.atMs + estimateEveryMs > monotonic) return this.#starts.byKey;
     const pool = world.pool();
+    const candidates = new Map<RequirementClass, Machine[]>();
+    const could = (requirement: Requirement): Machine[] => {
+      const kind = verdicts.classOf(requirement);
+      const known = candidates.get(kind);
+      if (known) return known;
+      const found = pool.machines.filter((each) => !obstacleOf(each, each.offer, requirement, pool.cpuModels));
+      candidates.set(kind, found);
+      return found;
+    };
     const front = waits.slice(0, estimated).filter(({ own }) => !own);
     const line = front.map(({ waiter: { key, requirement, walltimeMs } }) => ({
       key,
       needs: requirement.needs,
       walltimeMs,
-      candidates: () =>
-        pool.machines.filter((machine) => !obstacleOf(machine, machine.offer, requirement, pool.cpuModels)),
+      candidates: () => could(requirement),
     }));
     const byKey = estimateStarts(line, floor, clock.now());
     this.#starts = { atMs: monotonic, byKey };

@@ -17,6 +17,7 @@ import { Lifecycle } from './lifecycle/reconcile.ts';
 import { Matching, type MatchingOptions } from './matching/reconcile.ts';
 import type { PreemptionSettings } from './preemption/decide.ts';
 import { Preemption } from './preemption/reconcile.ts';
+import type { Reservation } from './queue/reservation.ts';
 import { isFallingSilent, type Leases } from './recovery/leases.ts';
 import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
 import { openAttempt } from './model/job.ts';
@@ -35,6 +36,8 @@ export interface Settings {
 
 export interface Program {
   readonly run: (signal: AbortSignal) => Promise<void>;
+  /** By job: the machine that the last pass over the queue kept for it. */
+  readonly reservations: () => ReadonlyMap<string, Reservation>;
 }
 
 export function buildControllers(
@@ -150,6 +153,7 @@ export function buildControllers(
   world.informers.migrations.onChange(({ object }) => endsOfMigration(object).forEach(onMachine));
 
   return {
+    reservations: () => queue.pass?.reservations ?? new Map<string, Reservation>(),
     run: async (signal) => {
       base.ledger.recall(world.jobs.list());
       queue.recallUsage();

@@ -14,13 +14,15 @@ import {
 } from '@idlewild/operator/api/resources.ts';
 import { keyOf } from '@idlewild/operator/kube/object.ts';
 import type { Write } from '../api/memory-api.ts';
-import { difference, lentBy, needOf, none, openAttemptOf, sum, type Share } from './facts.ts';
+import { difference, endOf, lentBy, needOf, none, openAttemptOf, sum, type Share } from './facts.ts';
 
 interface Booked {
   need: Share;
   /** Of the latest claim, open or not. */
   claimed: string | undefined;
   open: boolean;
+  /** By its walltime, ms since the epoch; Infinity when nobody knows, 0 when it is on its way out. */
+  endsMs: number;
   vm: boolean;
   /** The virtual machine is being deleted: without an instance nothing of it will run. */
   leaving: boolean;
@@ -48,6 +50,16 @@ export class Bookings {
     for (const key of this.#byMachine.get(node.metadata.name) ?? []) {
       const booked = this.#booked.get(key);
       if (booked && key !== but) taken = sum(taken, booked.need);
+    }
+    return difference(lentBy(node), taken);
+  }
+
+  /** What will be left at that moment, as far as walltimes tell. @param atMs since the epoch. */
+  leftAt(node: Node, atMs: number): Share {
+    let taken = none;
+    for (const key of this.#byMachine.get(node.metadata.name) ?? []) {
+      const booked = this.#booked.get(key);
+      if (booked && booked.endsMs > atMs) taken = sum(taken, booked.need);
     }
     return difference(lentBy(node), taken);
   }
@@ -112,6 +124,7 @@ export class Bookings {
         booked.need = needOf(job);
         booked.claimed = attempt.node;
         booked.open = attempt.virtualMachine === open?.virtualMachine;
+        booked.endsMs = booked.open ? endOf(job) : 0;
       });
     }
   }
@@ -122,6 +135,7 @@ export class Bookings {
         need: none,
         claimed: undefined,
         open: false,
+        endsMs: Number.POSITIVE_INFINITY,
         vm: false,
         leaving: false,
         instance: false,

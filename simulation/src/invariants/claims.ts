@@ -5,6 +5,7 @@ import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import type { Namespace, Node } from '@idlewild/operator/api/kubernetes.ts';
 import { computeJobs, namespaces, nodes } from '@idlewild/operator/api/resources.ts';
 import { keyOf } from '@idlewild/operator/kube/object.ts';
+import { durationMs } from '@idlewild/operator/model/duration.ts';
 import type { Write } from '../api/memory-api.ts';
 import { operatorName } from '../world/simulation.ts';
 import { staleMs, type Check, type CheckContext } from './check.ts';
@@ -17,6 +18,7 @@ import {
   openAttemptOf,
   priorityOf,
   suits,
+  sum,
   type JobAttempt,
 } from './facts.ts';
 
@@ -54,6 +56,7 @@ export class ClaimChecks implements Check {
     }
     this.#allowed(job, attempt, node, atMs);
     this.#justified(job, attempt, node, atMs);
+    this.#delaysNobody(job, attempt, node);
     this.#servedMs.set(job.metadata.namespace ?? '', atMs);
   }
 
@@ -73,6 +76,34 @@ export class ClaimChecks implements Check {
         `is promised beyond what it lends: ${JSON.stringify(free)} is left with ${booked}`,
       );
     }
+  }
+
+  /** Whoever is let onto a machine that is kept is gone, by its walltime, when the other comes; or there is room for both. */
+  #delaysNobody(job: ComputeJob, attempt: JobAttempt, node: Node): void {
+    for (const { key, waiting, atMs } of this.#keptFor(attempt.node)) {
+      if (key === keyOf(job) || covers(this.#o.bookings.leftAt(node, atMs), needOf(waiting))) continue;
+      const when = new Date(atMs).toISOString();
+      this.#accuse('backfill', job, attempt, `is kept for ${key}, which could not have it at ${when} any more`);
+    }
+  }
+
+  /** The jobs for which the operator keeps the machine, and from when on. */
+  #keptFor(machine: string): { key: string; waiting: ComputeJob; atMs: number }[] {
+    return [...this.#o.simulation.operator.program.reservations()].flatMap(([key, reservation]) => {
+      const waiting = this.#o.waiting.get(key);
+      const { atMs } = reservation;
+      return reservation.machine === machine && waiting && atMs !== undefined ? [{ key, waiting, atMs }] : [];
+    });
+  }
+
+  /** It lasts too long for a machine that is kept for somebody else, and there is no room for both. */
+  #wouldDelay(other: ComputeJob, node: Node): boolean {
+    const { walltime, startDeadline } = other.spec;
+    const lasts = walltime === undefined ? Number.POSITIVE_INFINITY : durationMs(walltime) + durationMs(startDeadline);
+    return this.#keptFor(node.metadata.name).some(({ key, waiting, atMs }) => {
+      if (key === keyOf(other) || this.#o.clock.now() + lasts <= atMs) return false;
+      return !covers(this.#o.bookings.leftAt(node, atMs), sum(needOf(waiting), needOf(other)));
+    });
   }
 
   #justified(job: ComputeJob, attempt: JobAttempt, node: Node, atMs: number): void {
@@ -100,6 +131,7 @@ export class ClaimChecks implements Check {
       if (why === undefined) continue;
       compared++;
       if (!suits(node, other) || !covers(free, needOf(other)) || excused(other, node.metadata.name)) continue;
+      if (this.#wouldDelay(other, node)) continue;
       this.#later(job, attempt, otherKey, why, atMs);
     }
   }

@@ -4,6 +4,7 @@
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import { durationMs } from '@idlewild/operator/model/duration.ts';
 
 export interface Share {
   readonly cores: number;
@@ -117,4 +118,14 @@ export function openAttemptOf(job: ComputeJob): JobAttempt | undefined {
 
 export function isWaiting(job: ComputeJob): boolean {
   return job.metadata.deletionTimestamp === undefined && !isOver(job) && openAttemptOf(job) === undefined;
+}
+
+/** When the guest of the open attempt is gone at the latest, ms since the epoch. */
+export function endOf(job: ComputeJob): number {
+  const { started, claimed } = openAttemptOf(job) ?? {};
+  const notice = job.status?.preemption?.at;
+  const { walltime } = job.spec;
+  const byWalltime =
+    walltime === undefined ? Number.POSITIVE_INFINITY : Date.parse(started ?? claimed ?? '') + durationMs(walltime);
+  return Math.min(byWalltime, notice === undefined ? Number.POSITIVE_INFINITY : Date.parse(notice));
 }

@@ -30,13 +30,7 @@ const deadMs = 5 * 60_000;
 const overdueMs = 3 * 60_000;
 
 /** Reasons that are about the job and not about machines. */
-const ownReasons = new Set([
-  'RetryBackoff',
-  'RoomRecovering',
-  'SecretMissing',
-  'HeldAgainst',
-  'ReservedForEarlier',
-]);
+const ownReasons = new Set(['RetryBackoff', 'RoomRecovering', 'SecretMissing', 'HeldAgainst', 'ReservedForEarlier']);
 
 export class WaitingChecks implements Check {
   readonly #o: CheckContext;

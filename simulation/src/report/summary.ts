@@ -29,6 +29,8 @@ export interface Summary {
   readonly interruptionsPerJob: number;
   readonly migrations: number;
   readonly writesPerJob: number;
+  /** Of these, by what they were for; most first. */
+  readonly writesByPurpose: ReadonlyMap<string, number>;
   readonly guestEnds: ReadonlyMap<string, number>;
 }
 
@@ -62,6 +64,9 @@ export function summarize(tally: Tally, weights: ReadonlyMap<string, number>): S
     interruptionsPerJob: jobs.length === 0 ? 0 : jobs.reduce((sum, job) => sum + job.interruptions, 0) / jobs.length,
     migrations: tally.migrations,
     writesPerJob: jobs.length === 0 ? 0 : tally.operatorWrites / jobs.length,
+    writesByPurpose: new Map(
+      [...tally.purposes].sort(([, a], [, b]) => b - a).map(([purpose, count]) => [purpose, count / jobs.length]),
+    ),
     guestEnds: tally.ends,
   };
 }
@@ -88,10 +93,8 @@ export function table(summary: Summary): string {
     ['fairness', `${summary.fairness.toFixed(3)} (Jain's index over the namespaces' weighted service)`],
     ['interruptions', `${summary.interruptionsPerJob.toFixed(3)} per job; ${summary.migrations} live migrations`],
     ['guests ended', [...summary.guestEnds].map(([end, count]) => `${count} ${end}`).join(', ')],
-    [
-      'API writes',
-      `${summary.writesPerJob.toFixed(1)} of the operator per job, refreshed words of waiting jobs included`,
-    ],
+    ['API writes', `${summary.writesPerJob.toFixed(1)} of the operator per job, refreshes included`],
+    ['', [...summary.writesByPurpose].map(([purpose, count]) => `${count.toFixed(2)} ${purpose}`).join(', ')],
   ];
   const head = ['', 'waiting for the first start', ...['median', 'P95', 'P99', 'jobs'].map((word) => word.padStart(9))];
   const rows = [...waiting]

@@ -8,6 +8,7 @@ import { keyOf } from '@idlewild/operator/kube/object.ts';
 import type { Write } from '../api/memory-api.ts';
 import type { Guest, GuestEnd } from '../kubevirt/guests.ts';
 import { hourMs } from '../owners/visit.ts';
+import { purposeOf, type WritePurpose } from './purpose.ts';
 import { operatorName, type Simulation } from '../world/simulation.ts';
 
 export interface HourRow {
@@ -40,6 +41,8 @@ export class Tally {
   readonly rows: HourRow[] = [];
   readonly jobs = new Map<string, JobRecord>();
   readonly writes = new Map<string, number>();
+  /** The operator's writes by what they were for. */
+  readonly purposes = new Map<WritePurpose, number>();
   /** By namespace, core-hours that its guests ran, lost work not counted. */
   readonly service = new Map<string, number>();
   usefulCoreHours = 0;
@@ -80,7 +83,12 @@ export class Tally {
     return [...this.jobs.values()].filter(({ outcome }) => outcome === undefined).length - this.#running.size;
   }
 
-  #saw({ type, kind, object, user }: Write): void {
+  #saw(write: Write): void {
+    const { type, kind, object, user } = write;
+    if (user === operatorName) {
+      const purpose = purposeOf(write);
+      this.purposes.set(purpose, (this.purposes.get(purpose) ?? 0) + 1);
+    }
     const what = `${user || 'api'} ${type === 'ADDED' ? 'create' : type === 'DELETED' ? 'delete' : 'change'} ${kind.type.plural}`;
     this.writes.set(what, (this.writes.get(what) ?? 0) + 1);
     if (kind.type.plural !== computeJobs.plural) return;

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
-import { createTransport } from '@idlewild/operator/kube/transport.ts';
 import { join } from 'node:path';
 import { Agent } from './agent.ts';
+import { createHttpsTransport } from './https-transport.ts';
 import { parseOptions, policyOf, usage, type Options } from './options.ts';
 import { GuestList } from './owner/guests.ts';
 import { PresenceHistory } from './owner/history.ts';
@@ -30,7 +30,7 @@ async function run(options: Options): Promise<void> {
   const log = pino({ level: options['log-level'], base: { process: 'agent', machine: options.node } });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-  const transport = createTransport({
+  const transport = createHttpsTransport({
     server: options.server,
     ca: options['ca-file'] === undefined ? undefined : readFileSync(options['ca-file']),
     token: tokenFrom(options['token-file']),

@@ -3,53 +3,58 @@
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import en from 'zod/v4/locales/en.js';
+import * as z from 'zod/mini';
 import { durationMs } from '@idlewild/operator/model/duration.ts';
 import type { Policy } from './presence/policy.ts';
 
-const duration = z.string().transform((text, context) => {
-  try {
-    return durationMs(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
-    return z.NEVER;
-  }
-});
+// Without words of its own, this part of zod says "invalid" to everything.
+z.config(en());
+
+const durationText = z.pipe(
+  z.string(),
+  z.transform((text, context) => {
+    try {
+      return durationMs(text);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.issues.push({ code: 'custom', message, input: text });
+      return z.NEVER;
+    }
+  }),
+);
 const whole = (max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().max(max));
-const text = z.string().min(1);
+  z.pipe(
+    z.pipe(z.string().check(z.regex(/^\d{1,9}$/, 'must be a whole number')), z.transform(Number)),
+    z.number().check(z.maximum(max)),
+  );
+const text = z.string().check(z.minLength(1));
+const roomName = z.string().check(z.regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a label value'));
 
 const schema = z.strictObject({
   node: text,
   server: text,
-  'ca-file': text.optional(),
+  'ca-file': z.optional(text),
   'token-file': text,
-  root: text.default('/'),
-  'state-dir': text.default('/var/lib/idlewild'),
-  socket: text.default('/run/idlewild/owner.sock'),
-  'owner-port': whole(65_535).optional(),
-  'dbus-socket': text.optional(),
-  'shutdown-delay': duration.default(25_000),
-  room: z
-    .string()
-    .regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a label value')
-    .optional(),
-  dedicated: z.boolean().default(false),
+  root: z._default(text, '/'),
+  'state-dir': z._default(text, '/var/lib/idlewild'),
+  socket: z._default(text, '/run/idlewild/owner.sock'),
+  'owner-port': z.optional(whole(65_535)),
+  'dbus-socket': z.optional(text),
+  'shutdown-delay': z._default(durationText, 25_000),
+  room: z.optional(roomName),
+  dedicated: z._default(z.boolean(), false),
   cores: whole(1024),
   'memory-mib': whole(2 ** 26),
   'disk-mib': whole(2 ** 30),
-  'graphics-mib': whole(2 ** 20).default(0),
-  gpus: whole(64).default(0),
-  lend: z.enum(['always', 'when-idle', 'never']).default('when-idle'),
-  'idle-after': duration.default(600_000),
-  'hours-file': text.optional(),
-  'guest-cgroup': z.array(text).default([]),
-  'pods-cgroup': z.array(text).default([]),
-  'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  'graphics-mib': z._default(whole(2 ** 20), 0),
+  gpus: z._default(whole(64), 0),
+  lend: z._default(z.enum(['always', 'when-idle', 'never']), 'when-idle'),
+  'idle-after': z._default(durationText, 600_000),
+  'hours-file': z.optional(text),
+  'guest-cgroup': z._default(z.array(text), []),
+  'pods-cgroup': z._default(z.array(text), []),
+  'log-level': z._default(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
 });
 
 export type Options = z.output<typeof schema>;
@@ -78,20 +83,26 @@ export const usage = `The Idlewild agent: protects the owner of one machine, and
   --log-level LEVEL     trace, debug, info, warn, error or silent (info)
 `;
 
-const localTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 07:30');
+const localTime = z.string().check(z.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 07:30'));
 const hours = z.strictObject({
-  timeZone: z.string().refine((zone) => {
-    try {
-      new Intl.DateTimeFormat('en', { timeZone: zone });
-      return true;
-    } catch {
-      return false;
-    }
-  }, 'must be a time zone such as Europe/Berlin'),
-  windows: z.array(
-    z.strictObject({ days: z.array(z.number().int().min(1).max(7)).min(1), from: localTime, to: localTime }),
+  timeZone: z.string().check(
+    z.refine((zone) => {
+      try {
+        new Intl.DateTimeFormat('en', { timeZone: zone });
+        return true;
+      } catch {
+        return false;
+      }
+    }, 'must be a time zone such as Europe/Berlin'),
   ),
-  holidays: z.array(z.iso.date()).default([]),
+  windows: z.array(
+    z.strictObject({
+      days: z.array(z.int().check(z.minimum(1), z.maximum(7))).check(z.minLength(1)),
+      from: localTime,
+      to: localTime,
+    }),
+  ),
+  holidays: z._default(z.array(z.iso.date()), []),
 });
 
 /** Throws TypeError with the flag's name and what is allowed. */
@@ -119,7 +130,7 @@ export function policyOf(options: Options): Policy {
   return { ...base, hours: parsed.data };
 }
 
-function firstOf({ issues }: z.ZodError, prefix: string): TypeError {
+function firstOf({ issues }: z.core.$ZodError, prefix: string): TypeError {
   const [issue] = issues;
   return new TypeError(`${prefix}${issue?.path.join('.')}: ${issue?.message}`);
 }

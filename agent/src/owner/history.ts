@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { presenceReasons, type Presence, type PresenceReason } from '../presence/decide.ts';
 import type { Turn } from './view.ts';
 

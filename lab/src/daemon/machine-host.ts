@@ -8,6 +8,7 @@ import { isEmulator, type ProcessIdentity } from '../machines/cgroup/processes.t
 import type { MachineConfig } from '../machines/config.ts';
 import { askAgent } from '@idlewild/agent/owner/server.ts';
 import type { Pki } from '../pki/pki.ts';
+import { agentNodeFlags, bundleAgent } from '../../../scripts/bundle-agent.ts';
 import { Child } from './child.ts';
 import type { OwnerVerb } from './control.ts';
 import { Desk } from './desk.ts';
@@ -37,6 +38,9 @@ const lendGraphicsMiB = 256;
 /** So that a visitor can watch an owner leave. */
 const idleAfter = '10s';
 
+/** One for all machines. */
+let agentProgram: Promise<string> | undefined;
+
 export class MachineHost {
   readonly #o: MachineHostOptions;
   readonly #link: MachineLink;
@@ -46,6 +50,7 @@ export class MachineHost {
   readonly #cgroup: MachineCgroup;
   #entry: MachineEntry;
   #ports: LinkPorts | undefined;
+  #agentProgram = '';
 
   constructor(entry: MachineEntry, options: MachineHostOptions) {
     this.#o = options;
@@ -73,7 +78,7 @@ export class MachineHost {
     this.#desk = new Desk(machine.host);
     this.#agent = new Child({
       name: `agent of ${entry.name}`,
-      args: () => [join(import.meta.dirname, '../../../agent/src/main.ts'), ...this.#agentFlags()],
+      args: () => [...agentNodeFlags, this.#agentProgram, ...this.#agentFlags()],
       logFile: join(layout.logs, `${entry.name}-agent.log`),
       onStart: (pid) => this.#cgroup.adopt(pid),
       say,
@@ -103,6 +108,7 @@ export class MachineHost {
     const { name, room, cores, memoryMiB, power, cut } = this.#entry;
     const refused = this.#cgroup.cap({ cores, memoryMiB: memoryMiB + hypervisorMiB });
     if (refused !== undefined) say(`${name}: its guests run without caps (${refused})`);
+    this.#agentProgram = await (agentProgram ??= bundleAgent());
     this.#ports = await this.#openLink();
     const machine = machineLayoutOf(layout, name);
     const { certPem, keyPem } = await this.#o.pki.issue(`system:node:${name}`, {

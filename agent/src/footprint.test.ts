@@ -1,0 +1,82 @@
+// How much of the machine the agent takes for itself, started as a lab starts it and with a cluster that answers.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
+import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import { nodes } from '@idlewild/operator/api/resources.ts';
+import { KubeClient } from '@idlewild/operator/kube/client.ts';
+import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
+import { agentNodeFlags } from '../../scripts/bundle-agent.ts';
+
+const bundler = join(import.meta.dirname, '../../scripts/bundle-agent.ts');
+const env = { ...process.env, NODE_OPTIONS: '' };
+/** Measured: 59. */
+const mostMB = 80;
+/** Measured: 0.002. */
+const mostCores = 0.05;
+const watchedMs = 5_000;
+
+let root: string;
+let server: TestServer;
+let client: KubeClient;
+let agent: ChildProcess;
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'iw-footprint-'));
+  server = await TestServer.start();
+  client = new KubeClient(transportFrom({ server: server.url, caPem: server.pki.caPem, token: 'admin' }));
+  await client.create<Node>(nodes, { metadata: { name: 'pc-4' }, spec: {} } as Node);
+  mkdirSync(join(root, 'run'));
+  for (const [name, text] of Object.entries({ 'ca.pem': server.pki.caPem, token: 'admin', 'run/utmp': '' })) {
+    writeFileSync(join(root, name), text);
+  }
+  const program = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', bundler], {
+    env,
+    encoding: 'utf8',
+  }).trim();
+  const flags = {
+    ...{ node: 'pc-4', server: server.url, 'ca-file': join(root, 'ca.pem'), 'token-file': join(root, 'token'), root },
+    ...{ 'state-dir': join(root, 'state'), socket: join(root, 'owner.sock'), 'idle-after': '1s' },
+    ...{ cores: 1, 'memory-mib': 1024, 'disk-mib': 1024, 'log-level': 'error' },
+  };
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  agent = spawn(process.execPath, [...agentNodeFlags, program, ...args], { env, stdio: 'inherit' });
+}, 60_000);
+afterAll(async () => {
+  agent.kill('SIGKILL');
+  await client.raw.close();
+  await server.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Processor time of all its threads, ms. */
+function usedMs(): number {
+  const tasks = `/proc/${agent.pid}/task`;
+  const ns = readdirSync(tasks).map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]));
+  return ns.reduce((sum, each) => sum + each, 0) / 1e6;
+}
+
+function residentMB(): number {
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1];
+  return (Number(kib) * 1024) / 1e6;
+}
+
+describe('an agent at rest', () => {
+  it('is small, and hardly ever at work', async () => {
+    const deadline = performance.now() + 30_000;
+    const offered = async (): Promise<boolean> =>
+      (await client.get<Node>(nodes, { name: 'pc-4' })).metadata.labels?.['idlewild.dev/lend-cores'] === '1';
+    while (!(await offered())) {
+      if (performance.now() > deadline) throw new Error('the agent offered nothing within 30 s');
+      await delay(50);
+    }
+    const before = usedMs();
+    const began = performance.now();
+    await delay(watchedMs);
+    expect((usedMs() - before) / (performance.now() - began)).toBeLessThan(mostCores);
+    expect(residentMB()).toBeLessThan(mostMB);
+  }, 60_000);
+});

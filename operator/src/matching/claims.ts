@@ -9,7 +9,7 @@ import { vmName } from '../model/names.ts';
 import { priorityOfRank } from '../queue/priority.ts';
 import type { Register } from '../queue/register.ts';
 import type { Promised } from '../world/promises.ts';
-import type { Claim } from './decide.ts';
+import type { Claim } from './claim.ts';
 import { claimedNote } from './events.ts';
 import type { MatchingMetrics } from './metrics.ts';
 import { claimedStatus, type Stamp } from './statuses.ts';

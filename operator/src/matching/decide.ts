@@ -4,7 +4,6 @@
 // walltimes tell. Costs a few lookups per waiting job: once a kind of job fits nowhere, the next of its kind is not tried.
 
 import { minus, nothing } from '../model/capacity.ts';
-import { attemptsOf, type Subscriber } from '../model/job.ts';
 import type { PlacedGuest, Pool } from '../model/pool.ts';
 import { Floor } from '../queue/floor.ts';
 import { Keeping } from '../queue/keeping.ts';
@@ -14,6 +13,7 @@ import type { Losses } from '../queue/restarts.ts';
 import type { RetrySettings, Waiter } from '../queue/waiter.ts';
 import type { Promised } from '../world/promises.ts';
 import { Candidates } from './candidates.ts';
+import { claimOf, type Claim } from './claim.ts';
 import { ownWaitOf, type Blocked, type OwnWait } from './own-wait.ts';
 import { lostByRoom, type Ranked, type ScoreContext } from './score.ts';
 import type { RequirementClass, Verdicts } from './verdicts.ts';
@@ -42,16 +42,6 @@ export interface MatchingInput {
   readonly isSilent: (machine: string) => boolean;
   readonly nowMs: number;
   readonly settings: MatchingSettings;
-}
-
-export interface Claim {
-  readonly waiter: Waiter;
-  readonly node: string;
-  readonly room?: string | undefined;
-  /** The winner, then the runners-up. */
-  readonly subscribers: readonly Subscriber[];
-  readonly reason: 'FirstReady' | 'RunnerUp';
-  readonly message: string;
 }
 
 export interface Wait {
@@ -169,7 +159,8 @@ class Matcher {
       const best = [...formers, ...others.filter(({ machine }) => !formers.some((each) => each.machine === machine))];
       const first = best[0];
       if (first) {
-        const claim = this.#claimOf(waiter, best, verdicts.fittingCount(kind.of));
+        const kept = best.slice(0, settings.runnersUp + 1);
+        const claim = claimOf(waiter, kept, verdicts.fittingCount(kind.of));
         this.#put(waiter, first.machine.name);
         return claim;
       }
@@ -234,28 +225,7 @@ class Matcher {
     this.#keeping.gave(node, guest);
   }
 
-  #claimOf(waiter: Waiter, best: readonly Ranked[], fitting: number): Claim {
-    const winner = best[0]?.machine;
-    const node = winner?.name ?? '';
-    const isFailover = waiter.preferred.includes(node);
-    const many = fitting === 1 ? 'the only ready machine' : `the first of ${fitting} ready machines`;
-    return {
-      waiter,
-      node,
-      room: winner?.room,
-      subscribers: best.slice(0, this.#in.settings.runnersUp + 1).map(subscriberOf),
-      reason: isFailover ? 'RunnerUp' : 'FirstReady',
-      message: isFailover
-        ? `${node} was a runner-up of attempt ${attemptsOf(waiter.job).length}`
-        : `${node} was ${many}`,
-    };
-  }
-
   #wake(atMs: number | undefined): void {
     if (atMs !== undefined && atMs > this.#in.nowMs && atMs < this.#wakeAtMs) this.#wakeAtMs = atMs;
   }
-}
-
-export function subscriberOf({ machine, score, parts }: Ranked): Subscriber {
-  return { node: machine.name, ...(machine.since === undefined ? {} : { readySince: machine.since }), score, parts };
 }

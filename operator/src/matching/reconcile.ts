@@ -11,13 +11,13 @@ import { isUnclaimed, openAttempt } from '../model/job.ts';
 import type { PlacedGuest } from '../model/pool.ts';
 import { sizeOf } from '../queue/floor.ts';
 import { Register, type QueueSettings } from '../queue/register.ts';
-import { dominantShare } from '../queue/usage.ts';
 import { Claims } from './claims.ts';
 import { matchJobs, type MatchingSettings, type Pass } from './decide.ts';
 import { refusedNote } from './events.ts';
 import { createMatchingMetrics, type MatchingMetrics } from './metrics.ts';
 import type { Blocked } from './own-wait.ts';
 import { Pace } from './pace.ts';
+import { readingOf } from './reading.ts';
 import { Review } from './review.ts';
 import { SecretChecks } from './secret-checks.ts';
 import { troubleOf, Troubles } from './trouble.ts';
@@ -74,10 +74,7 @@ export class Matching {
     this.#settings = settings;
     this.register = new Register(settings);
     this.#pace = new Pace(deps, this.register, this.#verdicts);
-    this.#metrics = createMatchingMetrics(deps.registry, {
-      waiting: () => this.#waiting(),
-      usage: () => this.#usage(),
-    });
+    this.#metrics = createMatchingMetrics(deps.registry, readingOf(this.register, deps));
     const onNews = (): void => {
       this.#pace.news();
       wake();
@@ -243,22 +240,5 @@ export class Matching {
     this.#words.forget(uid);
     this.#secrets.forget(uid);
     this.#troubles.forget(uid);
-  }
-
-  #waiting(): Map<string, number> {
-    const byReason = new Map<string, number>();
-    for (const { job } of this.register.line.values()) {
-      const reason = job.status?.waiting === undefined ? 'NotTold' : (job.status.reason ?? 'NotTold');
-      byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
-    }
-    return byReason;
-  }
-
-  *#usage(): Generator<readonly [string, number]> {
-    const { clock, world } = this.#deps;
-    const pool = sizeOf(world.pool());
-    for (const namespace of this.register.usage.namespaces()) {
-      yield [namespace, dominantShare(this.register.usage.of(namespace, clock.now()), pool) / 3_600_000];
-    }
   }
 }

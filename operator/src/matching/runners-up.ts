@@ -4,7 +4,7 @@
 import type { ComputeJob } from '../api/compute-job.ts';
 import { openAttempt, type Subscriber } from '../model/job.ts';
 import type { Pool } from '../model/pool.ts';
-import { subscriberOf } from './decide.ts';
+import { subscriberOf } from './claim.ts';
 import { lostByRoom, rank } from './score.ts';
 import { requirementOf } from './subscribe.ts';
 import type { Verdicts } from './verdicts.ts';

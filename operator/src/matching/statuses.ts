@@ -3,7 +3,7 @@
 
 import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
 import * as status from '../model/status.ts';
-import type { Claim } from './decide.ts';
+import type { Claim } from './claim.ts';
 import type { Explanation } from './words.ts';
 
 export interface Stamp {

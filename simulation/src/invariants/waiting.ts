@@ -36,10 +36,13 @@ export class WaitingChecks implements Check {
   readonly #o: CheckContext;
   readonly #guests: GuestChecks;
   readonly #diedMs = new Map<string, number>();
+  /** When machines that had been silent were heard again. */
+  readonly #heardMs = new Map<string, number>();
 
   constructor(o: CheckContext, guests: GuestChecks) {
     this.#o = o;
     this.#guests = guests;
+    o.simulation.kubeVirt.hosts.watch({ heard: ({ name }) => void this.#heardMs.set(name, o.clock.monotonic()) });
     o.simulation.kubeVirt.guests.watch({ ended: ({ job }) => void this.#diedMs.set(job, o.clock.monotonic()) });
   }
 
@@ -118,7 +121,7 @@ export class WaitingChecks implements Check {
       case 'MachineLost':
         return hasTaint(node, 'idlewild.dev/lost');
       case 'NotReady':
-        return !isReady(node);
+        return !isReady(node) || this.#isSilent(node.metadata.name);
       case 'WrongArchitecture':
       case 'WrongRoom':
       case 'LabelMismatch':
@@ -133,6 +136,13 @@ export class WaitingChecks implements Check {
       default:
         return true;
     }
+  }
+
+  /** Or was until a moment ago. */
+  #isSilent(machine: string): boolean {
+    const { clock, simulation } = this.#o;
+    if (!simulation.kubeVirt.hosts.isReachable(machine)) return true;
+    return clock.monotonic() - (this.#heardMs.get(machine) ?? Number.NEGATIVE_INFINITY) <= staleMs;
   }
 
   /** An open attempt has a living guest, or has not had the time to notice; and it keeps to its deadlines. */

@@ -23,7 +23,10 @@ export interface PlacedGuest {
   /** namespace/name of its job. */
   readonly job?: string | undefined;
   readonly needs: Amount;
-  /** By its job's walltime, from its start in the guest or else from the claim; undefined when nobody knows. */
+  /**
+   * By its job's walltime, from its start in the guest or else from the claim, ms since the epoch; undefined when nobody knows;
+   * 0 when it is over and only its launcher has not ended yet.
+   */
   readonly endsAtMs?: number | undefined;
   /** As its job asks for, Low 0 to Urgent 3; what its namespace may have is not looked at. */
   readonly priority: number;
@@ -54,7 +57,8 @@ export function placeOf({ key, job, vm, vmi, migrations, launchers }: GuestObjec
   const attempt = job && openAttempt(job);
   const nodes = new Set(launchers.flatMap((pod) => (holdsItsNode(pod) ? (pod.spec.nodeName ?? []) : [])));
   const node = nodeOf(vm, vmi, attempt);
-  if (node !== undefined && !(vmi && isInstanceOver(vmi))) {
+  const isOver = vmi !== undefined && isInstanceOver(vmi);
+  if (node !== undefined && !isOver) {
     nodes.add(node);
     for (const migration of migrations) {
       const target = isMigrationOver(migration) ? undefined : targetOf(migration, vmi);
@@ -63,7 +67,7 @@ export function placeOf({ key, job, vm, vmi, migrations, launchers }: GuestObjec
   }
   const needs = needsOf(job, vm, vmi);
   if (nodes.size === 0 || !needs) return undefined;
-  const endsAtMs = attempt && job && endOf(job, attempt);
+  const endsAtMs = isOver ? 0 : attempt && job && endOf(job, attempt);
   const jobKey = job ? `${job.metadata.namespace}/${job.metadata.name}` : labelledJob(vmi ?? vm);
   return {
     guest: {

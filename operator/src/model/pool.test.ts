@@ -115,7 +115,9 @@ describe('the guests of a machine', () => {
   it('count where a launcher still holds their memory after they have ended', () => {
     const over = { jobs: [job.job], vms: [vm], vmis: [aVmi(vm, 'Succeeded', 'pc-1')] };
     expect(guestsOn('pc-1', over)).toEqual([]);
-    expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, 'pc-1')] })).toMatchObject([{ key: 'default/j-1', needs }]);
+    expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, 'pc-1')] })).toMatchObject([
+      { key: 'default/j-1', needs, endsAtMs: 0 },
+    ]);
     expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, 'pc-1', { phase: 'Succeeded' })] })).toEqual([]);
     expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, 'pc-1', { phase: 'Failed' })] })).toEqual([]);
     expect(guestsOn('pc-1', { ...over, launchers: [aPod(vm, undefined, { phase: 'Pending' })] })).toEqual([]);

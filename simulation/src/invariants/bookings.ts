@@ -1,13 +1,14 @@
-// What is promised of each machine, worked out from the writes: open claims, virtual machines whose guest is not over, and
-// targets of migrations.
+// What is promised of each machine, worked out from the writes: open claims, virtual machines whose guest is not over, targets
+// of migrations, and launcher pods until they have ended.
 // Promises: kept by what changes, not by looking through everything; shares no code with the operator's pool.
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
-import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import type { Node, Pod } from '@idlewild/operator/api/kubernetes.ts';
 import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '@idlewild/operator/api/kubevirt.ts';
 import {
   computeJobs,
   nodes,
+  pods,
   virtualMachineInstanceMigrations,
   virtualMachineInstances,
   virtualMachines,
@@ -30,6 +31,8 @@ interface Booked {
   over: boolean;
   at: string | undefined;
   readonly targets: Map<string, string>;
+  /** Where launcher pods are that have not ended: the scheduler counts them until then. */
+  readonly launchers: Map<string, string>;
   /** Where it counts at the moment. */
   counted: readonly string[];
 }
@@ -59,7 +62,7 @@ export class Bookings {
     let taken = none;
     for (const key of this.#byMachine.get(node.metadata.name) ?? []) {
       const booked = this.#booked.get(key);
-      if (booked && booked.endsMs > atMs) taken = sum(taken, booked.need);
+      if (booked && !booked.over && booked.endsMs > atMs) taken = sum(taken, booked.need);
     }
     return difference(lentBy(node), taken);
   }
@@ -96,6 +99,17 @@ export class Bookings {
           booked.leaving = object.metadata.deletionTimestamp !== undefined;
         });
         return;
+      case pods.plural: {
+        const { metadata, spec, status } = object as unknown as Pod;
+        const guest = metadata.annotations?.['kubevirt.io/domain'];
+        if (guest === undefined) return;
+        const ended = type === 'DELETED' || status?.phase === 'Succeeded' || status?.phase === 'Failed';
+        this.#change(`${metadata.namespace}/${guest}`, atMs, ({ launchers }) => {
+          if (ended || spec.nodeName === undefined) launchers.delete(metadata.name);
+          else launchers.set(metadata.name, spec.nodeName);
+        });
+        return;
+      }
       case virtualMachineInstances.plural: {
         const { status } = object as unknown as VirtualMachineInstance;
         this.#change(keyOf(object), atMs, (booked) => {
@@ -144,12 +158,15 @@ export class Bookings {
         counted: [],
       },
       targets: new Map<string, string>(),
+      launchers: new Map<string, string>(),
     };
     how(booked);
     const counts = !booked.over && (booked.open || (booked.vm && (booked.instance || !booked.leaving)));
     // One that is given up before it was anywhere is taken down before it can be.
     const place = booked.at ?? (booked.open ? booked.claimed : undefined);
-    const now = counts && place !== undefined ? [...new Set([place, ...booked.targets.values()])] : [];
+    const there = counts && place !== undefined ? [place, ...booked.targets.values()] : [];
+    const held = booked.open || booked.vm || booked.instance ? [...booked.launchers.values()] : [];
+    const now = [...new Set([...there, ...held])];
     for (const machine of booked.counted) {
       if (now.includes(machine)) continue;
       this.#byMachine.get(machine)?.delete(key);
@@ -162,7 +179,8 @@ export class Bookings {
       this.#changedMs.set(machine, atMs);
     }
     booked.counted = now;
-    if (booked.open || booked.vm || booked.at !== undefined || booked.targets.size > 0) this.#booked.set(key, booked);
+    const { open, vm, at, targets, launchers } = booked;
+    if (open || vm || at !== undefined || targets.size > 0 || launchers.size > 0) this.#booked.set(key, booked);
     else this.#booked.delete(key);
   }
 }

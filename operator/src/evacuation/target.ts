@@ -3,9 +3,12 @@
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { VirtualMachineInstance } from '../api/kubevirt.ts';
-import { requirementOf, subscribers, type Requirement } from '../matching/subscribe.ts';
+import { rank } from '../matching/score.ts';
+import { obstacleOf, requirementOf, subscribers, type Requirement } from '../matching/subscribe.ts';
 import { explain } from '../matching/words.ts';
-import type { Pool } from '../model/pool.ts';
+import type { Amount } from '../model/capacity.ts';
+import type { Machine } from '../model/machine.ts';
+import { freeOn, type Pool } from '../model/pool.ts';
 
 export interface TargetInput {
   readonly job: ComputeJob;
@@ -24,12 +27,16 @@ export type Target = { readonly machine: string } | { readonly machine: undefine
 export function targetFor(input: TargetInput): Target {
   const { job, pool, source, nowMs } = input;
   const wanted = requirementFor(input);
-  const others: Pool = { ...pool, machines: pool.machines.filter(({ name }) => name !== source) };
   const preferred = (job.status?.subscribers ?? []).map(({ node }) => node);
-  const verdict = subscribers(others, wanted, { nowMs, preferred });
-  const best = verdict.fitting[0]?.machine.name;
-  if (best !== undefined) return { machine: best };
-  const { waiting } = explain(wanted, verdict, 1);
+  const fitting = pool.machines.filter((machine) => {
+    if (machine.name === source || wanted.heldAgainst.has(machine.name)) return false;
+    return obstacleOf(machine, freeOn(pool, machine), wanted, pool.cpuModels) === undefined;
+  });
+  const freeOf = (machine: Machine): Amount => freeOn(pool, machine);
+  const [best] = rank(fitting, wanted.image, { nowMs, preferred, freeOf, limit: 1 });
+  if (best) return { machine: best.machine.name };
+  const others: Pool = { ...pool, machines: pool.machines.filter(({ name }) => name !== source) };
+  const { waiting } = explain(wanted, subscribers(others, wanted, { nowMs }), 1);
   const reasons = (waiting.reasons ?? [])
     .filter(({ reason }) => reason !== 'NotApproved')
     .map(({ reason, machines, message }) =>

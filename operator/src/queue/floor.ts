@@ -11,6 +11,8 @@ export class Floor implements Occupancy {
   readonly #pool: Pool;
   readonly #endOf: (guest: PlacedGuest) => number | undefined;
   readonly #put = new Map<string, { taken: Amount; occupants: Occupant[] }>();
+  /** As worked out before, by machine. */
+  readonly #occupants = new Map<string, readonly Occupant[]>();
 
   /** @param endOf the latest end of a guest, ms since the epoch; undefined when nobody knows. */
   constructor(pool: Pool, endOf: (guest: PlacedGuest) => number | undefined) {
@@ -19,6 +21,7 @@ export class Floor implements Occupancy {
   }
 
   put(machine: string, occupant: Occupant): void {
+    this.#occupants.delete(machine);
     const before = this.#put.get(machine);
     this.#put.set(machine, {
       taken: plus(before?.taken ?? nothing, occupant.needs),
@@ -30,6 +33,7 @@ export class Floor implements Occupancy {
   lift(machine: string, occupant: Occupant): void {
     const before = this.#put.get(machine);
     if (!before?.occupants.includes(occupant)) return;
+    this.#occupants.delete(machine);
     const occupants = before.occupants.filter((each) => each !== occupant);
     this.#put.set(machine, { taken: minus(before.taken, occupant.needs), occupants });
   }
@@ -40,10 +44,14 @@ export class Floor implements Occupancy {
   }
 
   occupants(machine: Machine): readonly Occupant[] {
+    const known = this.#occupants.get(machine.name);
+    if (known) return known;
     const guests = (this.#pool.guests.get(machine.name) ?? []).map((guest): Occupant => {
       return { needs: guest.needs, endsAtMs: this.#endOf(guest) };
     });
-    return [...guests, ...(this.#put.get(machine.name)?.occupants ?? [])];
+    const occupants = [...guests, ...(this.#put.get(machine.name)?.occupants ?? [])];
+    this.#occupants.set(machine.name, occupants);
+    return occupants;
   }
 }
 

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 
 export interface Knob {
   readonly name: 'quota' | 'weight';
-  has(dir: string): boolean;
   /** Throws the system's error. */
   read(dir: string): string;
   /** Throws the system's error. */
@@ -20,7 +19,6 @@ const v2 = { max: 'cpu.max', weight: 'cpu.weight' } as const;
 /** "<microseconds or max> <microseconds of a period>", as cpu.max of cgroup v2 has it. */
 export const quota: Knob = {
   name: 'quota',
-  has: (dir) => existsSync(join(dir, v2.max)) || isV1(dir),
   read: (dir) => {
     if (!isV1(dir)) return text(dir, v2.max);
     const quotaUs = text(dir, v1.quota);
@@ -41,10 +39,14 @@ export const quota: Knob = {
 /** Between 1 and 10000 with cgroup v2, between 2 and 262144 with v1. */
 export const weight: Knob = {
   name: 'weight',
-  has: (dir) => existsSync(join(dir, weightFile(dir))),
   read: (dir) => text(dir, weightFile(dir)),
   write: (dir, value) => writeFileSync(join(dir, weightFile(dir)), value),
 };
+
+/** False for a group that does not exist, or whose hierarchy does not share out the processor. */
+export function hasWeight(dir: string): boolean {
+  return existsSync(join(dir, weightFile(dir)));
+}
 
 export function heaviest(dir: string): string {
   return weightFile(dir) === v2.weight ? '10000' : '262144';

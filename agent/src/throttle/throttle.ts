@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { groupsBelow, guestGroups, type GuestPlaces } from './guest-groups.ts';
-import { coresOf, heaviest, isHalfWritten, isV1, quota, weight, type Knob } from './knobs.ts';
+import { coresOf, hasWeight, heaviest, isHalfWritten, isV1, quota, weight, type Knob } from './knobs.ts';
 import { readRecord, writeRecord, type Held } from './record.ts';
 
 /** For all threads of a guest together: 5 % of one core, in periods too short for anybody to feel. The least that v1 takes. */
@@ -85,14 +85,14 @@ export class Throttle {
     const guests = guestGroups(this.#o).flatMap((dir) => [...this.#limitedBelow(dir), dir]);
     return [
       ...guests.map((dir) => ({ dir, knob: quota, value: heldBack })),
-      ...this.#o.owners.flatMap((dir) => (weight.has(dir) ? [{ dir, knob: weight, value: heaviest(dir) }] : [])),
+      ...this.#o.owners.flatMap((dir) => (hasWeight(dir) ? [{ dir, knob: weight, value: heaviest(dir) }] : [])),
     ];
   }
 
   /** With cgroup v1, a group cannot be limited below the limit of one inside it. */
   #limitedBelow(dir: string): string[] {
     if (!isV1(dir)) return [];
-    return groupsBelow(dir).filter((group) => quota.has(group) && Number.isFinite(coresOf(quota.read(group))));
+    return groupsBelow(dir).filter(isLimited);
   }
 
   #readHeld(): Held[] {
@@ -129,6 +129,15 @@ export class Throttle {
       this.#told.add(what);
       this.#o.log.warn({ err: error instanceof Error ? error.message : error }, what);
     }
+  }
+}
+
+function isLimited(dir: string): boolean {
+  try {
+    return Number.isFinite(coresOf(quota.read(dir)));
+  } catch {
+    // It has just ended.
+    return false;
   }
 }
 

@@ -28,6 +28,8 @@ export interface Played {
   /** Writes of the operator until the end of the scenario, without events. */
   readonly writes: number;
   readonly lives: number;
+  /** How often the death came that was asked for, the cleaning up after the end included. */
+  readonly deaths: number;
   /** Virtual time that it took, ms. */
   readonly tookMs: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
@@ -110,7 +112,7 @@ export async function play(scenario: Scenario, conditions: Conditions = {}): Pro
     if (!(await clock.runUntil(() => pool.leftovers().length === 0, limit))) {
       throw failed(`left: ${pool.leftovers().join(', ')}`);
     }
-    return { ...played, faults: faults?.counts ?? new Map(), trace };
+    return { ...played, deaths: lives.deaths, faults: faults?.counts ?? new Map(), trace };
   } catch (error) {
     throw error instanceof PlayFailed ? error : failed('threw', error);
   } finally {

@@ -16,6 +16,8 @@ export interface Death {
 export interface Mortal {
   readonly transport: Transport;
   readonly dead: AbortSignal;
+  /** The death that was asked for has come. */
+  readonly struck: () => boolean;
   /** Dies now, whatever it is doing. */
   readonly kill: () => void;
   /** Writes so far, without events. */
@@ -26,6 +28,7 @@ export function mortal(inner: Transport, death?: Death): Mortal {
   const end = new AbortController();
   let writes = 0;
   let done = 0;
+  let struck = false;
   const gone = (): KubeError => new KubeError('the operator was killed', { kind: 'aborted' });
   const refuse = (): void => {
     if (end.signal.aborted) throw gone();
@@ -45,6 +48,7 @@ export function mortal(inner: Transport, death?: Death): Mortal {
   return {
     dead: end.signal,
     kill: () => end.abort(),
+    struck: () => struck,
     writes: () => writes,
     transport: {
       server: inner.server,
@@ -59,6 +63,7 @@ export function mortal(inner: Transport, death?: Death): Mortal {
           if (done < death.write) return response;
         } else if (writes !== death?.write) return heard(inner.request(request));
         else if (death.when === 'after') await inner.request(request).catch(() => undefined);
+        struck = true;
         end.abort();
         throw gone();
       },

@@ -33,6 +33,7 @@ export class Lives {
   readonly #stop = new AbortController();
   #lives = 0;
   #writes = 0;
+  #deaths = 0;
   #current: () => number = () => 0;
   #kill: () => void = () => undefined;
   #running: Promise<void> | undefined;
@@ -44,6 +45,11 @@ export class Lives {
   /** Operators so far, the one that runs included. */
   get lives(): number {
     return this.#lives;
+  }
+
+  /** How often `death` came. */
+  get deaths(): number {
+    return this.#deaths;
   }
 
   /** Writes of all lives, without events. */
@@ -84,6 +90,7 @@ export class Lives {
       });
       await operator.run(AbortSignal.any([this.#stop.signal, body.dead]));
       this.#writes += body.writes();
+      if (body.struck()) this.#deaths += 1;
       this.#current = () => 0;
       if (body.dead.aborted) await clock.sleep(restartMs, this.#stop.signal).catch(() => undefined);
     }

@@ -1,26 +1,19 @@
 // Guests that exist only as timers: what they print on their console and how they end, told by the name of their image.
 // Promises: a guest prints into the log of whichever pod it is in; two live guests of one job are noticed, whoever is to blame.
-// For the simulated tests of the operator only.
+// For tests against a real API server only.
 
 import { EventEmitter, once } from 'node:events';
 
-/** What makes a guest power itself off; `undefined` is nothing. */
-type EndsBy = { readonly kind: 'time'; readonly afterMs: number } | { readonly kind: 'move' } | undefined;
-
 /**
- * `sim/exit-3-after-50` exits 3 after 50 ms; `sim/exit-when-moved` exits 0 after a migration; `sim/exit-second-time` runs for
- * ever as the job's first guest and exits 0 as a later one; `sim/silent` never starts its script.
+ * `sim/exit-3-after-50` exits 3 after 50 ms; `sim/exit-second-time` runs for ever (no `afterMs`) as the job's first guest and
+ * exits 0 as a later one.
  */
-function behaviourOf(image: string, isFirst: boolean): { exitCode: number; ends: EndsBy; starts: boolean } {
+function behaviourOf(image: string, isFirst: boolean): { exitCode: number; afterMs?: number } {
   const exit = /^sim\/exit-(\d+)-after-(\d+)$/.exec(image);
-  if (exit) return { exitCode: Number(exit[1]), ends: { kind: 'time', afterMs: Number(exit[2]) }, starts: true };
+  if (exit) return { exitCode: Number(exit[1]), afterMs: Number(exit[2]) };
   switch (image) {
-    case 'sim/exit-when-moved':
-      return { exitCode: 0, ends: { kind: 'move' }, starts: true };
     case 'sim/exit-second-time':
-      return { exitCode: 0, ends: isFirst ? undefined : { kind: 'time', afterMs: 10 }, starts: true };
-    case 'sim/silent':
-      return { exitCode: 0, ends: undefined, starts: false };
+      return isFirst ? { exitCode: 0 } : { exitCode: 0, afterMs: 10 };
     default:
       throw new Error(`no guest behaves like "${image}"`);
   }
@@ -29,9 +22,8 @@ function behaviourOf(image: string, isFirst: boolean): { exitCode: number; ends:
 interface PlayedGuest {
   readonly job: string;
   readonly timers: NodeJS.Timeout[];
-  pod: string;
+  readonly pod: string;
   alive: boolean;
-  onMove?: () => void;
 }
 
 export class ConsoleLogs {
@@ -81,7 +73,7 @@ export class PlayedGuests {
     if (this.#guests.has(o.vmiUid)) return;
     if ([...this.#guests.values()].some(({ job, alive }) => alive && job === o.job)) this.twins.push(o.job);
     const isFirst = ![...this.#guests.values()].some(({ job }) => job === o.job);
-    const { exitCode, ends, starts } = behaviourOf(o.image, isFirst);
+    const { exitCode, afterMs } = behaviourOf(o.image, isFirst);
     const guest: PlayedGuest = { job: o.job, timers: [], pod: o.pod, alive: true };
     this.#guests.set(o.vmiUid, guest);
     const later = (ms: number, act: () => void): void => {
@@ -93,21 +85,8 @@ export class PlayedGuests {
       this.kill(o.vmiUid);
       o.onOff();
     };
-    if (starts) later(20, () => mark('start'));
-    if (ends?.kind === 'time') later(20 + ends.afterMs, exit);
-    if (ends?.kind === 'move') guest.onMove = () => later(20, exit);
-  }
-
-  move(vmiUid: string, pod: string): void {
-    const guest = this.#guests.get(vmiUid);
-    if (guest) guest.pod = pod;
-  }
-
-  /** The migration is over for KubeVirt, too. */
-  settle(vmiUid: string): void {
-    const guest = this.#guests.get(vmiUid);
-    guest?.onMove?.();
-    delete guest?.onMove;
+    later(20, () => mark('start'));
+    if (afterMs !== undefined) later(20 + afterMs, exit);
   }
 
   kill(vmiUid: string): void {

@@ -1,36 +1,38 @@
 // KubeVirt, the scheduler and the kubelets of some machines, played just well enough for the operator: the order of what
-// happens is KubeVirt's, the times are short. For the simulated tests of the operator only.
+// happens is KubeVirt's, the times are short. For tests against a real API server only.
 
 import type { Logger } from 'pino';
-import type { Lease, Node, Pod } from '../api/kubernetes.ts';
+import type { Lease, Node, Pod } from '@idlewild/operator/api/kubernetes.ts';
 import {
   isInstanceOver,
-  isMigrationOver,
-  type MigrationState,
   type VirtualMachine,
   type VirtualMachineInstance,
-  type VirtualMachineInstanceMigration,
   type VmiPhase,
-} from '../api/kubevirt.ts';
-import { addFinalizer, isBeingDeleted, isOwnedBy, ownerReference, removeFinalizer } from '../api/meta.ts';
+} from '@idlewild/operator/api/kubevirt.ts';
+import {
+  addFinalizer,
+  isBeingDeleted,
+  isOwnedBy,
+  ownerReference,
+  removeFinalizer,
+} from '@idlewild/operator/api/meta.ts';
 import {
   leases,
   nodes,
   pods,
-  virtualMachineInstanceMigrations,
   virtualMachineInstances,
   virtualMachines,
   type ResourceType,
-} from '../api/resources.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { systemClock } from '../kube/clock.ts';
-import { Controller } from '../kube/controller.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
-import { Informer } from '../kube/informer.ts';
-import { microTime } from '../kube/micro-time.ts';
-import { keyOf, refOf, type KubeObject } from '../kube/object.ts';
-import { annotations, labels } from '../model/names.ts';
-import { PlayedGuests } from './played-guests.ts';
+} from '@idlewild/operator/api/resources.ts';
+import type { KubeClient } from '@idlewild/operator/kube/client.ts';
+import { systemClock } from '@idlewild/operator/kube/clock.ts';
+import { Controller } from '@idlewild/operator/kube/controller.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '@idlewild/operator/kube/errors.ts';
+import { Informer } from '@idlewild/operator/kube/informer.ts';
+import { microTime } from '@idlewild/operator/kube/micro-time.ts';
+import { keyOf, refOf, type KubeObject } from '@idlewild/operator/kube/object.ts';
+import { annotations, labels } from '@idlewild/operator/model/names.ts';
+import { PlayedGuests } from './guests.ts';
 
 const vmFinalizer = 'kubevirt.io/virtualMachineControllerFinalize';
 const vmiFinalizer = 'kubevirt.io/foregroundDeleteVirtualMachine';
@@ -44,7 +46,6 @@ export class PlayedKubeVirt {
   readonly #vms: Informer<VirtualMachine>;
   readonly #vmis: Informer<VirtualMachineInstance>;
   readonly #pods: Informer<Pod>;
-  readonly #migrations: Informer<VirtualMachineInstanceMigration>;
   readonly #controller: Controller;
   #machines: readonly string[] = [];
 
@@ -54,14 +55,10 @@ export class PlayedKubeVirt {
     this.#vms = informer(virtualMachines);
     this.#vmis = informer(virtualMachineInstances);
     this.#pods = informer(pods);
-    this.#migrations = informer(virtualMachineInstanceMigrations);
     this.#controller = new Controller({ name: 'kubevirt', concurrency: 4, log, reconcile: (key) => this.#step(key) });
     const wake = (object: KubeObject): void => this.#controller.enqueue(keyOf(object));
     this.#vms.onChange(({ object }) => wake(object));
     this.#vmis.onChange(({ object }) => wake(object));
-    this.#migrations.onChange(({ object: { metadata, spec } }) => {
-      this.#controller.enqueue(`${metadata.namespace}/${spec.vmiName}`);
-    });
     this.#pods.onChange(({ object }) => {
       const vmi = object.metadata.annotations?.['kubevirt.io/domain'];
       if (vmi !== undefined) this.#controller.enqueue(`${object.metadata.namespace}/${vmi}`);
@@ -86,27 +83,12 @@ export class PlayedKubeVirt {
         spec: {},
       });
     }
-    const informers = [this.#vms, this.#vmis, this.#pods, this.#migrations];
+    const informers = [this.#vms, this.#vmis, this.#pods];
     const running = [...informers.map((informer) => informer.run(signal)), this.#renew(signal)];
     await Promise.all(informers.map((informer) => informer.synced()));
     running.push(this.#controller.run(signal));
     await Promise.all(running);
     this.guests.close();
-  }
-
-  /** What `kubectl drain` does to guests under External: cordon, and the mark of a refused eviction. */
-  async drain(machine: string): Promise<void> {
-    await this.#client.mergePatch(nodes, { name: machine }, { spec: { unschedulable: true } });
-    for (const vmi of this.#vmis.store.list()) {
-      if (vmi.status?.nodeName === machine && !isInstanceOver(vmi)) {
-        const mark = { status: { evacuationNodeName: machine } };
-        await this.#client.mergePatch(virtualMachineInstances, refOf(keyOf(vmi)), mark);
-      }
-    }
-  }
-
-  async uncordon(machine: string): Promise<void> {
-    await this.#client.mergePatch(nodes, { name: machine }, { spec: { unschedulable: null } });
   }
 
   powerOff(machine: string): void {
@@ -182,11 +164,6 @@ export class PlayedKubeVirt {
       this.guests.kill(uid);
       for (const pod of own) if (!this.#isOff(pod)) await this.#removePod(pod);
       if (own.length > 0) return;
-      // Migrations do not outlive their instance.
-      for (const each of this.#migrations.store.list()) {
-        const of = each.spec.vmiName === vmi.metadata.name && sameNamespace(each, vmi);
-        if (of) await this.#client.delete(virtualMachineInstanceMigrations, refOf(keyOf(each)));
-      }
       await this.#patchVmi(vmi, { metadata: { finalizers: null } });
       return;
     }
@@ -209,16 +186,12 @@ export class PlayedKubeVirt {
       await this.#phase(vmi, 'Succeeded');
       return;
     }
-    const migration = this.#migrations.store
-      .list()
-      .find((each) => each.spec.vmiName === vmi.metadata.name && sameNamespace(each, vmi) && !isMigrationOver(each));
-    if (migration) await this.#migrate(vmi, pod, migration, own);
   }
 
   async #start(vmi: VirtualMachineInstance, own: readonly Pod[]): Promise<void> {
     const node = requiredHost(vmi) ?? this.#machines[0] ?? '';
     const [pod] = own;
-    if (!pod) await this.#makePod(vmi, node, 'a');
+    if (!pod) await this.#makePod(vmi, node);
     else if (!this.#off.has(node)) {
       await this.#runPod(pod);
       const conditions = ['LiveMigratable', 'Ready'].map((type) => ({ type, status: 'True' }));
@@ -237,63 +210,10 @@ export class PlayedKubeVirt {
     });
   }
 
-  async #migrate(
-    vmi: VirtualMachineInstance,
-    source: Pod,
-    migration: VirtualMachineInstanceMigration,
-    own: readonly Pod[],
-  ): Promise<void> {
-    const target = migration.spec.addedNodeSelector?.[labels.hostname] ?? '';
-    if (this.#off.has(target)) return;
-    const state = vmi.status?.migrationState;
-    if (vmi.status?.nodeName === target) {
-      await this.#finish(
-        migration,
-        state ?? {},
-        own.filter(({ spec }) => spec.nodeName !== target),
-      );
-      this.guests.settle(vmi.metadata.uid ?? '');
-      return;
-    }
-    const pod = own.find(({ spec, status }) => spec.nodeName === target && status?.phase !== 'Succeeded');
-    if (!pod) {
-      await this.#makePod(vmi, target, migration.metadata.name);
-      return;
-    }
-    await this.#runPod(pod);
-    const now = new Date().toISOString();
-    const migrationUid = migration.metadata.uid ?? '';
-    if (state?.migrationUid !== migrationUid) {
-      const sourceNode = source.spec.nodeName ?? '';
-      const migrationState: MigrationState = { migrationUid, sourceNode, targetNode: target, startTimestamp: now };
-      await this.#patchVmi(vmi, { status: { migrationState } });
-      return;
-    }
-    const migrationState = { ...state, endTimestamp: now, completed: true };
-    await this.#patchVmi(vmi, { status: { nodeName: target, evacuationNodeName: null, migrationState } });
-    this.guests.move(vmi.metadata.uid ?? '', keyOf(pod));
-    this.guests.logs.end(keyOf(source));
-  }
-
-  async #finish(
-    migration: VirtualMachineInstanceMigration,
-    migrationState: MigrationState,
-    sources: readonly Pod[],
-  ): Promise<void> {
-    for (const source of sources) await this.#endPod(source);
-    const { resourceVersion } = migration.metadata;
-    await this.#client.mergePatch(
-      virtualMachineInstanceMigrations,
-      refOf(keyOf(migration)),
-      { metadata: { resourceVersion }, status: { phase: 'Succeeded', migrationState } },
-      { subresource: 'status' },
-    );
-  }
-
-  async #makePod(vmi: VirtualMachineInstance, nodeName: string, suffix: string): Promise<void> {
+  async #makePod(vmi: VirtualMachineInstance, nodeName: string): Promise<void> {
     await this.#client.create<Pod>(pods, {
       metadata: {
-        name: `virt-launcher-${vmi.metadata.name}-${suffix}`,
+        name: `virt-launcher-${vmi.metadata.name}-a`,
         namespace: vmi.metadata.namespace ?? '',
         labels: vmi.metadata.labels ?? {},
         annotations: { 'kubevirt.io/domain': vmi.metadata.name },
@@ -339,10 +259,6 @@ export class PlayedKubeVirt {
 
 function consoleStatus(state: object) {
   return { name: 'guest-console-log', state, ready: true, restartCount: 0, image: '', imageID: '' };
-}
-
-function sameNamespace(a: KubeObject, b: KubeObject): boolean {
-  return a.metadata.namespace === b.metadata.namespace;
 }
 
 function requiredHost({ spec }: VirtualMachineInstance): string | undefined {

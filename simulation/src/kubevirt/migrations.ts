@@ -92,7 +92,7 @@ export class Migrations {
       this.#stage.wake(keyOf(vmi), queueMs);
       return;
     }
-    const pod = newPod(vmi, random.hex(5), migration);
+    const pod = newPod(vmi, random.hex(8), migration);
     const to = migration.spec.addedNodeSelector?.['kubernetes.io/hostname'] ?? '';
     const { memoryMiB } = needsOfVm({ metadata: vmi.metadata, spec: { template: { spec: vmi.spec } } });
     const { uid = '' } = migration.metadata;

@@ -118,7 +118,7 @@ function stepVmi(stage: Stage, migrations: Migrations, vmi: VirtualMachineInstan
           stage.wake(keyOf(vmi), refusedMs);
           return;
         }
-        cluster.create<Pod>(pods, newPod(vmi, stage.random.hex(5)));
+        cluster.create<Pod>(pods, newPod(vmi, stage.random.hex(8)));
       }
       change((current) => inPhase(withoutVmiCondition(current, 'Synchronized'), 'Scheduling', at));
       return;

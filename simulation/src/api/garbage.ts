@@ -1,6 +1,7 @@
-// Owner garbage collection of the API in memory, a moment after the write that calls for it.
+// Garbage collection of the API in memory, by owners and by namespaces, a moment after the write that calls for it.
 // Promises: an object goes when none of its owners is left; with propagation Foreground the owner waits for those dependents
-// that block it, with Orphan they lose it. Facts: kube-controller-manager pkg/controller/garbagecollector.
+// that block it, with Orphan they lose it; a namespace goes when everything in it is gone.
+// Facts: kube-controller-manager pkg/controller/garbagecollector and pkg/controller/namespace.
 
 import type { OwnerReference } from '@idlewild/operator/kube/object.ts';
 import { keyOf, refOf } from '@idlewild/operator/kube/object.ts';
@@ -30,6 +31,9 @@ export class GarbageCollector {
     const { uid = '', ownerReferences: owners = [] } = object.metadata;
     if (type === 'ADDED') this.#places.set(uid, { kind, key: keyOf(object) });
     if (type === 'DELETED') this.#places.delete(uid);
+    if (kind.type.plural === 'namespaces' && type === 'MODIFIED' && object.metadata.deletionTimestamp !== undefined) {
+      this.#laterEmpty(object.metadata.name);
+    }
     const before = previous?.metadata.ownerReferences ?? [];
     if (type === 'DELETED') for (const owner of before) this.#unfile(owner, uid);
     else if (before !== owners) {
@@ -64,6 +68,24 @@ export class GarbageCollector {
       this.#due.delete(uid);
       this.#collect(uid);
     }, this.#delayMs);
+  }
+
+  #laterEmpty(namespace: string): void {
+    this.#api.clock.setTimeout(() => this.#empty(namespace), this.#delayMs);
+  }
+
+  /** Until what finalizers hold is gone, too. */
+  #empty(namespace: string): void {
+    let left = 0;
+    for (const type of this.#api.namespacedTypes()) {
+      for (const { metadata } of this.#api.list(type)) {
+        if (metadata.namespace !== namespace) continue;
+        left += 1;
+        if (metadata.deletionTimestamp === undefined) this.#api.delete(type, { namespace, name: metadata.name });
+      }
+    }
+    if (left === 0) this.#api.removeNamespace(namespace);
+    else this.#laterEmpty(namespace);
   }
 
   #objectOf(uid: string): (Place & { readonly object: ApiObject }) | undefined {

@@ -241,6 +241,18 @@ export class MemoryApi {
     return { object: this.#commit('MODIFIED', kind, next, live, o.user), gone: false };
   }
 
+  /** Types of objects that live in namespaces. */
+  namespacedTypes(): ResourceType[] {
+    return [...this.#shelves.values()].flatMap(({ kind: { type } }) => (type.namespaced ? [type] : []));
+  }
+
+  /** The end of a namespace that is being deleted and has nothing in it any more. */
+  removeNamespace(name: string): void {
+    const { kind, objects } = this.shelf({ group: '', plural: 'namespaces' });
+    const live = objects.get(name);
+    if (live?.metadata.deletionTimestamp !== undefined) this.#commit('DELETED', kind, live, live, '');
+  }
+
   #update(
     type: Pick<ResourceType, 'group' | 'plural'>,
     ref: ObjectRef,

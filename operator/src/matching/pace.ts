@@ -10,8 +10,9 @@ import type { Verdicts } from './verdicts.ts';
 
 /** While no machine fits anybody who waits, the words are brought up to date no more often than this. */
 const lookEveryMs = 5_000;
-/** A pass that took long is followed by a pause of this many times its length. */
+/** A pass that took long is followed by a pause of this many times its length; a look at what changed by a longer one. */
 const restFactor = 2;
+const lookRestFactor = 9;
 
 interface Seen {
   readonly pass: Pass;
@@ -29,6 +30,9 @@ export class Pace {
   #seen: Seen | undefined;
   #news = true;
   #restUntilMs = 0;
+  #lookFromMs = 0;
+  /** Something changed while looks were resting. */
+  #unseen = false;
 
   constructor(deps: Deps, register: Register, verdicts: Verdicts) {
     this.#deps = deps;
@@ -68,9 +72,14 @@ export class Pace {
     if (pool === before.pool) return false;
     // Most changes of a full pool give nothing to anybody: that is seen without walking the line.
     if (before.atMs + lookEveryMs <= clock.monotonic()) return true;
+    const startMs = clock.monotonic();
+    this.#unseen = startMs < this.#lookFromMs;
+    if (this.#unseen) return false;
     this.#verdicts.sync(pool);
     for (const { to, needs } of world.promises.open(pool, clock.now())) this.#verdicts.take(to, needs);
-    return before.pass.kinds.some((kind) => this.#verdicts.fittingCount(kind) > 0);
+    const due = before.pass.kinds.some((kind) => this.#verdicts.fittingCount(kind) > 0);
+    this.#lookFromMs = startMs + (clock.monotonic() - startMs) * (1 + lookRestFactor);
+    return due;
   }
 
   /** When the next pass is due although nothing may have changed by then, in ms; Infinity when it is not. */
@@ -82,6 +91,8 @@ export class Pace {
     const { wakeAtMs } = seen.pass;
     const wakeMs = wakeAtMs === undefined ? Infinity : Math.max(1, wakeAtMs - clock.now());
     const behind = seen.pool !== world.pool() && this.#register.line.size > 0;
-    return Math.min(wakeMs, behind ? Math.max(1, seen.atMs + lookEveryMs - clock.monotonic()) : Infinity);
+    const nowMs = clock.monotonic();
+    const lookMs = this.#unseen ? Math.max(1, this.#lookFromMs - nowMs) : Infinity;
+    return Math.min(wakeMs, lookMs, behind ? Math.max(1, seen.atMs + lookEveryMs - nowMs) : Infinity);
   }
 }

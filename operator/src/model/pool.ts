@@ -97,10 +97,10 @@ export function freeOn(pool: Pool, machine: Machine): Amount {
   return minus(machine.offer, pool.taken.get(machine.name) ?? nothing);
 }
 
-/** The same pool with `needs` taken on `node`. */
-export function withTaken(pool: Pool, node: string, needs: Amount): Pool {
+/** The same pool with this taken of machines, by name. */
+export function withTaken(pool: Pool, needs: ReadonlyMap<string, Amount>): Pool {
   const taken = new Map(pool.taken);
-  taken.set(node, plus(taken.get(node) ?? nothing, needs));
+  for (const [name, amount] of needs) taken.set(name, plus(taken.get(name) ?? nothing, amount));
   return { ...pool, taken, version: 0, changedSince: () => undefined };
 }
 

@@ -37,6 +37,7 @@ export class Promises {
   /** By job. */
   readonly #made = new Map<string, Promised>();
   readonly #listeners: (() => void)[] = [];
+  #applied: { readonly to: Pool; readonly open: readonly Promised[]; readonly pool: Pool } | undefined;
 
   /** Told when promised room is free again without anybody having moved in. */
   onWithdrawn(listener: () => void): void {
@@ -76,10 +77,17 @@ export class Promises {
 
   /** The pool as it is once all that was decided has been carried out. */
   applyTo(pool: Pool, nowMs: number): Pool {
-    const needs = new Map<string, Amount>();
-    for (const promised of this.open(pool, nowMs)) {
-      needs.set(promised.to, plus(needs.get(promised.to) ?? nothing, promised.needs));
+    const open = this.open(pool, nowMs);
+    if (open.length === 0) return pool;
+    // Whoever looks at many guests at one time asks for the same pool again and again.
+    const known = this.#applied;
+    if (known?.to === pool && known.open.length === open.length && open.every((each, n) => each === known.open[n])) {
+      return known.pool;
     }
-    return [...needs].reduce((rest, [machine, amount]) => withTaken(rest, machine, amount), pool);
+    const needs = new Map<string, Amount>();
+    for (const promised of open) needs.set(promised.to, plus(needs.get(promised.to) ?? nothing, promised.needs));
+    const applied = withTaken(pool, needs);
+    this.#applied = { to: pool, open, pool: applied };
+    return applied;
   }
 }

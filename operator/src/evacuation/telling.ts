@@ -1,5 +1,5 @@
 // How a job is told what becomes of its guest: the condition Interrupted, the tail of the ledger in its status, and the ledger.
-// Promises: the status first and in one write; words that only count machines anew are told at most every ten seconds.
+// Promises: the status first and in one write; words that only count machines anew are told at most once a minute.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
@@ -13,7 +13,7 @@ import type { EvacuationDecision } from './decide.ts';
 import { evacuationNote } from './events.ts';
 
 /** How long the words of a guest that cannot leave stand at least while the reason is the same. */
-const wordsPauseMs = 10_000;
+const wordsPauseMs = 60_000;
 /** How soon a guest that cannot leave is looked at again though nothing was heard that may help. */
 const unheardMs = 60_000;
 

@@ -14,7 +14,7 @@ import { annotations, labels } from '../model/names.ts';
 
 /** How long changes are gathered that may help guests which wait to leave: at least, and for each of them. */
 const gatherMs = 250;
-const gatherEachMs = 5;
+const gatherEachMs = 20;
 
 export class Wakes {
   readonly #clock: Clock;

@@ -36,7 +36,7 @@ export interface Cluster {
   stop(): Promise<State>;
 }
 
-export interface OperatorOptions {
+interface OperatorOptions {
   readonly keepBodies?: boolean;
 }
 

@@ -15,7 +15,7 @@ export interface Figure {
   readonly note?: string;
 }
 
-export interface Aim {
+interface Aim {
   readonly of: 'value' | 'ratio';
   readonly is: 'at least' | 'at most';
   readonly limit: number;

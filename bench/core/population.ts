@@ -7,7 +7,7 @@ import { computeJobs, leases, nodes } from '@idlewild/operator/api/resources.ts'
 import type { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { aMachine, type MachineOverrides } from '../../test/builders/node.ts';
 
-export const namespace = 'default';
+const namespace = 'default';
 const perRoom = 25;
 /** Writes under way while a world is made. */
 const concurrency = 24;
@@ -41,7 +41,7 @@ export function someMachines(count: number, kubeletPort: number, kind: MachineKi
   });
 }
 
-export function jobName(number: number): string {
+function jobName(number: number): string {
   return `job-${number}`;
 }
 

@@ -6,7 +6,7 @@ import { isMet, type Figure } from './figures.ts';
 
 const headings = ['figure', 'operator', 'bare client', 'ratio', 'aim', 'met', 'notes'] as const;
 
-export function rowsOf(figures: readonly Figure[]): string[][] {
+function rowsOf(figures: readonly Figure[]): string[][] {
   return figures.map((figure) => {
     const { name, unit, value, bare, ratio, aim, note } = figure;
     const met = isMet(figure);

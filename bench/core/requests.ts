@@ -2,7 +2,7 @@
 // Promises: cheap enough to be asked within a measured process; knows nothing of who sent the request.
 
 /** What the operator's writes are; `other` is anything that this list does not foresee. */
-export const writeKinds = [
+const writeKinds = [
   'claim',
   'start',
   'end',

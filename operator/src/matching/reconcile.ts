@@ -196,14 +196,8 @@ export class Matching {
     this.#onPass();
   }
 
-  /** The latest end of a guest. One whose attempt has ended is on its way out; one that was given notice goes by then. */
-  readonly endOf = ({ key, job, endsAtMs }: PlacedGuest): number | undefined => {
-    const owner = job === undefined ? undefined : this.#deps.world.jobs.get(job);
-    const attempt = owner && openAttempt(owner);
-    if (job !== undefined && attempt?.virtualMachine !== key.slice(key.indexOf('/') + 1)) return this.#deps.clock.now();
-    const notice = owner?.status?.preemption?.at;
-    return notice === undefined ? endsAtMs : Math.min(Date.parse(notice), endsAtMs ?? Infinity);
-  };
+  /** The latest end of a guest. */
+  readonly endOf = ({ endsAtMs }: PlacedGuest): number | undefined => endsAtMs;
 
   #blocked(nowMs: number): Map<string, Blocked> {
     const blocked = this.#secrets.blocked();

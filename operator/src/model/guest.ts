@@ -24,8 +24,8 @@ export interface PlacedGuest {
   readonly job?: string | undefined;
   readonly needs: Amount;
   /**
-   * By its job's walltime, from its start in the guest or else from the claim, ms since the epoch; undefined when nobody knows;
-   * 0 when it is over and only its launcher has not ended yet.
+   * By its job's walltime, from its start in the guest or else from the claim, or by the notice that it was given; ms since the
+   * epoch; undefined when nobody knows; 0 when it is on its way out: its attempt has ended, or only its launcher has not.
    */
   readonly endsAtMs?: number | undefined;
   /** As its job asks for, Low 0 to Urgent 3; what its namespace may have is not looked at. */
@@ -67,8 +67,9 @@ export function placeOf({ key, job, vm, vmi, migrations, launchers }: GuestObjec
   }
   const needs = needsOf(job, vm, vmi);
   if (nodes.size === 0 || !needs) return undefined;
-  const endsAtMs = isOver ? 0 : attempt && job && endOf(job, attempt);
   const jobKey = job ? `${job.metadata.namespace}/${job.metadata.name}` : labelledJob(vmi ?? vm);
+  const isLeaving = isOver || (attempt === undefined && jobKey !== undefined);
+  const endsAtMs = isLeaving ? 0 : attempt && job && endOf(job, attempt);
   return {
     guest: {
       key,
@@ -141,7 +142,9 @@ function pinnedNode(vm: VirtualMachine): string | undefined {
 function endOf(job: ComputeJob, { started, claimed }: Attempt): number | undefined {
   const { walltime } = job.spec;
   const from = Date.parse(started ?? claimed ?? '');
-  return walltime === undefined || Number.isNaN(from) ? undefined : from + durationMs(walltime);
+  const byWalltime = walltime === undefined || Number.isNaN(from) ? undefined : from + durationMs(walltime);
+  const notice = job.status?.preemption?.at;
+  return notice === undefined ? byWalltime : Math.min(Date.parse(notice), byWalltime ?? Infinity);
 }
 
 function labelledJob(object: VirtualMachine | VirtualMachineInstance | undefined): string | undefined {

@@ -2,19 +2,8 @@
 // Promises: cheap enough to be asked within a measured process; knows nothing of who sent the request.
 
 /** What the operator's writes are; `other` is anything that this list does not foresee. */
-const writeKinds = [
-  'claim',
-  'start',
-  'end',
-  'waiting',
-  'status',
-  'secret',
-  'vm',
-  'vm-change',
-  'event',
-  'other',
-] as const;
-export type WriteKind = (typeof writeKinds)[number];
+export type WriteKind =
+  'claim' | 'start' | 'end' | 'waiting' | 'status' | 'secret' | 'vm' | 'vm-change' | 'event' | 'other';
 
 export interface RecordedWrite {
   readonly kind: WriteKind;

@@ -21,21 +21,19 @@ export interface Moving {
   readonly sinceMs: number;
 }
 
-interface UnderWay {
-  readonly migration: VirtualMachineInstanceMigration;
-  /** Made by us and not heard of yet; forgotten then, ms since the epoch. */
-  readonly untilMs?: number | undefined;
-}
-
 const unheardMs = 30_000;
 const mostGone = 1_000;
 
 export class Traffic {
   readonly #instanceOf: (key: string) => VirtualMachineInstance | undefined;
   /** By uid. */
-  readonly #underWay = new Map<string, UnderWay>();
+  readonly #underWay = new Map<string, VirtualMachineInstanceMigration>();
+  /** By uid: made by us and not heard of yet; forgotten then, ms since the epoch. */
+  readonly #unheard = new Map<string, number>();
   /** By uid, with the key of the job. */
   readonly #gone = new Map<string, { readonly job: string; readonly migration: VirtualMachineInstanceMigration }>();
+  /** Their uids by job: every look at a guest asks for its own. */
+  readonly #goneOf = new Map<string, Set<string>>();
   readonly #promises: Promises;
 
   /** @param instanceOf the instance of namespace/name. */
@@ -48,36 +46,46 @@ export class Traffic {
   saw({ type, object }: Change<VirtualMachineInstanceMigration>, job: string | undefined): void {
     const uid = object.metadata.uid ?? '';
     if (type !== 'deleted' && !isMigrationOver(object)) {
-      this.#underWay.set(uid, { migration: object });
+      this.#underWay.set(uid, object);
+      this.#unheard.delete(uid);
       return;
     }
     this.#underWay.delete(uid);
+    this.#unheard.delete(uid);
     if (type !== 'deleted' || job === undefined) return;
     // Migrations go with their instance, and a cancelled one goes at once: this is the last that is heard of it.
     const last = isMigrationOver(object)
       ? object
       : { ...object, status: { ...object.status, phase: 'Failed' as const } };
     this.#gone.set(uid, { job, migration: last });
+    this.#goneOf.set(job, (this.#goneOf.get(job) ?? new Set()).add(uid));
     for (const oldest of this.#gone.keys()) {
       if (this.#gone.size <= mostGone) break;
-      this.#gone.delete(oldest);
+      this.forget(oldest);
     }
   }
 
   /** Migrations of that job's guests that are deleted and were not recorded. */
   goneOf(job: string): VirtualMachineInstanceMigration[] {
-    return [...this.#gone.values()].filter((each) => each.job === job).map(({ migration }) => migration);
+    return [...(this.#goneOf.get(job) ?? [])].flatMap((uid) => this.#gone.get(uid)?.migration ?? []);
   }
 
   /** The ledger has it, or there is no ledger any more. */
   forget(uid: string): void {
+    const job = this.#gone.get(uid)?.job;
+    if (job === undefined) return;
     this.#gone.delete(uid);
+    const left = this.#goneOf.get(job);
+    left?.delete(uid);
+    if (left?.size === 0) this.#goneOf.delete(job);
   }
 
   /** The server's answer to the creation of a migration. */
   made(migration: VirtualMachineInstanceMigration, nowMs: number): void {
     const uid = migration.metadata.uid ?? '';
-    if (!this.#underWay.has(uid)) this.#underWay.set(uid, { migration, untilMs: nowMs + unheardMs });
+    if (this.#underWay.has(uid)) return;
+    this.#underWay.set(uid, migration);
+    this.#unheard.set(uid, nowMs + unheardMs);
   }
 
   moving(nowMs: number): Moving[] {
@@ -85,7 +93,7 @@ export class Traffic {
     const beingMade = this.#promises.list(nowMs).flatMap(({ kind, departure, to }): Moving[] => {
       return kind === 'migration' && departure ? [{ ...departure, to }] : [];
     });
-    return [...[...this.#underWay.values()].map(({ migration }) => this.#movingOf(migration)), ...beingMade];
+    return [...[...this.#underWay.values()].map((migration) => this.#movingOf(migration)), ...beingMade];
   }
 
   #movingOf(migration: VirtualMachineInstanceMigration): Moving {
@@ -103,8 +111,10 @@ export class Traffic {
   }
 
   #expire(nowMs: number): void {
-    for (const [uid, { untilMs }] of this.#underWay) {
-      if (untilMs !== undefined && untilMs <= nowMs) this.#underWay.delete(uid);
+    for (const [uid, untilMs] of this.#unheard) {
+      if (untilMs > nowMs) continue;
+      this.#unheard.delete(uid);
+      this.#underWay.delete(uid);
     }
   }
 }

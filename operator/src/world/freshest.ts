@@ -53,6 +53,7 @@ export class Freshest<T extends KubeObject> {
 
   /** Lets go of writes that the watch never told of; `onChange` is told. */
   expire(): void {
+    if (this.#ahead.size === 0) return;
     for (const key of this.#ahead.keys()) this.#live(key);
   }
 

@@ -29,6 +29,8 @@ export interface PoolSources {
   otherPod(key: string): Pod | undefined;
 }
 
+const dirtyKinds = ['nodes', 'jobs', 'guests', 'pods'] as const;
+
 /** What a pool of this keeper remembers about itself. */
 interface Moment {
   readonly changes: number;
@@ -96,7 +98,8 @@ export class PoolKeeper {
     for (const name of this.#dirty.nodes) this.#readNode(name, nowMs);
     for (const key of this.#dirty.jobs) this.#readJob(key);
     for (const key of this.#dirty.guests) this.#readGuest(key);
-    for (const set of Object.values(this.#dirty)) set.clear();
+    // Most calls find nothing: to clear a set that is empty would make a new table all the same.
+    for (const kind of dirtyKinds) if (this.#dirty[kind].size > 0) this.#dirty[kind].clear();
     if (!this.#pool || this.#machinesChanged || this.#guestsChanged) this.#pool = this.#snapshot(this.#pool);
     return this.#pool;
   }

@@ -22,6 +22,8 @@ import type { Explanation } from './words.ts';
 /** Jobs at the front of the line whose start is estimated, and how often. */
 const estimated = 20;
 const estimateEveryMs = 5_000;
+/** To a job that was told of no time, one that is so near is not worth a write: its start is the news. */
+const anyMomentMs = 30_000;
 
 export interface WordsBoardOptions {
   readonly deps: Deps;
@@ -69,8 +71,12 @@ export class WordsBoard {
     const { clock, newId } = this.#o.deps;
     const { key } = wait.waiter;
     if (gate.has(key)) return true;
-    const expectedMs = wait.own || wait.position > estimated ? undefined : this.#expected(pass).get(key);
-    const words = explainWait(wait, { verdicts, nowMs: clock.now(), isSilent: this.#o.isSilent, expectedMs });
+    const nowMs = clock.now();
+    const known = wait.own || wait.position > estimated ? undefined : this.#expected(pass).get(key);
+    const before = job.status?.waiting;
+    const anyMoment = before !== undefined && before.estimate === undefined && known !== undefined;
+    const expectedMs = anyMoment && known - nowMs < anyMomentMs ? undefined : known;
+    const words = explainWait(wait, { verdicts, nowMs, isSilent: this.#o.isSilent, expectedMs });
     if (!isNews(job, words, said)) return false;
     const stamp: Stamp = { id: newId().slice(0, 8), at: microTime(clock.now()) };
     gate.put(key, 'words', () => this.#write(job, words, stamp));

@@ -6,7 +6,8 @@
 import http, { type IncomingMessage } from 'node:http';
 import https, { type RequestOptions } from 'node:https';
 import { errorFromResponse, KubeError, toKubeError } from '@idlewild/operator/kube/errors.ts';
-import type { Headers, Query, Transport, TransportRequest } from '@idlewild/operator/kube/transport.ts';
+import { encodeBody, parseJson, plainHeaders, queryString } from '@idlewild/operator/kube/http-message.ts';
+import type { Transport, TransportRequest } from '@idlewild/operator/kube/transport.ts';
 
 export interface HttpsTransportOptions {
   /** https://host:port, with an optional path prefix. http:// is accepted for test servers. */
@@ -43,7 +44,9 @@ export function createHttpsTransport({ server, ca, token, userAgent }: HttpsTran
         ...{ agent, ca, method, host: url.hostname, port: url.port, path: prefix + path + queryString(o.query) },
         ...{ signal: o.signal, headers: headersOf(o) },
       };
-      by.request(options, resolve).once('error', reject).end(encoded(o.body));
+      by.request(options, resolve)
+        .once('error', reject)
+        .end(encodeBody(o.body) ?? undefined);
     });
   }
 
@@ -71,7 +74,8 @@ export function createHttpsTransport({ server, ca, token, userAgent }: HttpsTran
       try {
         off.throwIfAborted();
         const answer = await exchange(method, path, { ...sent, signal: AbortSignal.any([off, deadline]) });
-        const { status, headers } = headOf(answer);
+        const { statusCode: status = 0 } = answer;
+        const headers = plainHeaders(answer.headers);
         const body = await bodyOf(answer, headers['content-type'] ?? '', attempted);
         if (status >= 400) throw errorFromResponse(attempted, status, body, headers['retry-after']);
         return { status, headers, body };
@@ -92,7 +96,8 @@ export function createHttpsTransport({ server, ca, token, userAgent }: HttpsTran
       try {
         off.throwIfAborted();
         const answer = await exchange('GET', path, { ...sent, signal: AbortSignal.any([off, began.signal]) });
-        const { status, headers } = headOf(answer);
+        const { statusCode: status = 0 } = answer;
+        const headers = plainHeaders(answer.headers);
         if (status >= 400) {
           const body = await bodyOf(answer, headers['content-type'] ?? '', attempted);
           throw errorFromResponse(attempted, status, body, headers['retry-after']);
@@ -129,28 +134,13 @@ function failure(error: unknown, { attempted, off, late }: Failed): KubeError {
   return toKubeError(error, attempted);
 }
 
-function headOf({ statusCode = 0, headers }: IncomingMessage): { status: number; headers: Headers } {
-  const plain = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value] as const],
-  );
-  return { status: statusCode, headers: Object.fromEntries(plain) };
-}
-
 async function bodyOf(answer: IncomingMessage, type: string, attempted: string): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk as Buffer);
   const bytes = Buffer.concat(chunks);
   if (bytes.length === 0) return undefined;
   if (!type.includes('json')) return type === '' || type.startsWith('text/') ? bytes.toString() : new Uint8Array(bytes);
-  const text = bytes.toString();
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    const status = answer.statusCode ?? 0;
-    if (status >= 400) return text;
-    const said = `${attempted}: the answer is not the JSON that it claims to be`;
-    throw new KubeError(said, { kind: 'server', status, cause: error });
-  }
+  return parseJson(bytes.toString(), attempted, answer.statusCode ?? 0);
 }
 
 async function* chunksOf(answer: IncomingMessage, attempted: string, off: AbortSignal): AsyncIterable<Uint8Array> {
@@ -159,18 +149,4 @@ async function* chunksOf(answer: IncomingMessage, attempted: string, off: AbortS
   } catch (error) {
     throw failure(error, { attempted, off, late: false });
   }
-}
-
-function queryString(query: Query | undefined): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query ?? {})) {
-    if (value !== undefined) parameters.append(name, String(value));
-  }
-  const text = parameters.toString();
-  return text === '' ? '' : `?${text}`;
-}
-
-function encoded(body: unknown): string | Uint8Array | undefined {
-  if (body === undefined) return undefined;
-  return typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
 }

@@ -7,6 +7,7 @@
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 import { errorFromResponse, KubeError, toKubeError } from './errors.ts';
+import { encodeBody, parseJson, plainHeaders, queryString } from './http-message.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 export type Headers = Readonly<Record<string, string>>;
@@ -212,28 +213,6 @@ function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-function queryString(query: Query | undefined): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query ?? {})) {
-    if (value !== undefined) parameters.append(name, String(value));
-  }
-  const text = parameters.toString();
-  return text === '' ? '' : `?${text}`;
-}
-
-function encodeBody(body: unknown): string | Uint8Array | null {
-  if (body === undefined) return null;
-  return typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
-}
-
-function plainHeaders(headers: Record<string, string | string[] | undefined>): Headers {
-  const plain: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return plain;
-}
-
 async function readBody(
   body: Dispatcher.ResponseData['body'],
   contentType: string | undefined,
@@ -241,20 +220,7 @@ async function readBody(
   status: number,
 ): Promise<unknown> {
   const type = contentType ?? '';
-  if (type.includes('json')) {
-    const text = await body.text();
-    if (text === '') return undefined;
-    try {
-      return JSON.parse(text) as unknown;
-    } catch (error) {
-      if (status >= 400) return text;
-      throw new KubeError(`${attempted}: the answer is not the JSON that it claims to be`, {
-        kind: 'server',
-        status,
-        cause: error,
-      });
-    }
-  }
+  if (type.includes('json')) return parseJson(await body.text(), attempted, status);
   if (type === '' || type.startsWith('text/')) {
     const text = await body.text();
     return text === '' ? undefined : text;

@@ -69,10 +69,8 @@ const reason = async (): Promise<string> =>
 describe('the program', () => {
   it('takes the machine back when it is about to leave, and tells its owner afterwards', async () => {
     await mock.until('it is lent', async () => (await reason()) === 'Idle');
-    const began = performance.now();
     await mock.emit('PrepareForSleep', 'b', [['b', true]]);
     await mock.until('it leaves', async () => (await reason()) === 'Leaving');
-    expect(performance.now() - began).toBeLessThan(3_000);
     await mock.emit('PrepareForSleep', 'b', [['b', false]]);
     await mock.until('it is lent again', async () => (await reason()) === 'Idle');
     const { history } = await askAgent(socket());

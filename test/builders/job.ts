@@ -5,9 +5,10 @@ import type { Interruption } from '@idlewild/operator/model/job.ts';
 import type { AttemptEnd, EvacuationReason } from '@idlewild/operator/model/reasons.ts';
 import * as status from '@idlewild/operator/model/status.ts';
 
-export type SpecOverrides = Partial<Omit<ComputeJobSpec, 'resources' | 'retries'>> & {
+export type SpecOverrides = Partial<Omit<ComputeJobSpec, 'resources' | 'retries' | 'interruption'>> & {
   readonly resources?: Partial<ComputeJobSpec['resources']>;
   readonly retries?: Partial<ComputeJobSpec['retries']>;
+  readonly interruption?: Partial<ComputeJobSpec['interruption']>;
 };
 
 /** Everything in tests happens around this moment. */
@@ -77,7 +78,7 @@ export class JobBuilder {
 }
 
 export function aJob(name: string, spec: SpecOverrides = {}): JobBuilder {
-  const { resources, retries, ...rest } = spec;
+  const { resources, retries, interruption, ...rest } = spec;
   return new JobBuilder({
     apiVersion: 'idlewild.dev/v1alpha1',
     kind: 'ComputeJob',
@@ -100,6 +101,7 @@ export function aJob(name: string, spec: SpecOverrides = {}): JobBuilder {
       ...rest,
       resources: { cores: 1, memory: '128Mi', gpus: 0, ...resources },
       retries: { limit: 2, when: ['StartFailed'], ...retries },
+      interruption: { exclusive: true, ownerReturns: 'Migrate', ...interruption },
     },
   });
 }

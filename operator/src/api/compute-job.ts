@@ -124,6 +124,32 @@ export interface ComputeJobFields {
       when: ('ScriptFailed' | 'StartFailed')[];
     };
     /**
+     * What may happen to the job when its machine's owner comes back or the machine falls silent.
+     */
+    interruption: {
+      /**
+       * Never two guests of this job at a time. With false a replacement may start while nobody knows yet whether a machine that fell silent still runs the guest, and the guest outlives a short loss of the API server.
+       */
+      exclusive: boolean;
+      /**
+       * The guest is held back and frozen at once in any case. Migrate then moves it, and parks it where nothing can take it; Freeze leaves it frozen until the owner has gone; Restart gives the attempt up and begins anew elsewhere.
+       */
+      ownerReturns: 'Migrate' | 'Freeze' | 'Restart';
+      /**
+       * What the guest does when it is asked to save its work, before it is shut down and the job goes back to the front of the queue.
+       */
+      checkpoint?: {
+        /**
+         * Run as root in the guest, with the interpreter of its #! line.
+         */
+        script: string;
+        /**
+         * How long it may take before the guest is ended all the same.
+         */
+        within: string;
+      };
+    };
+    /**
      * Seconds after its end at which the finished job is deleted, with its virtual machine's log. Without it the job stays until somebody deletes it.
      */
     ttlSecondsAfterFinished?: number;

@@ -17,6 +17,8 @@ export const labels = {
   lendDisk: 'idlewild.dev/lend-disk-mib',
   lendGraphicsMemory: 'idlewild.dev/lend-graphics-memory-mib',
   lendGpus: 'idlewild.dev/lend-gpus',
+  /** Whether the machine would destroy its guests by itself if it were cut off: armed or off. */
+  fence: 'idlewild.dev/fence',
   room: 'topology.kubernetes.io/zone',
   hostname: 'kubernetes.io/hostname',
   architecture: 'kubernetes.io/arch',
@@ -35,6 +37,10 @@ export const annotations = {
   graphicsMemory: 'idlewild.dev/graphics-memory-mib',
   /** On a Node, by the operator: JSON of a machine that is held down for a while, see holds/. */
   hold: 'idlewild.dev/hold',
+  /** On an agent's Lease: JSON of how soon that machine destroys its guests. */
+  fence: 'idlewild.dev/fence',
+  /** On a guest, "false": a second copy of it is tolerated. */
+  exclusive: 'idlewild.dev/exclusive',
   /** On a migration, by the operator: the LeaveReason it was made for. */
   leaveReason: 'idlewild.dev/leave-reason',
   unschedulableTimeout: 'kubevirt.io/migrationUnschedulablePodTimeoutSeconds',
@@ -47,6 +53,9 @@ export const taints = {
   /** By an admin, to keep ordinary pods off machines that come and go; guests tolerate it. */
   volatile: 'idlewild.dev/volatile',
 } as const;
+
+/** Where the agents keep the Leases of their machines, one by the name of each Node. */
+export const machineLeaseNamespace = 'idlewild-machines';
 
 export const managedBy = 'idlewild';
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { pino, type Logger } from 'pino';
 import type { Pki } from '../pki/pki.ts';
 import { createAdmission } from './admission/chain.ts';
+import { Policies } from './admission/policies.ts';
 import { Webhooks } from './admission/webhooks.ts';
 import { watchAvailability } from './aggregation/availability.ts';
 import { syncLocalApiServices } from './aggregation/local-api-services.ts';
@@ -73,7 +74,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
     registry,
     schemas: schemaFunctions,
     auth,
-    admission: createAdmission(store, webhooks, auth),
+    admission: createAdmission(store, new Policies(store, registry), webhooks, auth),
     clock,
     log,
     newUid: randomUUID,

@@ -1,5 +1,6 @@
 // The order of admission: what the server itself fills in and refuses, then mutating webhooks, then (after validation)
-// validating ones. Objects of webhook configurations are never sent to webhooks, so that a broken hook can be repaired.
+// admission policies and validating webhooks. Objects of webhook configurations are never sent to webhooks, nor those of policies
+// to policies, so that a broken one can be repaired.
 
 import type { ServerAuth } from '../auth/auth.ts';
 import type { ApiObject } from '../registry/types.ts';
@@ -8,9 +9,10 @@ import type { Store } from '../storage/store.ts';
 import { refuseByNamespace } from './namespace-lifecycle.ts';
 import { refuseByNodeRestriction } from './node-restriction.ts';
 import { defaultNode, defaultPod, refusePod } from './pods-and-nodes.ts';
+import type { Policies } from './policies.ts';
 import type { Webhooks } from './webhooks.ts';
 
-export function createAdmission(store: Store, webhooks: Webhooks, auth: ServerAuth): Admission {
+export function createAdmission(store: Store, policies: Policies, webhooks: Webhooks, auth: ServerAuth): Admission {
   return {
     async mutate(request) {
       refuseByNamespace(store, request);
@@ -24,6 +26,7 @@ export function createAdmission(store: Store, webhooks: Webhooks, auth: ServerAu
       if (object !== undefined && subresource === '' && (operation === 'CREATE' || operation === 'UPDATE')) {
         auth.refuseEscalation(user, resource, object, namespace);
       }
+      policies.validate(request);
       await webhooks.validate(request);
     },
   };

@@ -2,7 +2,6 @@
 // before the next is called; validating hooks are called together. A hook that cannot be reached refuses or is passed over,
 // as its failure policy says.
 
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { matchOutcome } from '../cel/match-conditions.ts';
 import type { ApiFailure } from '../errors/status.ts';
@@ -10,8 +9,9 @@ import { failure, internalError, type StatusDetails } from '../errors/status.ts'
 import { jsonPatch } from '../patch/json.ts';
 import { jsonEqual } from '../patch/json-value.ts';
 import type { ApiObject, Registry, ServedResource } from '../registry/types.ts';
-import { inVersion, toStored, type AdmissionRequest } from '../rest/parts.ts';
+import type { AdmissionRequest } from '../rest/parts.ts';
 import type { Store } from '../storage/store.ts';
+import { converted, reviewOf } from './review.ts';
 import { calledAs, type Webhook } from './rules.ts';
 import { WebhookConnections, type AdmissionResponse } from './webhook-call.ts';
 
@@ -130,58 +130,6 @@ export class Webhooks {
     if (!response.allowed) throw refusal(webhook.name, response);
     return response;
   }
-}
-
-/** An object of the resource in another version of it; the object itself where the versions are one or it is another kind. */
-function converted<T extends ApiObject | undefined>(object: T, from: ServedResource, to: ServedResource): T {
-  if (from === to || object === undefined || object.kind !== from.kind) return object;
-  return inVersion(to, toStored(from, object)) as T;
-}
-
-function reviewOf(
-  request: AdmissionRequest,
-  as: ServedResource,
-): {
-  readonly request: { readonly uid: string; readonly [field: string]: unknown };
-  readonly [field: string]: unknown;
-} {
-  const { resource, operation, subresource, namespace, name, object, old, user, dryRun } = request;
-  const kindOf = (of: ServedResource) => ({ group: of.group, version: of.version, kind: of.kind });
-  const pluralOf = (of: ServedResource) => ({ group: of.group, version: of.version, resource: of.plural });
-  const [objectGroup, objectVersion] = groupAndVersion(object?.apiVersion);
-  const own = object?.kind !== undefined && object.kind !== resource.kind;
-  const ownKind = own ? { group: objectGroup, version: objectVersion, kind: object.kind } : undefined;
-  return {
-    kind: 'AdmissionReview',
-    apiVersion: 'admission.k8s.io/v1',
-    request: {
-      uid: randomUUID(),
-      kind: ownKind ?? kindOf(as),
-      resource: pluralOf(as),
-      ...(subresource === '' ? {} : { subResource: subresource }),
-      requestKind: ownKind ?? kindOf(resource),
-      requestResource: pluralOf(resource),
-      ...(subresource === '' ? {} : { requestSubResource: subresource }),
-      name,
-      ...(resource.namespaced ? { namespace } : {}),
-      operation,
-      userInfo: {
-        username: user.name,
-        ...(user.uid === undefined ? {} : { uid: user.uid }),
-        groups: user.groups,
-        ...(user.extra === undefined ? {} : { extra: user.extra }),
-      },
-      object: object ?? null,
-      oldObject: old ?? null,
-      dryRun,
-      options: null,
-    },
-  };
-}
-
-function groupAndVersion(apiVersion: string | undefined): [string, string] {
-  const parts = (apiVersion ?? '').split('/');
-  return parts.length === 1 ? ['', parts[0] ?? ''] : [parts[0] ?? '', parts[1] ?? ''];
 }
 
 /** The hook's own code, reason and details, with Kubernetes' sentence in front of its message. */

@@ -3,6 +3,7 @@
 import { customResourceDefinitions } from '../crd/kind.ts';
 import type { ServedResource } from '../registry/types.ts';
 import { clusterRoleBindings, clusterRoles, reviews, roleBindings, roles } from './access.ts';
+import { admissionPolicies, admissionPolicyBindings } from './admission-policies.ts';
 import { configMaps, secrets, serviceAccounts } from './configuration.ts';
 import { disruptionBudgets, leases, priorityClasses } from './coordination.ts';
 import { coreEvents, events } from './events.ts';
@@ -34,6 +35,8 @@ export const builtinKinds: readonly ServedResource[] = [
   roles,
   mutatingWebhooks,
   validatingWebhooks,
+  admissionPolicies,
+  admissionPolicyBindings,
   customResourceDefinitions,
   priorityClasses,
   leases,

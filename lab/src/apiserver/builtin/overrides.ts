@@ -52,6 +52,21 @@ const webhook: Readonly<Record<string, Schema>> = {
   objectSelector: { default: {}, ...atomicMap },
 };
 
+const operationRule: Readonly<Record<string, Schema>> = {
+  resources: {
+    type: 'array',
+    items: { type: 'string' },
+    ...atomic,
+    description: 'Resources this rule applies to, with subresources after a slash.',
+  },
+  scope: {
+    type: 'string',
+    default: '*',
+    enum: ['Cluster', 'Namespaced', '*'],
+    description: 'Whether the rule is for cluster-scoped or namespaced resources.',
+  },
+};
+
 /** Additions to the members of a definition; one with a `type` is a member that the declarations lack. */
 const members: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
   [`${meta}.ObjectMeta`]: { ownerReferences: mergedBy('uid'), finalizers: mergedSet, managedFields: atomic },
@@ -131,19 +146,28 @@ const members: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
     ...webhook,
     reinvocationPolicy: { default: 'Never', enum: ['Never', 'IfNeeded'] },
   },
-  [`${admission}.RuleWithOperations`]: {
-    resources: {
-      type: 'array',
-      items: { type: 'string' },
-      ...atomic,
-      description: 'Resources this rule applies to, with subresources after a slash.',
-    },
-    scope: {
-      type: 'string',
-      default: '*',
-      enum: ['Cluster', 'Namespaced', '*'],
-      description: 'Whether the rule is for cluster-scoped or namespaced resources.',
-    },
+  [`${admission}.RuleWithOperations`]: operationRule,
+  [`${admission}.NamedRuleWithOperations`]: { ...operationRule, resourceNames: atomic },
+  [`${admission}.MatchResources`]: {
+    matchPolicy: { default: 'Equivalent', enum: ['Exact', 'Equivalent'] },
+    namespaceSelector: { default: {}, ...atomicMap },
+    objectSelector: { default: {}, ...atomicMap },
+    resourceRules: atomic,
+    excludeResourceRules: atomic,
+  },
+  [`${admission}.ValidatingAdmissionPolicySpec`]: {
+    failurePolicy: { default: 'Fail', enum: ['Ignore', 'Fail'] },
+    matchConditions: mergedBy('name'),
+    variables: mergedBy('name'),
+    validations: atomic,
+    auditAnnotations: atomic,
+    paramKind: atomicMap,
+  },
+  [`${admission}.ValidatingAdmissionPolicyStatus`]: { conditions: mergedBy('type') },
+  [`${admission}.ParamRef`]: { parameterNotFoundAction: { enum: ['Allow', 'Deny'] } },
+  [`${admission}.ValidatingAdmissionPolicyBindingSpec`]: {
+    paramRef: atomicMap,
+    validationActions: { 'x-kubernetes-list-type': 'set' },
   },
   [`${admission}.ServiceReference`]: { port: { default: 443 } },
   [`${crd}.CustomResourceDefinitionStatus`]: { conditions: mergedBy('type'), storedVersions: atomic },

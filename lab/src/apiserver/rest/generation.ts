@@ -10,6 +10,8 @@ const counted = new Set([
   'apiextensions.k8s.io/customresourcedefinitions',
   'admissionregistration.k8s.io/validatingwebhookconfigurations',
   'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
   'networking.k8s.io/networkpolicies',
   'scheduling.k8s.io/priorityclasses',
   'apps/deployments',

@@ -11,6 +11,8 @@ const neverUnconditional = new Set([
   'coordination.k8s.io/leases',
   'admissionregistration.k8s.io/validatingwebhookconfigurations',
   'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
   'apiregistration.k8s.io/apiservices',
   'policy/poddisruptionbudgets',
 ]);

@@ -2,11 +2,13 @@
 // Must not hold logic: what a controller does is in its folder.
 
 import { Controller, type ControllerMetrics, type Reconcile } from './kube/controller.ts';
-import type { Informer } from './kube/informer.ts';
+import type { Change, Informer } from './kube/informer.ts';
 import { keyOf, type KubeObject } from './kube/object.ts';
+import type { Lease } from './api/kubernetes.ts';
 import { Evacuation } from './evacuation/reconcile.ts';
 import { DowntimeObserver } from './evacuation/downtime.ts';
 import type { EvacuationSettings } from './evacuation/decide.ts';
+import { Room } from './evacuation/room.ts';
 import { Traffic } from './evacuation/traffic.ts';
 import { Wakes } from './evacuation/wakes.ts';
 import type { VirtualMachineInstanceMigration } from './api/kubevirt.ts';
@@ -18,8 +20,8 @@ import { Matching, type MatchingOptions } from './matching/reconcile.ts';
 import type { PreemptionSettings } from './preemption/decide.ts';
 import { Preemption } from './preemption/reconcile.ts';
 import type { Reservation } from './queue/reservation.ts';
-import { isFallingSilent, type Leases } from './recovery/leases.ts';
-import { Recovery, type RecoverySettings } from './recovery/reconcile.ts';
+import { isFallingSilent, type Leases, type Patience, type Voice } from './recovery/leases.ts';
+import { Recovery } from './recovery/reconcile.ts';
 import { openAttempt } from './model/job.ts';
 import { isLost } from './model/machine.ts';
 import { JobWriter } from './world/job-writer.ts';
@@ -30,7 +32,7 @@ export interface Settings {
   readonly matching: MatchingOptions;
   readonly preemption: PreemptionSettings;
   readonly lifecycle: LifecycleSettings;
-  readonly recovery: RecoverySettings;
+  readonly recovery: Patience;
   readonly evacuation: EvacuationSettings;
 }
 
@@ -69,14 +71,19 @@ export function buildControllers(
   });
   const downtime = new DowntimeObserver(clock);
   const traffic = new Traffic((key) => world.informers.vmis.store.get(key), world.promises);
-  const wakes = new Wakes(clock, (key) => evacuation.enqueue(key));
+  const room = new Room(world, clock);
+  const wakes = new Wakes(
+    clock,
+    (key) => evacuation.enqueue(key),
+    (wanted) => room.hasSome(wanted),
+  );
   world.promises.onWithdrawn(() => wakes.mayHelp());
 
   const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
   const queue = new Matching(deps, settings.matching, {
     wake: () => matching.enqueue('pool'),
-    isSilent: (machine) => isFallingSilent(o.leases, machine, settings.recovery.lostAfterMs),
+    isSilent: (machine) => isFallingSilent(o.leases, machine, settings.recovery),
     onPass: () => {
       if (preemption.concerned) preempting.enqueue('pool');
     },
@@ -89,7 +96,7 @@ export function buildControllers(
   const evacuation = controller(
     'evacuation',
     4,
-    new Evacuation(deps, { downtime, traffic, wakes }, settings.evacuation),
+    new Evacuation(deps, { downtime, traffic, wakes, room }, settings.evacuation),
   );
 
   const holds = new Holds(deps);
@@ -133,11 +140,17 @@ export function buildControllers(
     wakes.sawNode(change);
     if (holds.concerns(change)) holding.enqueue(change.object.metadata.name);
   });
-  world.informers.leases.onChange(({ type, object: { metadata, spec } }) => {
-    if (type !== 'deleted') o.leases.saw(metadata.name, spec?.renewTime ?? '');
-    // A renewal is news only of a lost machine; for the others the time for the next look is set.
-    if (type !== 'updated' || isGone(metadata.name)) recovery.enqueue(metadata.name);
-  });
+  const hearing =
+    (voice: Voice) =>
+    ({ type, object }: Change<Lease>): void => {
+      const { name } = object.metadata;
+      if (type !== 'deleted') o.leases.saw(voice, name, object);
+      else if (voice === 'agent') o.leases.saw(voice, name, undefined);
+      // A renewal is news only of a lost machine; for the others the time for the next look is set.
+      if (type !== 'updated' || isGone(name)) recovery.enqueue(name);
+    };
+  world.informers.leases.onChange(hearing('kubelet'));
+  world.informers.agentLeases.onChange(hearing('agent'));
   // What happens on a machine concerns recovery only when the machine is lost, or its Node is gone.
   const isGone = (name: string): boolean => {
     const node = world.nodes.get(name);

@@ -5,6 +5,7 @@ import { aJob, at, noon, type JobBuilder, type SpecOverrides } from '../../../te
 import { aMachine } from '../../../test/builders/node.ts';
 import type { Node } from '../api/kubernetes.ts';
 import type { VirtualMachine, VirtualMachineInstance } from '../api/kubevirt.ts';
+import { Verdicts } from '../matching/verdicts.ts';
 import { poolOf } from '../model/pool.ts';
 import { evacuate, type EvacuationDecision } from './decide.ts';
 import type { Moving } from './traffic.ts';
@@ -39,6 +40,8 @@ function decide(nodes: Node[], o: Case = {}): EvacuationDecision {
   const own = o.vm ?? vm;
   const vmi = o.vmi && 'metadata' in o.vmi ? o.vmi : aVmi(own, 'Running', 'pc-1', { evacuate: 'pc-1', ...o.vmi });
   const pool = poolOf({ nodes, jobs: [job.job], vms: [own], vmis: [vmi], migrations: [] });
+  const verdicts = new Verdicts();
+  verdicts.sync(pool);
   return evacuate({
     job: job.job,
     vm: own,
@@ -46,6 +49,8 @@ function decide(nodes: Node[], o: Case = {}): EvacuationDecision {
     migrations: [],
     pods: [],
     pool,
+    verdicts,
+    explain: true,
     moving,
     nowMs: noon + nowS * 1000,
     settings,

@@ -13,6 +13,7 @@ import {
   type VirtualMachineInstanceMigration,
 } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
+import type { RequirementClass, Verdicts } from '../matching/verdicts.ts';
 import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
@@ -21,7 +22,7 @@ import { pausesOf, type RetrySettings } from './failures.ts';
 import { leavingOf, staleMark, type Leaving } from './leave.ts';
 import { watchOver } from './migration.ts';
 import { isRecorded } from './records.ts';
-import { targetFor } from './target.ts';
+import { targetFor, type NoTarget } from './target.ts';
 import type { Moving } from './traffic.ts';
 import { turnOf, type Limits } from './turn.ts';
 
@@ -42,6 +43,10 @@ export interface EvacuationInput {
   readonly pods: readonly Pod[];
   /** With everything taken that was decided. */
   readonly pool: Pool;
+  /** Of `pool`. */
+  readonly verdicts: Verdicts;
+  /** The job will be told why its guest finds no machine, if it finds none; else that is not worked out. */
+  readonly explain: boolean;
   /** Every guest on its way, this one among them. */
   readonly moving: readonly Moving[];
   readonly nowMs: number;
@@ -83,6 +88,8 @@ export type EvacuationDecision =
       readonly cause: Leaving['reason'];
       readonly message: string;
       readonly retryInMs?: number | undefined;
+      /** What some machine has to fit before another look is of use; undefined when it waits for something else. */
+      readonly wants?: RequirementClass | undefined;
     }
   | {
       readonly kind: 'settled';
@@ -193,7 +200,7 @@ function leave(
   machine: Machine | undefined,
   leaving: Leaving,
 ): EvacuationDecision {
-  const { job, migrations, pool, moving, nowMs, settings } = input;
+  const { job, migrations, pool, verdicts, explain, moving, nowMs, settings } = input;
   const live = getCondition(vmi.status?.conditions, 'LiveMigratable');
   // A guest that is still starting is not migrated, and KubeVirt has not looked yet whether it could be.
   if (vmi.status?.phase !== 'Running' || !live) return { kind: 'wait' };
@@ -212,9 +219,9 @@ function leave(
     return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message };
   }
   const { resting, restUntilMs } = pauses;
-  const target = targetFor({ job, vmi, pool, source: leaving.from, live: true, resting, nowMs });
+  const target = targetFor({ job, vmi, pool, verdicts, explain, source: leaving.from, live: true, resting, nowMs });
   if (target.machine === undefined) {
-    return nobody(leaving, target.words, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
+    return nobody(leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
   }
   return {
     kind: 'migrate',
@@ -249,7 +256,7 @@ function boundBecause(
 
 /** For a guest that cannot move: the work is lost, so only for a drain, only where nobody sits, and only if it can go on elsewhere. */
 function anew(
-  { job, pool, nowMs }: EvacuationInput,
+  { job, pool, verdicts, explain, nowMs }: EvacuationInput,
   vmi: VirtualMachineInstance,
   attempt: Attempt,
   leaving: Leaving,
@@ -263,15 +270,17 @@ function anew(
   });
   if (leaving.reason === 'OwnerReturned') return stays('it runs on');
   if (job.spec.mode === 'Session') return stays('it runs on, as a session is not made anew');
-  const target = targetFor({ job, vmi, pool, source: leaving.from, live: false, resting: new Set(), nowMs });
-  if (target.machine === undefined) return nobody(leaving, target.words, undefined);
+  const of = { job, vmi, pool, verdicts, explain, source: leaving.from };
+  const target = targetFor({ ...of, live: false, resting: new Set(), nowMs });
+  if (target.machine === undefined) return nobody(leaving, target, undefined);
   const message = `${leaving.words} and ${cannot}; it is made anew elsewhere`;
   return { kind: 'recreate', attempt, leaving, target: target.machine, message };
 }
 
-function nobody(leaving: Leaving, words: string, retryInMs: number | undefined): EvacuationDecision {
-  const message = `${leaving.words}, but no machine can take the guest, which runs on: ${words}`;
-  return { kind: 'stay', reason: 'NoMachineForGuest', cause: leaving.reason, message, retryInMs };
+function nobody(leaving: Leaving, { words, wants }: NoTarget, retryInMs: number | undefined): EvacuationDecision {
+  const why = words === undefined ? '' : `: ${words}`;
+  const message = `${leaving.words}, but no machine can take the guest, which runs on${why}`;
+  return { kind: 'stay', reason: 'NoMachineForGuest', cause: leaving.reason, message, retryInMs, wants };
 }
 
 /** `<vm>-m<n>`: after those that are known and those in the ledger, as a cancelled migration is soon unknown. */

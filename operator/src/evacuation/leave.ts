@@ -1,9 +1,12 @@
 // Whether a guest has to leave its machine, and why.
 // Promises: pure and level-based: the answer follows from the instance and its machine as they are, so that a restart changes
-// nothing. A drain comes before the owner's return.
+// nothing. A drain comes before the owner's return, which is a reason only when the yield ladder has come to that rung.
 
+import type { ComputeJob } from '../api/compute-job.ts';
 import type { Node } from '../api/kubernetes.ts';
 import type { VirtualMachineInstance } from '../api/kubevirt.ts';
+import { movesAtMs, parksAtMs } from '../ladder/deadlines.ts';
+import type { LadderSettings } from '../ladder/settings.ts';
 import { isOwnerPresent, type Machine } from '../model/machine.ts';
 import type { LeaveReason } from '../model/reasons.ts';
 
@@ -12,19 +15,47 @@ export interface Leaving {
   readonly from: string;
   /** A clause: "pc-1 is drained". */
   readonly words: string;
+  /** Its turn comes before that of others. */
+  readonly urgent: boolean;
+  /** When it is shut down if nothing has taken it by then, ms since the epoch. */
+  readonly parksAtMs?: number | undefined;
+}
+
+export interface Ask {
+  readonly job: ComputeJob;
+  readonly nowMs: number;
+  readonly settings: LadderSettings;
 }
 
 /** @param machine the one that the guest runs on; undefined when its Node is gone. */
-export function leavingOf(vmi: VirtualMachineInstance, machine: Machine | undefined): Leaving | undefined {
+export function leavingOf(
+  vmi: VirtualMachineInstance,
+  machine: Machine | undefined,
+  { job, nowMs, settings }: Ask,
+): Leaving | undefined {
   const { nodeName, evacuationNodeName } = vmi.status ?? {};
   if (nodeName === undefined) return undefined;
   if (evacuationNodeName === nodeName && !isOpen(machine)) {
-    return { reason: 'Drained', from: nodeName, words: `${nodeName} is drained` };
+    return { reason: 'Drained', from: nodeName, words: `${nodeName} is drained`, urgent: false };
   }
-  if (machine?.ownerPresent) {
-    return { reason: 'OwnerReturned', from: nodeName, words: `the owner of ${nodeName} is back` };
-  }
-  return undefined;
+  if (!machine?.ownerPresent || job.status?.ladder?.parking !== undefined) return undefined;
+  const standing = { job, machine, nowMs, settings };
+  const movesMs = movesAtMs(standing);
+  if (movesMs === undefined || movesMs > nowMs) return undefined;
+  return {
+    reason: 'OwnerReturned',
+    from: nodeName,
+    words: `the owner of ${nodeName} is back`,
+    urgent: machine.urgency !== undefined,
+    parksAtMs: parksAtMs(standing),
+  };
+}
+
+/** In how many ms a guest that need not leave yet has to; undefined when nothing is known of that. */
+export function leavesInMs(machine: Machine | undefined, { job, nowMs, settings }: Ask): number | undefined {
+  if (!machine?.ownerPresent || job.status?.ladder?.parking !== undefined) return undefined;
+  const movesMs = movesAtMs({ job, machine, nowMs, settings });
+  return movesMs === undefined || movesMs <= nowMs ? undefined : movesMs - nowMs;
 }
 
 /** Nothing of the instance asks for a look: most are in that state most of the time. */

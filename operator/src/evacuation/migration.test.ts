@@ -5,6 +5,7 @@ import { aJob, at, noon, type JobBuilder } from '../../../test/builders/job.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import type { Node, Pod } from '../api/kubernetes.ts';
 import type { MigrationPhase, VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
+import { Verdicts } from '../matching/verdicts.ts';
 import { poolOf } from '../model/pool.ts';
 import { evacuate, type EvacuationDecision } from './decide.ts';
 import { entryOf } from './records.ts';
@@ -34,6 +35,8 @@ function decide(migration: VirtualMachineInstanceMigration, o: Case = {}): Evacu
   const { nodes = [source, aMachine('pc-3')], vmi = drained, job = running, pods = [], nowS = 0 } = o;
   const pool = poolOf({ nodes, jobs: [job.job], vms: [vm], vmis: [vmi], migrations: [migration] });
   const own: Moving = { instance: 'default/j-1', migration: 'default/j-1-m1', from: 'pc-1', to: 'pc-3', sinceMs: noon };
+  const verdicts = new Verdicts();
+  verdicts.sync(pool);
   return evacuate({
     job: job.job,
     vm,
@@ -41,6 +44,8 @@ function decide(migration: VirtualMachineInstanceMigration, o: Case = {}): Evacu
     migrations: [migration],
     pods,
     pool,
+    verdicts,
+    explain: true,
     moving: o.moving ?? [own],
     nowMs: noon + nowS * 1000,
     settings,

@@ -24,6 +24,7 @@ import { stateOf } from './failures.ts';
 import { isUnasked, staleMark } from './leave.ts';
 import { createEvacuationMetrics, type EvacuationMetrics } from './metrics.ts';
 import { entryOf, isRecorded, phaseAt } from './records.ts';
+import type { Room } from './room.ts';
 import { Telling } from './telling.ts';
 import type { Traffic } from './traffic.ts';
 import type { Wakes } from './wakes.ts';
@@ -39,6 +40,7 @@ export interface EvacuationParts {
   readonly downtime: DowntimeObserver;
   readonly traffic: Traffic;
   readonly wakes: Wakes;
+  readonly room: Room;
 }
 
 export class Evacuation {
@@ -60,7 +62,7 @@ export class Evacuation {
     const { wakes, traffic } = this.#parts;
     const input = this.#look(key);
     const decision = input && evacuate(input);
-    if (decision?.kind === 'stay') wakes.waits(key);
+    if (decision?.kind === 'stay') wakes.waits(key, decision.wants);
     else {
       wakes.settled(key);
       this.#telling.forget(key);
@@ -74,7 +76,7 @@ export class Evacuation {
   /** Undefined when there is nothing to decide. */
   #look(key: string): EvacuationInput | undefined {
     const { world, clock } = this.#deps;
-    const { traffic } = this.#parts;
+    const { traffic, room } = this.#parts;
     const job = world.jobs.get(key);
     const attempt = job && lastAttempt(job);
     if (!job || !attempt) return undefined;
@@ -99,6 +101,8 @@ export class Evacuation {
       migrations,
       pods: world.podsOf(key),
       pool: world.promises.applyTo(world.pool(), nowMs),
+      verdicts: room.now(),
+      explain: this.#telling.isDue(key, job, 'NoMachineForGuest'),
       moving: traffic.moving(nowMs),
       nowMs,
       settings: this.#settings,

@@ -1,42 +1,68 @@
 // Which machine takes a guest that has to leave, or in words why none does.
-// Promises: pure; runners-up of the job come first; the guest's own machine is never among them.
+// Promises: pure (the verdicts that are handed in answer what their definition says); runners-up of the job come first; the
+// guest's own machine is never among them; costs no walk over the machines unless there are words to be told.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { VirtualMachineInstance } from '../api/kubevirt.ts';
 import { rank } from '../matching/score.ts';
-import { obstacleOf, requirementOf, subscribers, type Requirement } from '../matching/subscribe.ts';
-import { explain } from '../matching/words.ts';
-import type { Amount } from '../model/capacity.ts';
+import { requirementOf, type Requirement } from '../matching/subscribe.ts';
+import { withOwn } from '../matching/tally.ts';
+import type { RequirementClass, Verdicts } from '../matching/verdicts.ts';
+import { explainTally } from '../matching/words.ts';
 import type { Machine } from '../model/machine.ts';
-import { freeOn, type Pool } from '../model/pool.ts';
+import type { Pool } from '../model/pool.ts';
 
 export interface TargetInput {
   readonly job: ComputeJob;
   readonly vmi: VirtualMachineInstance;
   readonly pool: Pool;
+  /** Of `pool`. */
+  readonly verdicts: Verdicts;
   readonly source: string;
   /** It moves while it runs, and keeps its processor model, vendor and board; else it is as free as at first. */
   readonly live: boolean;
   /** Machines that are not tried now. */
   readonly resting: ReadonlySet<string>;
   readonly nowMs: number;
+  /** The words will be told. */
+  readonly explain: boolean;
 }
 
-export type Target = { readonly machine: string } | { readonly machine: undefined; readonly words: string };
+export interface NoTarget {
+  readonly machine: undefined;
+  /** While no machine fits this, no further look is of use. */
+  readonly wants: RequirementClass;
+  /** Undefined when nobody asked for them. */
+  readonly words: string | undefined;
+}
+
+export type Target = { readonly machine: string } | NoTarget;
 
 export function targetFor(input: TargetInput): Target {
-  const { job, pool, source, nowMs } = input;
+  const { job, source, nowMs, verdicts, explain } = input;
   const wanted = requirementFor(input);
+  const wants = verdicts.classOf(wanted);
+  const others = verdicts.fittingCount(wants) === 0 ? [] : [...verdicts.fitting(wants)];
+  const [resting, fitting] = [[] as Machine[], [] as Machine[]];
+  for (const machine of others) {
+    if (machine.name !== source) (wanted.heldAgainst.has(machine.name) ? resting : fitting).push(machine);
+  }
   const preferred = (job.status?.subscribers ?? []).map(({ node }) => node);
-  const fitting = pool.machines.filter((machine) => {
-    if (machine.name === source || wanted.heldAgainst.has(machine.name)) return false;
-    return obstacleOf(machine, freeOn(pool, machine), wanted, pool.cpuModels) === undefined;
-  });
-  const freeOf = (machine: Machine): Amount => freeOn(pool, machine);
+  const freeOf = ({ name }: Machine) => verdicts.freeOn(name);
   const [best] = rank(fitting, wanted.image, { nowMs, preferred, freeOf, limit: 1 });
   if (best) return { machine: best.machine.name };
-  const others: Pool = { ...pool, machines: pool.machines.filter(({ name }) => name !== source) };
-  const { waiting } = explain(wanted, subscribers(others, wanted, { nowMs }), 1);
+  return { machine: undefined, wants, words: explain ? wordsFor(wanted, wants, resting, input) : undefined };
+}
+
+function wordsFor(
+  wanted: Requirement,
+  wants: RequirementClass,
+  resting: readonly Machine[],
+  { verdicts, source }: TargetInput,
+): string {
+  const own = resting.map((machine) => ({ machine, reason: 'HeldAgainst' as const }));
+  const tally = withOwn(verdicts.verdictWithout(wants, source), own);
+  const { waiting } = explainTally({ wanted, tally, position: 1 });
   const reasons = (waiting.reasons ?? [])
     .filter(({ reason }) => reason !== 'NotApproved')
     .map(({ reason, machines, message }) =>
@@ -44,8 +70,7 @@ export function targetFor(input: TargetInput): Target {
         ? `${machines} failed to take it a short while ago`
         : `${machines} ${reason} (${message})`,
     );
-  const words = reasons.length === 0 ? 'there is no other machine' : `of the other machines ${reasons.join(', ')}`;
-  return { machine: undefined, words };
+  return reasons.length === 0 ? 'there is no other machine' : `of the other machines ${reasons.join(', ')}`;
 }
 
 function requirementFor({ job, vmi, pool, live, resting }: TargetInput): Requirement {

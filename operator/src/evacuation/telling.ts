@@ -1,5 +1,6 @@
 // How a job is told what becomes of its guest: the condition Interrupted, the tail of the ledger in its status, and the ledger.
-// Promises: the status first and in one write; words that only count machines anew are told at most once a minute.
+// Promises: the status first and in one write; words that only count machines anew are told at most once a minute, and the less
+// often the longer they are much the same.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
@@ -12,10 +13,17 @@ import type { Deps } from '../deps.ts';
 import type { EvacuationDecision } from './decide.ts';
 import { evacuationNote } from './events.ts';
 
-/** How long the words of a guest that cannot leave stand at least while the reason is the same. */
-const wordsPauseMs = 60_000;
-/** How soon a guest that cannot leave is looked at again though nothing was heard that may help. */
-const unheardMs = 60_000;
+/** How long the words of a guest that cannot leave stand while the reason is the same: as long as it is the reason, within these. */
+const shortestPauseMs = 60_000;
+const longestPauseMs = 15 * 60_000;
+
+/** What a job was last told why its guest stays, monotonic ms. */
+interface Said {
+  readonly reason: EvacuationReason;
+  /** When it became the reason. */
+  readonly sinceMs: number;
+  readonly atMs: number;
+}
 
 export interface Line {
   readonly entry: Omit<Interruption, 'reason'> & {
@@ -30,8 +38,8 @@ export interface Line {
 
 export class Telling {
   readonly #deps: Deps;
-  /** By key of the job: when it was last told why it stays, monotonic ms. */
-  readonly #saidMs = new Map<string, number>();
+  /** By key of the job. */
+  readonly #said = new Map<string, Said>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -39,7 +47,12 @@ export class Telling {
 
   /** The guest does not stay any more, or the job is gone. */
   forget(key: string): void {
-    this.#saidMs.delete(key);
+    this.#said.delete(key);
+  }
+
+  /** Whether the words of a guest that stays for that reason would be told now. */
+  isDue(key: string, job: ComputeJob, reason: EvacuationReason): boolean {
+    return this.#pauseMs(key, job, reason) <= 0;
   }
 
   /** @returns when to look again, ms. */
@@ -48,15 +61,22 @@ export class Telling {
     job: ComputeJob,
     { reason, message, cause }: Extract<EvacuationDecision, { kind: 'stay' }>,
   ): Promise<number> {
-    const now = this.#deps.clock.monotonic();
-    const before = getCondition(job.status?.conditions, 'Interrupted');
-    const pauseMs = (this.#saidMs.get(key) ?? Number.NEGATIVE_INFINITY) + wordsPauseMs - now;
-    if (pauseMs > 0 && before?.status === 'True' && before.reason === reason) {
-      return before.message === message ? unheardMs : pauseMs;
-    }
-    this.#saidMs.set(key, now);
+    const pauseMs = this.#pauseMs(key, job, reason);
+    if (pauseMs > 0) return pauseMs;
+    const atMs = this.#deps.clock.monotonic();
+    const before = this.#said.get(key);
+    const said = { reason, sinceMs: before?.reason === reason ? before.sinceMs : atMs, atMs };
+    this.#said.set(key, said);
     await this.say(job, reason, message, { cause });
-    return unheardMs;
+    return pauseAfter(said);
+  }
+
+  /** How long nothing is said of a guest that stays for that reason; 0 or less when it is due. */
+  #pauseMs(key: string, job: ComputeJob, reason: EvacuationReason): number {
+    const said = this.#said.get(key);
+    const told = getCondition(job.status?.conditions, 'Interrupted');
+    if (said?.reason !== reason || told?.status !== 'True' || told.reason !== reason) return 0;
+    return said.atMs + pauseAfter(said) - this.#deps.clock.monotonic();
   }
 
   /** One line in the status and the condition, in one write; then the same in the ledger. */
@@ -84,4 +104,8 @@ export class Telling {
     this.#deps.log.info({ job: job.metadata.name, reason, toNode: facts.toNode, seconds: facts.seconds }, message);
     this.#deps.ledger.record(job, evacuationNote(at, reason, message, facts));
   }
+}
+
+function pauseAfter({ sinceMs, atMs }: Said): number {
+  return Math.min(longestPauseMs, Math.max(shortestPauseMs, atMs - sinceMs));
 }

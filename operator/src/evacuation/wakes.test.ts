@@ -6,12 +6,19 @@ import { aMachine, type MachineOverrides } from '../../../test/builders/node.ts'
 import type { Node } from '../api/kubernetes.ts';
 import type { VmiPhase } from '../api/kubevirt.ts';
 import { FakeClock } from '../kube/clock.ts';
+import { requirementOf } from '../matching/subscribe.ts';
+import { Verdicts, type RequirementClass } from '../matching/verdicts.ts';
 import { Wakes } from './wakes.ts';
 
 function setUp() {
   const clock = new FakeClock();
   const woken: string[] = [];
-  const wakes = new Wakes(clock, (job) => void woken.push(job));
+  const room = new Set<RequirementClass>();
+  const wakes = new Wakes(
+    clock,
+    (job) => void woken.push(job),
+    (wanted) => room.has(wanted),
+  );
   const vmi = (name: string, phase: VmiPhase, node: string, o: InstanceOverrides = {}) =>
     aVmi(aVm(aJob(name).published().claimedBy(node).job), phase, node, o);
   const runs = (name: string, node: string, phase: VmiPhase = 'Running'): void =>
@@ -23,7 +30,7 @@ function setUp() {
     edit = (node: Node) => node,
   ): void => wakes.sawNode({ type: 'updated', object: edit(aMachine(name, after)), previous: aMachine(name, before) });
   const take = (): string[] => woken.splice(0);
-  return { clock, wakes, runs, changes, take, vmi };
+  return { clock, wakes, room, runs, changes, take, vmi };
 }
 const present = { labels: { 'idlewild.dev/presence': 'present' } };
 
@@ -124,6 +131,40 @@ describe('guests that wait to leave', () => {
     act(scene);
     await scene.clock.advance(10_000);
     expect(scene.take()).toEqual([]);
+  });
+
+  it('are looked at only if there is room for their kind, unless it is not room that they wait for', async () => {
+    const { wakes, room, runs, take, clock } = setUp();
+    const verdicts = new Verdicts();
+    const [small, big] = [1, 8].map((cores) =>
+      verdicts.classOf(requirementOf(aJob('j', { resources: { cores } }).job)),
+    );
+    wakes.waits('default/small', small);
+    wakes.waits('default/big', big);
+    wakes.waits('default/turn');
+    runs('other', 'pc-3');
+    runs('other', 'pc-3', 'Succeeded');
+    await clock.advance(260);
+    expect(take()).toEqual(['default/turn']);
+    if (small) room.add(small);
+    runs('other', 'pc-3');
+    runs('other', 'pc-4');
+    await clock.advance(260);
+    expect(take()).toEqual(['default/small', 'default/turn']);
+  });
+
+  it('are looked at again and again though nothing was heard that gives room', async () => {
+    const { wakes, room, take, clock } = setUp();
+    const kind = new Verdicts().classOf(requirementOf(aJob('j').job));
+    wakes.waits('default/a', kind);
+    await clock.advance(200_000);
+    expect(take()).toEqual([]);
+    room.add(kind);
+    await clock.advance(60_000);
+    expect(take()).toEqual(['default/a']);
+    wakes.settled('default/a');
+    await clock.advance(200_000);
+    expect(take()).toEqual([]);
   });
 
   it('wait for nothing any more once they are settled, or the operator stops', async () => {

@@ -1,6 +1,6 @@
 // Which jobs are looked at when something changes: those whose own machine changed, and those that must leave and cannot yet.
-// Promises: a change costs nothing while no guest waits to leave; changes that may help are gathered, and then every guest
-// that waits is looked at once. Must not decide whether a guest has to leave: that is for leave.ts.
+// Promises: a change costs nothing while no guest waits to leave; changes that may help are gathered, and then those guests that
+// wait are looked at once for whose kind there is room. Must not decide whether a guest has to leave: that is for leave.ts.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { isTrue } from '../api/conditions.ts';
@@ -10,24 +10,32 @@ import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '..
 import type { Clock, Timer } from '../kube/clock.ts';
 import { keyOf } from '../kube/object.ts';
 import type { Change } from '../kube/store.ts';
+import type { RequirementClass } from '../matching/verdicts.ts';
 import { annotations, labels } from '../model/names.ts';
 
 /** How long changes are gathered that may help guests which wait to leave: at least, and for each of them. */
 const gatherMs = 250;
 const gatherEachMs = 20;
+/** Not everything that gives room is heard of: after this long it is looked for all the same. */
+const unheardMs = 60_000;
 
 export class Wakes {
   readonly #clock: Clock;
   readonly #wake: (job: string) => void;
+  readonly #hasRoom: (wanted: RequirementClass) => boolean;
   /** Jobs by machine, and the machine of each instance by its key. */
   readonly #jobsOn = new Map<string, Map<string, string>>();
   readonly #nodeOf = new Map<string, string>();
-  readonly #waiting = new Set<string>();
+  /** What machine a guest waits for, by job; undefined when that is not what it waits for. */
+  readonly #waiting = new Map<string, RequirementClass | undefined>();
   #timer: Timer | undefined;
+  #unheard: Timer | undefined;
 
-  constructor(clock: Clock, wake: (job: string) => void) {
+  /** @param hasRoom whether some machine takes a guest of that kind. */
+  constructor(clock: Clock, wake: (job: string) => void, hasRoom: (wanted: RequirementClass) => boolean) {
     this.#clock = clock;
     this.#wake = wake;
+    this.#hasRoom = hasRoom;
   }
 
   /** Guests that have to leave and cannot yet. */
@@ -35,8 +43,9 @@ export class Wakes {
     return this.#waiting.size;
   }
 
-  waits(job: string): void {
-    this.#waiting.add(job);
+  waits(job: string, wanted?: RequirementClass): void {
+    this.#waiting.set(job, wanted);
+    this.#lookLater();
   }
 
   settled(job: string): void {
@@ -90,7 +99,7 @@ export class Wakes {
     this.#timer = this.#clock.setTimeout(
       () => {
         this.#timer = undefined;
-        for (const job of this.#waiting) this.#wake(job);
+        this.#wakeWaiting();
       },
       Math.max(gatherMs, gatherEachMs * this.#waiting.size),
     );
@@ -99,7 +108,20 @@ export class Wakes {
   /** Nothing is looked at any more. */
   close(): void {
     this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#unheard?.cancel();
+    this.#timer = this.#unheard = undefined;
+  }
+
+  #lookLater(): void {
+    this.#unheard ??= this.#clock.setTimeout(() => {
+      this.#unheard = undefined;
+      this.#wakeWaiting();
+      if (this.#waiting.size > 0) this.#lookLater();
+    }, unheardMs);
+  }
+
+  #wakeWaiting(): void {
+    for (const [job, wanted] of this.#waiting) if (!wanted || this.#hasRoom(wanted)) this.#wake(job);
   }
 }
 

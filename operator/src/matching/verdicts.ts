@@ -30,8 +30,6 @@ interface Row extends RequirementClass {
 const fits = 0;
 const empty = 255;
 const forEverBit = 64;
-/** A class that nobody asked for during this many syncs is forgotten. */
-const forgetAfter = 16;
 
 export class Verdicts {
   #pool: Pool | undefined;
@@ -45,6 +43,12 @@ export class Verdicts {
   readonly #tentative = new Set<string>();
   readonly #rows = new Map<string, Row>();
   readonly #rowOf = new WeakMap<Requirement, Row>();
+  readonly #forgetAfter: number;
+
+  /** @param forgetAfter a class that nobody asked for during this many syncs is forgotten. */
+  constructor(forgetAfter = 16) {
+    this.#forgetAfter = forgetAfter;
+  }
 
   /** How many classes are kept. */
   get classes(): number {
@@ -65,7 +69,7 @@ export class Verdicts {
     this.#tentative.clear();
     if (before && !sameModels(before.cpuModels, pool.cpuModels))
       for (const slot of this.#slots.values()) this.#changes.touch(slot);
-    for (const [key, row] of this.#rows) if (row.usedAt + forgetAfter < this.#syncs) this.#rows.delete(key);
+    for (const [key, row] of this.#rows) if (row.usedAt + this.#forgetAfter < this.#syncs) this.#rows.delete(key);
   }
 
   classOf(requirement: Requirement): RequirementClass {
@@ -120,15 +124,23 @@ export class Verdicts {
   /** The machines that do not fit, counted by reason. The same object while nothing changed that it counts. */
   verdictOf(of: RequirementClass): Tally {
     const row = this.#rowOfClass(of);
-    if (row.tally) return row.tally;
+    return (row.tally ??= this.#count(row, undefined));
+  }
+
+  /** The same as if there were no such machine; made anew every time. */
+  verdictWithout(of: RequirementClass, machine: string): Tally {
+    return this.#count(this.#rowOfClass(of), this.#slots.get(machine));
+  }
+
+  #count({ cells, fitting }: Row, without: number | undefined): Tally {
     const counting = new Counting();
-    row.cells.forEach((cell, slot) => {
+    cells.forEach((cell, slot) => {
       const machine = this.#machines[slot];
       const reason = machineReasons[(cell & (forEverBit - 1)) - 1];
-      if (cell === fits || cell === empty || !machine || !reason) return;
+      if (cell === fits || cell === empty || !machine || !reason || slot === without) return;
       counting.add(machine, reason, (cell & forEverBit) !== 0, this.#free[slot] ?? nothing);
     });
-    return (row.tally = counting.tally(row.fitting));
+    return counting.tally(fitting - (without !== undefined && cells[without] === fits ? 1 : 0));
   }
 
   #update(name: string, pool: Pool): void {

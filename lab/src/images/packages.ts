@@ -16,6 +16,7 @@ export const guestPackages: readonly HostPackage[] = [
   { name: 'qemu-system-x86', program: 'qemu-system-x86_64' },
   { name: 'qemu-utils', program: 'qemu-img' },
   { name: 'util-linux', program: 'setpriv' },
+  { name: 'perl-base', program: 'perl' },
   { name: 'dpkg', program: 'dpkg-deb' },
   { name: 'apt', program: 'apt-get' },
 ];

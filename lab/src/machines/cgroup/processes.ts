@@ -36,6 +36,11 @@ export function isAlive(process: ProcessIdentity): boolean {
   return identityOf(process.pid)?.startTicks === process.startTicks;
 }
 
+/** True for a process that a signal has stopped; it can still be killed. */
+export function isStopped(pid: number): boolean {
+  return statOf(pid)?.state === 'T';
+}
+
 /** All living processes below `root`, nearest first, without `root` itself. */
 export function descendantsOf(root: number): number[] {
   const children = new Map<number, number[]>();

@@ -1,4 +1,5 @@
 // The lab's command line: one word chooses the command; every command takes --dir. Commands live in cli/.
+import { agentCommand } from './cli/agent.ts';
 import { imageCommand } from './cli/image.ts';
 import { machineCommand } from './cli/machine.ts';
 import { ownerCommand } from './cli/owner.ts';
@@ -12,6 +13,7 @@ const usage = `usage: npm run lab -- COMMAND [--dir DIR]
   up [--detach] [--machines N] [--port N] [--no-operator]
                              start the lab; Ctrl-C ends it. --detach returns when it is ready.
                              --operator-flag=FLAG hands a flag to the operator, any number of times
+                             --witness notes in DIR/witness.log what guests say on /dev/ttyS1
   status [--json]            machines, jobs and what does not run
   down                       end the lab; its data stays in DIR (default: .lab)
   machine off|on NAME        power cut; power back
@@ -21,6 +23,7 @@ const usage = `usage: npm run lab -- COMMAND [--dir DIR]
   owner NAME arrive|leave    somebody sits down at a desktop machine, and goes
   owner NAME stop-now|lend-again
                              what its owner tells its agent
+  agent kill|stop|cont NAME  the machine's agent dies (and is started again), stands still, goes on
   image build NAME           build a guest image now instead of on first use`;
 
 const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
@@ -29,6 +32,7 @@ const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   down: downCommand,
   machine: machineCommand,
   owner: ownerCommand,
+  agent: agentCommand,
   image: imageCommand,
 };
 

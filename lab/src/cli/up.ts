@@ -20,6 +20,7 @@ const options = {
   port: { type: 'string' },
   operator: { type: 'boolean', default: true },
   'operator-flag': { type: 'string', multiple: true },
+  witness: { type: 'boolean', default: false },
 } as const;
 
 export async function upCommand(args: string[]): Promise<void> {
@@ -53,6 +54,7 @@ export async function upCommand(args: string[]): Promise<void> {
     port,
     operator: values.operator,
     operatorFlags: values['operator-flag'] ?? [],
+    witness: values.witness,
     say,
     onApi: (kubeconfig) => say(`export KUBECONFIG=${kubeconfig}`),
     onChange: show,

@@ -8,7 +8,9 @@ import { identityOf, type ProcessIdentity } from '../machines/cgroup/processes.t
 
 export interface ChildOptions {
   readonly name: string;
-  /** Arguments after the Node program; asked before every start. */
+  /** Node unless given. */
+  readonly program?: readonly [string, ...string[]];
+  /** Arguments after the program; asked before every start. */
   readonly args: () => readonly string[];
   readonly logFile: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -22,6 +24,7 @@ export interface ChildOptions {
 
 const firstWaitMs = 500;
 const longestWaitMs = 10_000;
+const node = [process.execPath, '--disable-warning=ExperimentalWarning'] as const;
 /** A process that ran so long was healthy: the next restart is quick again. */
 const healthyMs = 30_000;
 
@@ -66,6 +69,11 @@ export class Child {
     clearTimeout(timer);
   }
 
+  /** Sends it a signal; one that ends it is followed by a new start. Throws when it does not run. */
+  signal(name: NodeJS.Signals): void {
+    if (this.#process?.kill(name) !== true) throw new Error(`${this.name} does not run`);
+  }
+
   /** It is about to be killed by somebody else and must not be started again. */
   forget(): void {
     this.#wanted = false;
@@ -78,16 +86,16 @@ export class Child {
   }
 
   #spawn(): void {
-    const { args, logFile, env, onStart, name, say } = this.#o;
+    const { program = node, args, logFile, env, onStart, name, say } = this.#o;
     mkdirSync(dirname(logFile), { recursive: true });
     const output = openSync(logFile, 'a');
     const startedAt = performance.now();
     // A session of its own: Ctrl-C in the terminal reaches the lab alone, which then ends its children in order.
-    const child = spawn(
-      'setpriv',
-      ['--pdeathsig', 'KILL', '--', process.execPath, '--disable-warning=ExperimentalWarning', ...args()],
-      { stdio: ['ignore', output, output], detached: true, env: { ...process.env, ...env } },
-    );
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...program, ...args()], {
+      stdio: ['ignore', output, output],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
     closeSync(output);
     this.#process = child;
     if (child.pid !== undefined) onStart?.(child.pid);

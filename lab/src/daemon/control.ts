@@ -17,11 +17,15 @@ export type MachineVerb = (typeof machineVerbs)[number];
 export const ownerVerbs = ['arrive', 'leave', 'stop-now', 'lend-again'] as const;
 export type OwnerVerb = (typeof ownerVerbs)[number];
 
+export const agentVerbs = ['kill', 'stop', 'cont'] as const;
+export type AgentVerb = (typeof agentVerbs)[number];
+
 export type Request =
   | { readonly op: 'status' }
   | { readonly op: 'down' }
   | { readonly op: 'machine'; readonly verb: MachineVerb; readonly name: string }
   | { readonly op: 'owner'; readonly verb: OwnerVerb; readonly name: string }
+  | { readonly op: 'agent'; readonly verb: AgentVerb; readonly name: string }
   | { readonly op: 'add'; readonly name: string; readonly machine: NewMachine };
 
 export type Answer = { readonly ok: true; readonly data: unknown } | { readonly ok: false; readonly error: string };

@@ -25,6 +25,7 @@ import { accelInWords, type LabView } from './picture.ts';
 import { Obstacle, preflight } from './preflight.ts';
 import { cleanStale } from './stale.ts';
 import { defaultMachines, readState, writeState, type LabState } from './state.ts';
+import { Witness } from './witness.ts';
 import { World } from './world.ts';
 
 export interface LabOptions {
@@ -35,6 +36,8 @@ export interface LabOptions {
   readonly operator: boolean;
   /** Further flags of the operator, for tests and experiments. */
   readonly operatorFlags: readonly string[];
+  /** Hear guests on a second serial line, and note what they say and when. */
+  readonly witness: boolean;
   /** Progress and troubles, one line each. */
   readonly say: (line: string) => void;
   /** The API answers: the kubeconfig is good. */
@@ -62,6 +65,7 @@ export class Lab {
   #control: net.Server | undefined;
   #machines: Machines | undefined;
   #world: World | undefined;
+  #witness: Witness | undefined;
   #server = '';
   #accel: AccelChoice | undefined;
   #operatorUrl = '';
@@ -124,6 +128,7 @@ export class Lab {
     await operator?.stop(stopGraceMs.operator);
     await Promise.all([this.#machines?.close(), controlPlane?.stop(stopGraceMs.controlPlane)]);
     await apiServer?.stop(stopGraceMs.apiServer);
+    this.#witness?.close();
     if (this.#lock === undefined) return;
     this.#save({ processes: {} });
     rmSync(layout.runtime, { recursive: true, force: true });
@@ -159,6 +164,7 @@ export class Lab {
     await bootstrap(client, join(projectRoot, 'crds'));
     this.#startChild('control plane', ['lab/src/controlplane.ts', '--dir', layout.dir, '--server', this.#server]);
     const accel = await this.#chooseAccel(image.kernel);
+    if (this.#o.witness) this.#witness = new Witness(layout.witness);
     const world = new World(client);
     this.#world = world;
     this.#machines = new Machines({
@@ -170,6 +176,7 @@ export class Lab {
           pki,
           accel,
           agentToken: tokens.agent,
+          witness: this.#witness,
           apiPort: () => port,
           peerPort,
           say,
@@ -225,7 +232,7 @@ export class Lab {
     this.#operatorUrl = `http://127.0.0.1:${port}`;
     const history = join(this.#o.layout.dir, 'history.sqlite');
     const address = ['--kubeconfig', kubeconfig, '--metrics-port', String(port)];
-    const flags = [...address, '--history', history, ...this.#o.operatorFlags];
+    const flags = [...address, '--history', history, '--lost-after', '15s', ...this.#o.operatorFlags];
     this.#startChild('operator', ['operator/src/main.ts', ...flags]);
   }
 
@@ -301,6 +308,9 @@ export class Lab {
         return this.#changed();
       case 'owner':
         await this.#opened().owner(request.verb, request.name);
+        return this.#changed();
+      case 'agent':
+        await this.#opened().agent(request.verb, request.name);
         return this.#changed();
       case 'add':
         await this.#opened().add(request.name, request.machine satisfies NewMachine);

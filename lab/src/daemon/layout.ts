@@ -13,6 +13,8 @@ export interface LabLayout {
   /** Programs for the user: kubectl. */
   readonly bin: string;
   readonly stateFile: string;
+  /** What guests said on their second serial line; see Witness. */
+  readonly witness: string;
   /** Sockets and locks of this lab; made at start and removed at the end. */
   readonly runtime: string;
   readonly controlSocket: string;
@@ -35,6 +37,7 @@ export function layoutOf(dir: string): LabLayout {
     logs: join(absolute, 'logs'),
     bin: join(absolute, 'bin'),
     stateFile: join(absolute, 'state.json'),
+    witness: join(absolute, 'witness.log'),
     runtime,
     controlSocket: join(runtime, 'control.sock'),
     bootQueue: join(runtime, 'boots'),
@@ -51,18 +54,29 @@ export interface MachineLayout {
   readonly host: string;
   /** Where its owner speaks to its agent. */
   readonly ownerSocket: string;
+  /** Below `host`: what its agent and its switch keep, until it loses power. */
+  readonly fence: string;
+  readonly lease: string;
+  readonly switchHeartbeat: string;
+  readonly witnessSocket: string;
 }
 
 export function machineLayoutOf(lab: LabLayout, machine: string): MachineLayout {
   const dir = join(lab.dir, 'machines', machine);
   const runtime = join(lab.runtime, machine);
+  const host = join(dir, 'host');
+  const fence = join(host, 'run', 'idlewild');
   return {
     dir,
     config: join(dir, 'config.json'),
     runtime,
     socket: join(runtime, 'machine.sock'),
-    host: join(dir, 'host'),
+    host,
     // Not in `runtime`, which the machine's process clears when it starts.
     ownerSocket: join(lab.runtime, `${machine}-owner.sock`),
+    fence,
+    lease: join(fence, 'lease'),
+    switchHeartbeat: join(fence, 'switch'),
+    witnessSocket: join(lab.runtime, `${machine}-witness.sock`),
   };
 }

@@ -10,11 +10,12 @@ import { askAgent } from '@idlewild/agent/owner/server.ts';
 import type { Pki } from '../pki/pki.ts';
 import { agentNodeFlags, bundleAgent } from '../../../scripts/bundle-agent.ts';
 import { Child } from './child.ts';
-import type { OwnerVerb } from './control.ts';
+import type { AgentVerb, OwnerVerb } from './control.ts';
 import { Desk } from './desk.ts';
 import { machineLayoutOf, type LabLayout } from './layout.ts';
 import { MachineLink, type LinkPorts } from './link.ts';
 import type { MachineEntry } from './state.ts';
+import type { Witness } from './witness.ts';
 
 export interface MachineHostOptions {
   readonly layout: LabLayout;
@@ -26,6 +27,7 @@ export interface MachineHostOptions {
   readonly onProcess: () => void;
   readonly accel: 'tcg' | 'kvm';
   readonly agentToken: string;
+  readonly witness: Witness | undefined;
 }
 
 const stopGraceMs = 3_000;
@@ -104,7 +106,7 @@ export class MachineHost {
 
   /** Lays the cable and, if the machine has power, starts it. A machine that hung when the lab ended waits for `resume`. */
   async open(number: number): Promise<void> {
-    const { layout, say, accel } = this.#o;
+    const { layout, say, accel, witness } = this.#o;
     const { name, room, cores, memoryMiB, power, cut } = this.#entry;
     const refused = this.#cgroup.cap({ cores, memoryMiB: memoryMiB + hypervisorMiB });
     if (refused !== undefined) say(`${name}: its guests run without caps (${refused})`);
@@ -133,8 +135,10 @@ export class MachineHost {
       runtime: machine.runtime,
       bootQueue: layout.bootQueue,
       guestCgroups: this.#cgroup.guestDirs,
+      ...(witness === undefined ? {} : { witness: machine.witnessSocket }),
       accel,
     };
+    await witness?.listen(machine.witnessSocket, name);
     mkdirSync(machine.dir, { recursive: true });
     writeFileSync(machine.config, JSON.stringify(config, null, 2), { mode: 0o600 });
     writeFileSync(join(machine.dir, 'ca.pem'), this.#o.pki.caPem);
@@ -156,6 +160,11 @@ export class MachineHost {
     }
   }
 
+  /** What befalls its agent alone. Throws when none runs. */
+  agent(verb: AgentVerb): void {
+    this.#agent.signal(({ kill: 'SIGKILL', stop: 'SIGSTOP', cont: 'SIGCONT' } as const)[verb]);
+  }
+
   /** Everything on the machine ends at once. */
   async off(): Promise<void> {
     this.#link.set('dark');
@@ -171,13 +180,13 @@ export class MachineHost {
     this.#startAll();
   }
 
-  hang(): void {
-    this.#cgroup.freeze();
+  hang(): Promise<void> {
+    return this.#cgroup.hang();
   }
 
   /** Goes on where it stood; a machine that hung in an earlier life of the lab starts anew. */
   resume(cut: boolean): void {
-    if (this.#child.running) this.#cgroup.thaw();
+    if (this.#child.running) this.#cgroup.resume();
     else this.on(cut);
   }
 
@@ -187,7 +196,7 @@ export class MachineHost {
 
   /** Ends the machine with the lab. Nothing of it stays but its files. */
   async close(): Promise<void> {
-    this.#cgroup.thaw();
+    this.#cgroup.resume();
     this.#desk.close();
     await Promise.all([this.#child.stop(stopGraceMs), this.#agent.stop(stopGraceMs)]);
     await this.#cgroup.kill();

@@ -1,7 +1,7 @@
 // All machines of the lab and their switches. Promises: a switch is checked before it is turned, turned before it is remembered,
 // and one is turned at a time; a new machine is approved in the admin's name once, and not again if the admin takes that back.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { MachineVerb, NewMachine, OwnerVerb } from './control.ts';
+import type { AgentVerb, MachineVerb, NewMachine, OwnerVerb } from './control.ts';
 import type { MachineHost } from './machine-host.ts';
 import { machineOf, maxMachines, withMachine, type LabState, type MachineEntry } from './state.ts';
 
@@ -69,6 +69,15 @@ export class Machines {
     });
   }
 
+  /** Throws when there is no such machine, or no agent runs on it. */
+  agent(verb: AgentVerb, name: string): Promise<void> {
+    return this.#oneAtATime(async () => {
+      const { power } = machineOf(this.#o.state(), name);
+      if (power !== 'on') throw new Error(`agent ${name} ${verb}: ${name} ${power === 'off' ? 'is off' : 'hangs'}`);
+      this.#hosts.get(name)!.agent(verb);
+    });
+  }
+
   add(name: string, wanted: NewMachine): Promise<void> {
     return this.#oneAtATime(async () => {
       const entry = newEntry(this.#o.state(), name, wanted);
@@ -121,7 +130,7 @@ export class Machines {
         return host.on(cut);
       case 'hang':
         if (power !== 'on') refuse(power === 'hung' ? 'it hangs already' : 'it is off');
-        host.hang();
+        await host.hang();
         return this.#change(name, { power: 'hung' });
       case 'resume':
         if (power !== 'hung') refuse('it does not hang');

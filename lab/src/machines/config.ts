@@ -30,6 +30,10 @@ export interface MachineConfig {
   readonly bootQueue: string;
   /** Control groups that a guest joins; empty without cgroups. */
   readonly guestCgroups: readonly string[];
+  /** The file of the agent's lease, by which guests live; without it they live as long as the machine's process. */
+  readonly lease?: string;
+  /** Where the lab hears what guests say on a second serial line; without it they have none. */
+  readonly witness?: string;
   readonly accel: 'tcg' | 'kvm';
 }
 

@@ -54,26 +54,34 @@ describe.each([
     const child = aCounter(file);
     group.adopt(child.pid!);
     await until(() => sizeOf(file) > 0 && descendantsOf(child.pid!).length > 0);
-    group.freeze();
-    const frozen = sizeOf(file);
+    await group.hang();
+    const stopped = sizeOf(file);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    // One write may have been under way when the tree was stopped.
-    expect(sizeOf(file)).toBeLessThanOrEqual(frozen + 2);
-    group.thaw();
-    const thawed = sizeOf(file);
-    await until(() => sizeOf(file) > thawed + 4);
+    expect(sizeOf(file)).toBe(stopped);
+    group.resume();
+    await until(() => sizeOf(file) > stopped + 4);
     const tree = [child.pid!, ...descendantsOf(child.pid!)].map((pid) => identityOf(pid)!);
     await group.kill();
     expect(tree.filter((process) => process !== undefined && isAlive(process))).toEqual([]);
     rmSync(dir, { recursive: true });
   });
 
-  it('ends a frozen tree too', async () => {
+  it('lets a process of a tree that stands still be killed alone', async () => {
     const group = open();
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
     children.push(child);
     group.adopt(child.pid!);
-    group.freeze();
+    await group.hang();
+    child.kill('SIGKILL');
+    await until(() => child.signalCode === 'SIGKILL');
+  });
+
+  it('ends a tree that stands still too', async () => {
+    const group = open();
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    children.push(child);
+    group.adopt(child.pid!);
+    await group.hang();
     await group.kill();
     expect(group.processes()).toEqual([]);
   });

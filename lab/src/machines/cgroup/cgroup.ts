@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, rmdirSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { descendantsOf, identityOf, isAlive, signal, type ProcessIdentity } from './processes.ts';
+import { descendantsOf, identityOf, isAlive, isStopped, signal, type ProcessIdentity } from './processes.ts';
 
 export interface GuestCaps {
   readonly cores: number;
@@ -20,6 +20,7 @@ export interface MachineCgroupOptions {
 const periodUs = 100_000;
 const killDeadlineMs = 10_000;
 const removeDeadlineMs = 5_000;
+const hangDeadlineMs = 10_000;
 
 export class MachineCgroup {
   readonly kind: 'v1' | 'v2' | 'none';
@@ -102,17 +103,24 @@ export class MachineCgroup {
     return [...new Set([...grouped, ...tree])].filter((pid) => identityOf(pid) !== undefined);
   }
 
-  /** Stops every process of the machine where it stands: it answers nothing and forgets nothing. */
-  freeze(): void {
-    if (this.kind === 'v1') writeFileSync(join(this.#tree, 'freezer.state'), 'FROZEN');
-    else if (this.kind === 'v2') writeFileSync(join(this.#tree, 'cgroup.freeze'), '1');
-    else for (const pid of this.processes()) signal(pid, 'SIGSTOP');
+  /**
+   * Stops every process where it stands: the machine answers nothing and forgets nothing. By signals, since a process in the
+   * freezer of cgroup v1 cannot be killed, and the kernel's timers must be able to. Throws when one does not stop.
+   */
+  async hang(): Promise<void> {
+    const deadline = performance.now() + hangDeadlineMs;
+    // One that was just born is met in the next turn.
+    for (;;) {
+      const running = this.processes().filter((pid) => !isStopped(pid));
+      if (running.length === 0) return;
+      for (const pid of running) signal(pid, 'SIGSTOP');
+      if (performance.now() > deadline) throw new Error(`processes ${running.join(', ')} do not stop`);
+      await delay(2);
+    }
   }
 
-  thaw(): void {
-    if (this.kind === 'v1') writeFileSync(join(this.#tree, 'freezer.state'), 'THAWED');
-    else if (this.kind === 'v2') writeFileSync(join(this.#tree, 'cgroup.freeze'), '0');
-    else for (const pid of this.processes()) signal(pid, 'SIGCONT');
+  resume(): void {
+    for (const pid of this.processes()) signal(pid, 'SIGCONT');
   }
 
   /** Ends every process at the same moment: none of them can react to the end of another. */
@@ -121,13 +129,25 @@ export class MachineCgroup {
     for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 200)) {
       const pids = this.processes().filter((pid) => pid !== process.pid);
       if (pids.length === 0) break;
-      this.freeze();
+      this.#freeze();
       for (const pid of pids) signal(pid, 'SIGKILL');
-      this.thaw();
+      this.#thaw();
       if (performance.now() > deadline) throw new Error(`processes ${pids.join(', ')} do not end`);
       await delay(waitMs);
     }
     this.#supervisors = [];
+  }
+
+  #freeze(): void {
+    if (this.kind === 'v1') writeFileSync(join(this.#tree, 'freezer.state'), 'FROZEN');
+    else if (this.kind === 'v2') writeFileSync(join(this.#tree, 'cgroup.freeze'), '1');
+    else for (const pid of this.processes()) signal(pid, 'SIGSTOP');
+  }
+
+  #thaw(): void {
+    if (this.kind === 'v1') writeFileSync(join(this.#tree, 'freezer.state'), 'THAWED');
+    else if (this.kind === 'v2') writeFileSync(join(this.#tree, 'cgroup.freeze'), '0');
+    else this.resume();
   }
 
   /** Removes the group; its processes must have been ended. What the kernel still takes down is waited for. */

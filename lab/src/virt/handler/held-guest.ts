@@ -9,6 +9,7 @@ import type { BootQueue } from '../qemu/boot-queue.ts';
 import type { AgentInfo } from '../qemu/guest-agent.ts';
 import { Guest } from '../qemu/guest.ts';
 import type { GuestSpec } from '../qemu/guest-spec.ts';
+import type { GuestLease } from '../qemu/process.ts';
 import type { GuestExit } from '../qemu/exit.ts';
 import type { MigrationProgress, MigrationResult, MigrationSockets } from '../qemu/migration-source.ts';
 import type { GuestEnd, GuestView } from './decide.ts';
@@ -19,6 +20,8 @@ export interface HeldGuestOptions {
   readonly dir: string;
   readonly socketDir: string;
   readonly cgroupProcs: readonly string[];
+  readonly lease: GuestLease | undefined;
+  readonly witness: string | undefined;
   readonly boots: BootQueue;
   readonly clock: Clock;
   readonly log: Logger;
@@ -178,8 +181,9 @@ export class HeldGuest {
   }
 
   async #start(incoming: boolean): Promise<Guest> {
-    const { spec, dir, socketDir, cgroupProcs, log, consoleLog } = this.#o;
-    const options = { dir: join(dir, 'guest'), socketDir, cgroupProcs, log, incoming, signal: this.#giveUp.signal };
+    const { spec, dir, socketDir, cgroupProcs, lease, witness, log, consoleLog } = this.#o;
+    const where = { dir: join(dir, 'guest'), socketDir, cgroupProcs, lease, witness };
+    const options = { ...where, log, incoming, signal: this.#giveUp.signal };
     const guest = await Guest.start(spec, options);
     this.#guest = guest;
     this.#tail = new LogTail(guest.serialLogPath, consoleLog);

@@ -173,6 +173,8 @@ export class Handler {
       dir: launcher.dir,
       socketDir: join(config.runtime, launcher.uid.slice(0, 8)),
       cgroupProcs: config.guestCgroups.map((dir) => join(dir, 'cgroup.procs')),
+      lease: config.lease === undefined ? undefined : { file: config.lease, pod: launcher.uid },
+      witness: config.witness,
       boots,
       clock,
       log,

@@ -55,6 +55,12 @@ describe('the command line of a guest', () => {
     expect(words(changes).includes(part)).toBe(present);
   });
 
+  it('has a second serial line when somebody is to hear it', () => {
+    const heard = qemuArgv(spec, guestPaths('/a', '/s'), { incoming: false, witness: '/w/pc,1.sock' }).join(' ');
+    expect(heard).toContain('path=/w/pc,,1.sock,reconnect=1 -device isa-serial,chardev=witness0');
+    expect(words()).not.toContain('witness');
+  });
+
   it('differs between the ends of a migration in paths and in waiting only', () => {
     const source = qemuArgv(spec, guestPaths('/pc-1/g', '/pc-1/s'), { incoming: false });
     const target = qemuArgv(spec, guestPaths('/pc-2/g', '/pc-2/s'), { incoming: true });

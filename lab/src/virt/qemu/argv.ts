@@ -8,6 +8,8 @@ export const machineType = 'q35';
 export interface ArgvOptions {
   /** Wait for a migration instead of booting; the guest stays stopped after it has arrived. */
   readonly incoming: boolean;
+  /** A Unix socket where somebody hears what the guest says on a second serial line; there is none without. */
+  readonly witness?: string | undefined;
 }
 
 export function qemuArgv(spec: GuestSpec, paths: GuestPaths, options: ArgvOptions): string[] {
@@ -17,6 +19,7 @@ export function qemuArgv(spec: GuestSpec, paths: GuestPaths, options: ArgvOption
     ...boot(spec),
     ...['-qmp', `unix:${comma(paths.qmpSocket)},server=on,wait=off`],
     ...serial(paths),
+    ...(options.witness === undefined ? [] : witness(options.witness)),
     ...agent(paths),
     // Reports a kernel panic to us, instead of a guest that burns a core for ever.
     ...['-device', 'pvpanic'],
@@ -53,6 +56,12 @@ function boot({ image, graphics }: GuestSpec): string[] {
 function serial(paths: GuestPaths): string[] {
   const chardev = `socket,id=serial0,path=${comma(paths.serialSocket)},server=on,wait=off`;
   return ['-chardev', `${chardev},logfile=${comma(paths.serialLog)}`, '-device', 'isa-serial,chardev=serial0'];
+}
+
+function witness(socket: string): string[] {
+  // Who is not there misses what is said: a guest must never wait for a listener.
+  const chardev = `socket,id=witness0,path=${comma(socket)},reconnect=1`;
+  return ['-chardev', chardev, '-device', 'isa-serial,chardev=witness0'];
 }
 
 function agent(paths: GuestPaths): string[] {

@@ -20,7 +20,7 @@ import type { MigrationOptions, MigrationResult, MigrationSockets } from './migr
 import { awaitArrival, openForArrival } from './migration-target.ts';
 import type { ArrivalOptions } from './migration-target.ts';
 import { spawnQemu } from './process.ts';
-import type { QemuProcess } from './process.ts';
+import type { GuestLease, QemuProcess } from './process.ts';
 import { connectWhenReady, Qmp } from './qmp.ts';
 import type { QmpEvent } from './qmp-message.ts';
 import { SerialLine } from './serial-line.ts';
@@ -35,6 +35,10 @@ export interface GuestOptions {
   /** Folder for its Unix sockets, if `dir` is too deep for their paths; made if absent, removed at exit. */
   readonly socketDir?: string;
   readonly cgroupProcs?: readonly string[];
+  /** Without one the guest lives as long as this process. */
+  readonly lease?: GuestLease | undefined;
+  /** See ArgvOptions. Both ends of a migration have one, or none. */
+  readonly witness?: string | undefined;
   readonly log: Logger;
   /** Wait for a migration instead of booting. */
   readonly incoming?: boolean;
@@ -94,8 +98,9 @@ export class Guest extends EventEmitter<GuestEvents> {
     const incoming = options.incoming ?? false;
     await prepareStorage(spec, paths, options.signal);
     await mkdir(options.socketDir ?? options.dir, { recursive: true });
-    const process = await spawnQemu(qemuArgv(spec, paths, { incoming }), {
+    const process = await spawnQemu(qemuArgv(spec, paths, { incoming, witness: options.witness }), {
       cgroupProcs: options.cgroupProcs,
+      lease: options.lease,
       onErrorLine: (line) => log.warn({ line }, 'qemu'),
     });
     const failed = new AbortController();

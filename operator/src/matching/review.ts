@@ -1,5 +1,6 @@
 // Looks at the runners-up of running jobs again, a few jobs at a time, those first that were looked at the longest ago.
-// Promises: costs the same however many jobs run; a job's list is written at most once per period, and only when it has to be.
+// Promises: costs the same however many jobs run; a job's list is written only when it has to be, at most once per period, and
+// the less often the longer the job runs: in a busy pool no list is good for long, and most are never used.
 
 import type { Deps } from '../deps.ts';
 import type { Pool } from '../model/pool.ts';
@@ -10,12 +11,21 @@ import type { WriteGate } from './write-gate.ts';
 
 const perPass = 4;
 
+/** Monotonic, ms. */
+interface Seen {
+  /** When the job was first seen to run. */
+  readonly sinceMs: number;
+  readonly lookedMs: number;
+  /** When its list was last written, `sinceMs` before that. */
+  readonly wroteMs: number;
+}
+
 export class Review {
   readonly #deps: Deps;
   readonly #gate: WriteGate;
   readonly #settings: { readonly runnersUp: number; readonly reviewMs: number };
-  /** By key, the longest ago first: when it was last looked at, monotonic ms. */
-  readonly #seen = new Map<string, number>();
+  /** By key, those first that were looked at the longest ago. */
+  readonly #seen = new Map<string, Seen>();
 
   constructor(deps: Deps, gate: WriteGate, settings: { readonly runnersUp: number; readonly reviewMs: number }) {
     this.#deps = deps;
@@ -24,7 +34,8 @@ export class Review {
   }
 
   running(key: string): void {
-    if (!this.#seen.has(key)) this.#seen.set(key, this.#deps.clock.monotonic());
+    const now = this.#deps.clock.monotonic();
+    if (!this.#seen.has(key)) this.#seen.set(key, { sinceMs: now, lookedMs: now, wroteMs: now });
   }
 
   forget(key: string): void {
@@ -36,19 +47,21 @@ export class Review {
     const { clock, world, writer } = this.#deps;
     const { runnersUp, reviewMs } = this.#settings;
     const now = clock.monotonic();
-    for (const [key, atMs] of this.#oldest()) {
-      if (atMs + reviewMs > now) return;
-      this.#seen.delete(key);
-      this.#seen.set(key, now);
-      const job = world.jobs.get(key);
+    for (const [key, seen] of this.#oldest()) {
+      if (seen.lookedMs + reviewMs > now) return;
+      // The list stands as long again as the job had run when it was written.
+      const isDue = seen.wroteMs + Math.max(reviewMs, seen.wroteMs - seen.sinceMs) <= now;
+      const job = isDue && !this.#gate.has(key) ? world.jobs.get(key) : undefined;
       const next = job && runnersUpOf(job, { pool, verdicts, nowMs: clock.now(), count: runnersUp });
-      if (!job || !next || this.#gate.has(key)) continue;
+      this.#seen.delete(key);
+      this.#seen.set(key, { ...seen, lookedMs: now, wroteMs: next ? now : seen.wroteMs });
+      if (!job || !next) continue;
       this.#gate.put(key, 'words', async () => void (await writer.status(job, status.subscribed(job, next))));
     }
   }
 
-  #oldest(): (readonly [key: string, atMs: number])[] {
-    const oldest: (readonly [string, number])[] = [];
+  #oldest(): (readonly [key: string, seen: Seen])[] {
+    const oldest: (readonly [string, Seen])[] = [];
     for (const each of this.#seen) {
       oldest.push(each);
       if (oldest.length === perPass) break;

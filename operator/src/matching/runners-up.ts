@@ -1,5 +1,5 @@
 // The machines that a running job goes to next, looked at again as the world changes.
-// Promises: pure; nothing is replaced that still fits, and nothing is written while most of a list is of use.
+// Promises: pure; nothing is replaced that still fits, and nothing is written while any of a list is of use.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { openAttempt, type Subscriber } from '../model/job.ts';
@@ -18,22 +18,20 @@ export function runnersUpOf(
   if (!attempt) return undefined;
   const { pool, verdicts, nowMs, count } = o;
   const before = job.status?.subscribers ?? [];
-  const of = verdicts.classOf(requirementOf(job));
+  const wanted = requirementOf(job);
+  const of = verdicts.classOf(wanted);
   const former = before.filter(({ node }) => node !== attempt.node);
-  const still = former.filter(({ node }) => verdicts.fits(of, node));
-  // Whoever uses the list passes over what does not fit any more: it is worth a write once half of it is of no use.
-  if (2 * still.length > former.length || former.length === 0) return undefined;
-  const ranked = rank(verdicts.fitting(of), of.requirement.image, {
+  // Whoever uses the list passes over what does not fit any more, and one that fits is enough to go first.
+  if (former.length === 0 || former.some(({ node }) => verdicts.fits(of, node))) return undefined;
+  const ranked = rank(verdicts.fitting(of), wanted.image, {
     nowMs,
     losses: lostByRoom(pool.machines),
     freeOf: ({ name }) => verdicts.freeOn(name),
-    preferred: still.map(({ node }) => node),
     limit: count + 1,
   });
+  const others = ranked.filter(({ machine }) => machine.name !== attempt.node).slice(0, count);
+  // A full pool offers nobody else, and those of before may have room again soon.
+  if (others.length === 0) return undefined;
   const own = before.find(({ node }) => node === attempt.node) ?? { node: attempt.node };
-  const others = ranked
-    .filter(({ machine }) => machine.name !== attempt.node)
-    .slice(0, count)
-    .map((each) => still.find(({ node }) => node === each.machine.name) ?? subscriberOf(each));
-  return [own, ...others];
+  return [own, ...others.map(subscriberOf)];
 }

@@ -50,7 +50,7 @@ describe('the runners-up of a job whose machine is lost', () => {
 });
 
 describe('the list of a running job', () => {
-  it('is looked at again as the world changes, and written only when half of it is of no use any more', () =>
+  it('is looked at again as the world changes, and written only when nothing of it is of use any more', () =>
     at({ machines: rooms, flags: ['--runners-up', '1'] }, async (witness) => {
       witness.submit('a', whole);
       await witness.runs('a');

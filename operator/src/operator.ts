@@ -21,13 +21,13 @@ import { MemoryHistory } from './ledger/memory-history.ts';
 import type { ConsoleSettings } from './lifecycle/console.ts';
 import { fieldManager } from './model/names.ts';
 import type { Options } from './options.ts';
-import type { Leases } from './recovery/leases.ts';
+import type { Leases, Voice } from './recovery/leases.ts';
 import { LeaseObservations } from './recovery/observations.ts';
 import { Authentication } from './server/authentication.ts';
 import { Authorization } from './server/authorization.ts';
 import { historyRoutes } from './server/history.ts';
 import { startServer } from './server/server.ts';
-import { World, type Listening } from './world/world.ts';
+import { agentLeases, World, type Listening } from './world/world.ts';
 
 export interface AssemblyOptions {
   readonly options: Options;
@@ -209,7 +209,11 @@ function settingsOf(options: Options): Settings {
     },
     preemption: { mode: options.preemption, noticeMs: options['preemption-notice'] },
     lifecycle: { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 },
-    recovery: { lostAfterMs: options['lost-after'] },
+    recovery: {
+      lostAfterMs: options['lost-after'],
+      leaseDurationMs: options['lease-duration'],
+      leaseMarginMs: options['lease-margin'],
+    },
     evacuation: {
       targetReadyMs: options['migration-target-timeout'],
       ...retry,
@@ -222,23 +226,31 @@ function settingsOf(options: Options): Settings {
   };
 }
 
+const voices: ReadonlyMap<string, Voice> = new Map([
+  ['leases', 'kubelet'],
+  [agentLeases, 'agent'],
+]);
+
 /** Silence of leases means something only while the API server is heard. */
 function listening(metrics: InformerMetrics, leases: Leases): InformerMetrics {
   return {
     ...metrics,
     listed: (type, outcome, objects) => {
-      if (type === 'leases') {
-        if (outcome === 'failed') leases.lostSight();
-        else leases.regainedSight();
+      const voice = voices.get(type);
+      if (voice !== undefined) {
+        if (outcome === 'failed') leases.lostSight(voice);
+        else leases.regainedSight(voice);
       }
       metrics.listed(type, outcome, objects);
     },
     watchEnded: (type, outcome) => {
-      if (type === 'leases' && outcome !== 'ended') leases.lostSight();
+      const voice = voices.get(type);
+      if (voice !== undefined && outcome !== 'ended') leases.lostSight(voice);
       metrics.watchEnded(type, outcome);
     },
     event: (type, event) => {
-      if (type === 'leases') leases.regainedSight();
+      const voice = voices.get(type);
+      if (voice !== undefined) leases.regainedSight(voice);
       metrics.event(type, event);
     },
   };

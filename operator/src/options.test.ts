@@ -4,7 +4,12 @@ import { parseOptions, usage } from './options.ts';
 
 describe('the command line of the operator', () => {
   it('has a default for everything', () => {
-    expect(parseOptions([])).toMatchObject({ 'lost-after': 15_000, 'runners-up': 3, 'leader-elect': false });
+    expect(parseOptions([])).toMatchObject({
+      'lost-after': 60_000,
+      'lease-duration': 10_000,
+      'runners-up': 3,
+      'leader-elect': false,
+    });
   });
 
   it('reads durations and numbers', () => {

@@ -29,7 +29,9 @@ const schema = z.strictObject({
   namespace: z.string().min(1).default('idlewild-system'),
   'metrics-host': z.string().min(1).default('127.0.0.1'),
   'metrics-port': whole(65_535).default(0),
-  'lost-after': positive.default(15_000),
+  'lease-duration': positive.default(10_000),
+  'lease-margin': duration.default(1_000),
+  'lost-after': positive.default(60_000),
   'runners-up': whole(100).default(3),
   'hold-down': duration.default(60_000),
   'retry-base': duration.default(2_000),
@@ -66,6 +68,8 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   namespace: { type: 'string' },
   'metrics-host': { type: 'string' },
   'metrics-port': { type: 'string' },
+  'lease-duration': { type: 'string' },
+  'lease-margin': { type: 'string' },
   'lost-after': { type: 'string' },
   'runners-up': { type: 'string' },
   'hold-down': { type: 'string' },
@@ -96,7 +100,9 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --namespace NAME              where the leader's lease lives (idlewild-system)
   --metrics-host HOST           address of /metrics, /healthz and /readyz (127.0.0.1)
   --metrics-port PORT           their port; 0 picks a free one and logs it (0)
-  --lost-after DURATION         silence of a machine's lease after which it counts as lost (15s)
+  --lease-duration DURATION     silence of a machine's agent after which the machine counts as lost (10s)
+  --lease-margin DURATION       how much longer until its lease is sealed and its guests start elsewhere (1s)
+  --lost-after DURATION         silence after which a machine without an agent counts as lost (1m)
   --runners-up N                further machines kept in mind for each job (3)
   --hold-down DURATION          how long a job avoids a machine on which it did not start (1m)
   --retry-base DURATION         pause before the first repeat of a failed attempt; doubles each time (2s)

@@ -55,7 +55,8 @@ function aLab(jobs: number) {
   const consoles = new Consoles({ client, clock, log, random: () => 0.5, onNews: () => undefined });
   const settings = { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 };
   const lifecycle = new Lifecycle(deps as never, consoles, settings);
-  const recovery = new Recovery(deps as never, new LeaseObservations(clock), { lostAfterMs: 15_000 });
+  const patience = { lostAfterMs: 15_000, leaseDurationMs: 10_000, leaseMarginMs: 1_000 };
+  const recovery = new Recovery(deps as never, new LeaseObservations(clock), patience);
   return { lifecycle, recovery, consoles, asked };
 }
 

@@ -9,9 +9,11 @@ import type { Hearing } from './leases.ts';
 type Given = Partial<Held & Hearing & Omit<RecoveryInput, 'hearing'>>;
 
 function recover(o: Given): RecoveryDecision[] {
-  const { silentMs = 0, renewed = true, lookAgainInMs, jobs = [], vmis = [], pods = [], migrations = [], ...rest } = o;
-  const hearing = { silentMs, renewed, lookAgainInMs };
-  const input = { machine: 'pc-1', node: aMachine('pc-1'), hearing, blind: false, lostAfterMs: 15_000, ...rest };
+  const { silentMs = 0, renewed = true, lookAgainInMs, agent, maybeAgent, ...others } = o;
+  const { jobs = [], vmis = [], pods = [], migrations = [], ...rest } = others;
+  const hearing = { silentMs, renewed, lookAgainInMs, agent, maybeAgent };
+  const patience = { lostAfterMs: 15_000, leaseDurationMs: 10_000, leaseMarginMs: 1_000 };
+  const input = { machine: 'pc-1', node: aMachine('pc-1'), hearing, blind: false, patience, ...rest };
   return recoverMachine(input, () => ({ jobs, vmis, pods, migrations }));
 }
 const kinds = (decisions: RecoveryDecision[]) => decisions.map(({ kind }) => kind);
@@ -98,5 +100,97 @@ describe('of a lost machine', () => {
       aJob('gone').published().claimedBy('pc-1').beingDeleted().job,
     ];
     expect(kinds(lost({ jobs }))).toEqual(['lookAgain']);
+  });
+});
+
+describe('a machine with an agent', () => {
+  const open = { agent: { sealed: false, durationMs: 10_000 } };
+  const sealed = { agent: { sealed: true, durationMs: 10_000 } };
+  const tainted = aMachine('pc-1', { taints: [lostTaint] });
+  const shared = aJob('s', { interruption: { exclusive: false } })
+    .published()
+    .claimedBy('pc-1')
+    .created()
+    .started().job;
+  const there = { jobs: [job, shared], vmis: [aVmi(vm, 'Running', 'pc-1')], pods: [aPod(vm, 'pc-1')] };
+  const names = (decisions: RecoveryDecision[]) =>
+    decisions.map((each) => (each.kind === 'endAttempt' ? `end ${each.job.metadata.name}` : each.kind));
+
+  it.each<[string, Given, string[]]>([
+    ['is heard', { silentMs: 9_999 }, ['lookAgain']],
+    [
+      'is silent for the duration: what may run twice starts elsewhere',
+      { silentMs: 10_000 },
+      ['taint', 'end s', 'lookAgain'],
+    ],
+    ['is tainted and within the margin', { silentMs: 10_999, node: tainted }, ['end s', 'lookAgain']],
+    ['is silent for the margin, too', { silentMs: 11_000, node: tainted }, ['end s', 'seal']],
+    ['is silent for long when we look for the first time', { silentMs: 30_000 }, ['taint', 'end s', 'seal']],
+    ['is sealed', { ...sealed, node: tainted }, ['end j', 'end s', 'removePod', 'lookAgain']],
+    ['is sealed and somebody took its taint away', sealed, ['taint', 'end j', 'end s', 'removePod', 'lookAgain']],
+    [
+      'is sealed while we are blind',
+      { ...sealed, blind: true, node: tainted },
+      ['end j', 'end s', 'removePod', 'lookAgain'],
+    ],
+    ['cannot be heard because we are blind', { silentMs: 99_000, blind: true }, ['lookAgain']],
+    ['was tainted before we went blind', { silentMs: 99_000, blind: true, node: tainted }, ['lookAgain']],
+    ['was tainted by our predecessor', { silentMs: 0, renewed: false, node: tainted }, ['lookAgain']],
+    ['holds its lease anew', { node: tainted }, ['untaint']],
+    [
+      'holds its lease anew but is not ready',
+      { node: aMachine('pc-1', { taints: [lostTaint], ready: false }) },
+      ['lookAgain'],
+    ],
+    ['asks for a longer lease', { agent: { sealed: false, durationMs: 30_000 }, silentMs: 29_999 }, ['lookAgain']],
+    [
+      'asks for an absurd lease',
+      { agent: { sealed: false, durationMs: 9e9 }, silentMs: 300_000 },
+      ['taint', 'end s', 'lookAgain'],
+    ],
+    [
+      'has only asked for a shorter one',
+      { agent: { sealed: false, durationMs: 1_000 }, silentMs: 9_999 },
+      ['lookAgain'],
+    ],
+    [
+      'lost its lease, and its kubelet is silent, too',
+      { agent: undefined, maybeAgent: true, silentMs: 14_999 },
+      ['lookAgain'],
+    ],
+  ])('that %s', (_name, o, due) => {
+    expect(names(recover({ ...open, ...there, ...o }))).toEqual(due);
+  });
+
+  it('is not lost because the node controller thinks so: its own lease is what counts', () => {
+    const plain = aMachine('pc-1');
+    const node = { ...plain, status: { ...plain.status, conditions: [{ type: 'Ready', status: 'Unknown' as const }] } };
+    expect(kinds(recover({ ...open, node, silentMs: 100, renewed: false }))).toEqual(['lookAgain']);
+  });
+
+  it('says of what was lost with it that its lease is sealed', () => {
+    expect(recover({ ...sealed, ...there, node: tainted })[0]).toMatchObject({
+      message: 'pc-1 was lost: it has not renewed its lease for 10 s, which is sealed now',
+    });
+  });
+
+  it.each<[string, Given, string[]]>([
+    ['is sealed at once, though it is heard', { silentMs: 500 }, ['seal']],
+    ['and sealed is waited for', { ...sealed, silentMs: 10_999 }, ['lookAgain']],
+    ['and sealed for long is cleaned', { ...sealed, silentMs: 11_000 }, ['end j', 'end s', 'removePod']],
+    [
+      'and whose lease is gone as well is waited for',
+      { agent: undefined, maybeAgent: true, silentMs: 10_999 },
+      ['lookAgain'],
+    ],
+    [
+      'and whose lease is gone for long is cleaned',
+      { agent: undefined, maybeAgent: true, silentMs: 11_000 },
+      ['end j', 'end s', 'removePod'],
+    ],
+    ['and that holds nothing is forgotten', { jobs: [], vmis: [], pods: [] }, []],
+    ['while we are blind is waited for', { blind: true }, ['lookAgain']],
+  ])('whose Node is deleted %s', (_name, o, due) => {
+    expect(names(recover({ ...open, ...there, node: undefined, ...o }))).toEqual(due);
   });
 });

@@ -1,59 +1,110 @@
-// When each machine's lease was last seen to change, by this process's own clock.
+// When each machine's leases were last seen to change, by this process's own clock.
 // Promises: clock skew between machines does not matter, for only the fact of a change is read, not its time; after a start,
-// and after a time in which the API server could not be heard, every machine is given the full time again.
+// and after a time in which the API server could not be heard, every machine is given the full time again. A renewal costs
+// one entry of a map.
 
+import type { Lease } from '../api/kubernetes.ts';
 import type { Clock } from '../kube/clock.ts';
-import type { Hearing, Leases } from './leases.ts';
+import type { Hearing, Leases, Voice } from './leases.ts';
+import { sealedHolderOf } from './seal.ts';
 
 interface Observation {
-  readonly renewTime: string;
+  /** What differs after each renewal. */
+  readonly mark: string;
   readonly atMs: number;
   /** Changes seen by this process. */
   readonly renewals: number;
 }
 
+interface AgentObservation extends Observation {
+  readonly durationMs: number;
+  /** Whose lease was sealed. */
+  readonly sealed: string | undefined;
+}
+
 export class LeaseObservations implements Leases {
   readonly #clock: Clock;
-  readonly #seen = new Map<string, Observation>();
-  #blind = false;
+  readonly #kubelets = new Map<string, Observation>();
+  readonly #agents = new Map<string, AgentObservation>();
+  /** Since when the lease of a machine's agent is gone. */
+  readonly #gone = new Map<string, number>();
+  /** Since when somebody asks for a machine of which nobody told us anything. */
+  readonly #unknown = new Map<string, number>();
+  readonly #unseen = new Set<Voice>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get blind(): boolean {
-    return this.#blind;
+    return this.#unseen.size > 0;
   }
 
-  saw(machine: string, renewTime: string): void {
-    const before = this.#seen.get(machine);
-    if (before && before.renewTime === renewTime) return;
-    // Its first lease is no renewal: it may be an old one that we only now got to see.
-    const renewals = before && before.renewTime !== '' ? before.renewals + 1 : 0;
-    this.#seen.set(machine, { renewTime, atMs: this.#clock.monotonic(), renewals });
+  saw(voice: Voice, machine: string, lease: Lease | undefined): void {
+    if (voice === 'kubelet') this.#sawKubelet(machine, lease?.spec?.renewTime ?? '');
+    else if (lease) this.#sawAgent(machine, lease);
+    else if (this.#agents.delete(machine)) this.#gone.set(machine, this.#clock.monotonic());
   }
 
   forget(machine: string): void {
-    this.#seen.delete(machine);
+    this.#kubelets.delete(machine);
+    this.#agents.delete(machine);
+    this.#gone.delete(machine);
+    this.#unknown.delete(machine);
   }
 
-  lostSight(): void {
-    this.#blind = true;
+  lostSight(voice: Voice): void {
+    this.#unseen.add(voice);
   }
 
-  regainedSight(): void {
-    if (!this.#blind) return;
-    this.#blind = false;
+  regainedSight(voice: Voice): void {
+    if (!this.#unseen.delete(voice)) return;
     const atMs = this.#clock.monotonic();
-    for (const [machine, seen] of this.#seen) this.#seen.set(machine, { ...seen, atMs });
+    if (voice === 'agent') for (const [machine, seen] of this.#agents) this.#agents.set(machine, { ...seen, atMs });
+    else for (const [machine, seen] of this.#kubelets) this.#kubelets.set(machine, { ...seen, atMs });
   }
 
   of(machine: string): Hearing {
-    const seen = this.#seen.get(machine);
-    if (!seen) {
-      this.saw(machine, '');
-      return { silentMs: 0, renewed: false };
+    const now = this.#clock.monotonic();
+    const agent = this.#agents.get(machine);
+    if (agent) {
+      const { durationMs, sealed } = agent;
+      const lease = { durationMs, sealed: sealed !== undefined };
+      return { silentMs: now - agent.atMs, renewed: agent.renewals > 0, agent: lease };
     }
-    return { silentMs: this.#clock.monotonic() - seen.atMs, renewed: seen.renewals > 0 };
+    const kubelet = this.#kubelets.get(machine);
+    const gone = this.#gone.get(machine);
+    if (!kubelet && gone === undefined) this.#unknown.set(machine, this.#unknown.get(machine) ?? now);
+    const since = [kubelet?.atMs, gone, this.#unknown.get(machine)].filter((atMs) => atMs !== undefined);
+    const maybeAgent = kubelet && gone === undefined ? {} : { maybeAgent: true };
+    return { silentMs: now - Math.max(...since), renewed: (kubelet?.renewals ?? 0) > 0, ...maybeAgent };
+  }
+
+  #sawKubelet(machine: string, mark: string): void {
+    const before = this.#kubelets.get(machine);
+    if (before?.mark === mark) return;
+    // Its first lease is no renewal: it may be an old one that we only now got to see.
+    const renewals = before && before.mark !== '' ? before.renewals + 1 : 0;
+    this.#unknown.delete(machine);
+    this.#kubelets.set(machine, { mark, atMs: this.#clock.monotonic(), renewals });
+  }
+
+  /** By resourceVersion: it changes with every write, whatever the clock of the machine says. */
+  #sawAgent(machine: string, lease: Lease): void {
+    const before = this.#agents.get(machine);
+    const mark = lease.metadata.resourceVersion ?? '';
+    if (before?.mark === mark) return;
+    const now = this.#clock.monotonic();
+    const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000;
+    const sealed = sealedHolderOf(lease);
+    if (sealed !== undefined) {
+      // A seal is no sign of life, and what a watch still tells of the time before it is none either.
+      this.#agents.set(machine, { mark, atMs: before?.atMs ?? now, renewals: 0, durationMs, sealed });
+      return;
+    }
+    if (before?.sealed !== undefined && before.sealed === (lease.spec?.holderIdentity ?? '')) return;
+    this.#gone.delete(machine);
+    this.#unknown.delete(machine);
+    this.#agents.set(machine, { mark, atMs: now, renewals: before ? before.renewals + 1 : 0, durationMs, sealed });
   }
 }

@@ -1,5 +1,6 @@
 // Carries out recovery, one machine at a time.
-// Promises: before a machine is declared lost its lease is read once more from the API server; every step may be repeated.
+// Promises: before a machine is declared lost or sealed its leases are read once more from the API server; a lease is sealed only
+// as it was when it was judged, and what depends on the seal waits for it; every step may be repeated.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { Lease, Node, Taint } from '../api/kubernetes.ts';
@@ -10,33 +11,30 @@ import { isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf } from '../kube/object.ts';
 import { openAttempt, type Attempt } from '../model/job.ts';
-import { taints } from '../model/names.ts';
+import { machineLeaseNamespace, taints } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
 import { jobKeyOf } from '../world/world.ts';
 import { recoverMachine, type Held, type RecoveryDecision } from './decide.ts';
-import { machineLostNote } from './events.ts';
+import { machineEvent, machineLostNote } from './events.ts';
 import { createRecoveryMetrics, type RecoveryMetrics } from './metrics.ts';
-import type { Leases } from './leases.ts';
+import type { Leases, Patience, Voice } from './leases.ts';
+import { sealOf } from './seal.ts';
 
-const leaseNamespace = 'kube-node-lease';
+const leaseNamespaces: Readonly<Record<Voice, string>> = { agent: machineLeaseNamespace, kubelet: 'kube-node-lease' };
 /** How soon a guest is looked at again of which the API server knows more than our caches. */
 const behindMs = 1_000;
-
-export interface RecoverySettings {
-  readonly lostAfterMs: number;
-}
 
 export class Recovery {
   readonly #deps: Deps;
   readonly #leases: Leases;
-  readonly #settings: RecoverySettings;
+  readonly #patience: Patience;
   readonly #metrics: RecoveryMetrics;
 
-  constructor(deps: Deps, heard: Leases, settings: RecoverySettings) {
+  constructor(deps: Deps, heard: Leases, patience: Patience) {
     this.#deps = deps;
     this.#leases = heard;
-    this.#settings = settings;
+    this.#patience = patience;
     this.#metrics = createRecoveryMetrics(deps.registry);
   }
 
@@ -44,18 +42,41 @@ export class Recovery {
     const { world } = this.#deps;
     const node = world.nodes.get(machine);
     if (node) {
-      const lease = world.informers.leases.store.get(`${leaseNamespace}/${machine}`);
-      this.#leases.saw(machine, lease?.spec?.renewTime ?? '');
+      const lease = world.informers.leases.store.get(`${leaseNamespaces.kubelet}/${machine}`);
+      this.#leases.saw('kubelet', machine, lease);
     }
     let decisions = this.#decide(machine, node);
-    if (!node) {
+    if (!node && decisions.some(({ kind }) => kind !== 'lookAgain') && (await this.#hasNode(machine))) return;
+    if (!node && decisions.length === 0) {
       this.#leases.forget(machine);
-      if (decisions.length === 0 || (await this.#hasNode(machine))) return;
+      return;
     }
-    if (decisions.some(({ kind }) => kind === 'taint')) {
-      await this.#readLease(machine);
+    if (decisions.some(({ kind }) => kind === 'taint' || kind === 'seal')) {
+      const lease = await this.#readLeases(machine);
       decisions = this.#decide(machine, node);
+      const sealing = decisions.some(({ kind }) => kind === 'seal');
+      if (lease && sealing) {
+        const before = await this.#carryOut(
+          machine,
+          node,
+          decisions.filter(({ kind }) => kind !== 'seal'),
+          context,
+        );
+        // What waits for the seal is decided anew, and so is everything when the machine turns out to live.
+        if (before === undefined) await this.#seal(machine, node, lease);
+        return { requeueAfterMs: before ?? 0 };
+      }
     }
+    return { requeueAfterMs: await this.#carryOut(machine, node, decisions, context) };
+  };
+
+  /** @returns when to look again, if that is known. */
+  async #carryOut(
+    machine: string,
+    node: Node | undefined,
+    decisions: readonly RecoveryDecision[],
+    { log }: ReconcileContext,
+  ): Promise<number | undefined> {
     let again: number | undefined;
     for (const decision of decisions) {
       try {
@@ -64,18 +85,17 @@ export class Recovery {
       } catch (error) {
         // The next look sees what it is now. A taint that failed must not be passed over: everything waits for it.
         if (decision.kind === 'taint' || (!isConflict(error) && !isNotFound(error))) throw error;
-        context.log.debug({ kind: decision.kind }, 'the object changed meanwhile');
+        log.debug({ kind: decision.kind }, 'the object changed meanwhile');
         again = Math.min(again ?? 100, 100);
       }
     }
-    return { requeueAfterMs: again };
-  };
+    return again;
+  }
 
   #decide(machine: string, node: Node | undefined): RecoveryDecision[] {
-    const hearing = node ? this.#leases.of(machine) : { silentMs: 0, renewed: false };
+    const hearing = this.#leases.of(machine);
     const { blind } = this.#leases;
-    const { lostAfterMs } = this.#settings;
-    return recoverMachine({ machine, node, hearing, blind, lostAfterMs }, () => this.#held(machine));
+    return recoverMachine({ machine, node, hearing, blind, patience: this.#patience }, () => this.#held(machine));
   }
 
   /** By the indexes of the world, so that the cost is that of what the machine holds. */
@@ -117,20 +137,51 @@ export class Recovery {
     }
   }
 
-  /** What the watch has not told yet, or cannot tell because it broke, must not cost a machine its guests. */
-  async #readLease(machine: string): Promise<void> {
+  /**
+   * What the watch has not told yet, or cannot tell because it broke, must not cost a machine its guests.
+   * @returns the lease of its agent.
+   */
+  async #readLeases(machine: string): Promise<Lease | undefined> {
+    const lease = await this.#readLease('agent', machine);
+    if (!lease) await this.#readLease('kubelet', machine);
+    return lease;
+  }
+
+  async #readLease(voice: Voice, machine: string): Promise<Lease | undefined> {
     try {
-      const lease = await this.#deps.client.get<Lease>(leases, { namespace: leaseNamespace, name: machine });
-      this.#leases.regainedSight();
-      this.#leases.saw(machine, lease.spec?.renewTime ?? '');
+      const ref = { namespace: leaseNamespaces[voice], name: machine };
+      const lease = await this.#deps.client.get<Lease>(leases, ref);
+      this.#leases.regainedSight(voice);
+      this.#leases.saw(voice, machine, lease);
+      return lease;
     } catch (error) {
       if (isNotFound(error)) {
-        this.#leases.regainedSight();
-        return;
+        this.#leases.regainedSight(voice);
+        if (voice === 'agent') this.#leases.saw(voice, machine, undefined);
+        return undefined;
       }
-      this.#leases.lostSight();
+      this.#leases.lostSight(voice);
       throw error;
     }
+  }
+
+  /** A conflict says that somebody wrote to the lease meanwhile: most likely its agent, which lives. */
+  async #seal(machine: string, node: Node | undefined, judged: Lease): Promise<void> {
+    const { client, log } = this.#deps;
+    const { silentMs } = this.#leases.of(machine);
+    try {
+      this.#leases.saw('agent', machine, await client.replace<Lease>(leases, sealOf(judged)));
+    } catch (error) {
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+      log.info({ machine }, 'a machine was heard at the last moment');
+      this.#metrics.sealRefused();
+      await this.#readLease('agent', machine);
+      return;
+    }
+    const event = machineEvent('MachineSealed', machine, silentMs);
+    log.warn({ machine, silentMs: Math.round(silentMs) }, event.message);
+    this.#metrics.machineSealed();
+    if (node) this.#deps.ledger.machine(node, event);
   }
 
   /** @returns when to look again, if that is known. */
@@ -140,15 +191,23 @@ export class Recovery {
       case 'taint': {
         const { silentMs } = this.#leases.of(machine);
         await this.#taint(node, (own) => [...own, { key: taints.lost, effect: 'NoSchedule' }]);
-        log.warn({ machine, silentMs: Math.round(silentMs) }, 'machine lost');
+        const event = machineEvent('MachineLost', machine, silentMs);
+        log.warn({ machine, silentMs: Math.round(silentMs) }, event.message);
         this.#metrics.machineLost();
+        if (node) this.#deps.ledger.machine(node, event);
         return undefined;
       }
-      case 'untaint':
+      case 'untaint': {
         await this.#taint(node, (own) => own.filter(({ key }) => key !== taints.lost));
-        log.info({ machine }, 'machine is back');
+        const event = machineEvent('MachineBack', machine, 0);
+        log.info({ machine }, event.message);
         this.#metrics.machineBack();
+        if (node) this.#deps.ledger.machine(node, event);
         return undefined;
+      }
+      case 'seal':
+        // Its lease is gone since it was judged.
+        return 0;
       case 'endMigration': {
         const { namespace, name, uid } = decision.migration.metadata;
         log.info({ machine, migration: name }, 'ending a migration that touches a lost machine');

@@ -6,13 +6,14 @@ import { aMachine, lostTaint } from '../../../test/builders/node.ts';
 import type { ComputeJob } from '../api/compute-job.ts';
 import { recoverMachine, type Held, type RecoveryDecision, type RecoveryInput } from './decide.ts';
 
+const patience = { lostAfterMs: 15_000, leaseDurationMs: 10_000, leaseMarginMs: 1_000 };
 const nothing: Held = { jobs: [], vmis: [], pods: [], migrations: [] };
 
 function lose(held: Partial<Held>, o: Partial<RecoveryInput> = {}): RecoveryDecision[] {
   const machine = o.machine ?? 'pc-1';
   const node = aMachine(machine, { taints: [lostTaint] });
   const hearing = { silentMs: 20_000, renewed: true };
-  const input = { machine, node, hearing, blind: false, lostAfterMs: 15_000, ...o };
+  const input = { machine, node, hearing, blind: false, patience, ...o };
   return recoverMachine(input, () => ({ ...nothing, ...held }));
 }
 
@@ -28,6 +29,7 @@ const told = (decisions: RecoveryDecision[]): string[] =>
         return [`${decision.kind} ${decision.job.metadata.namespace}/${decision.job.metadata.name}`];
       case 'taint':
       case 'untaint':
+      case 'seal':
         return [decision.kind];
       case 'lookAgain':
         return [];
@@ -116,7 +118,7 @@ describe('a machine that is heard', () => {
   it('is not asked what it holds, however often it is looked at', () => {
     const hearing = { silentMs: 1_000, renewed: true };
     const look = () =>
-      recoverMachine({ machine: 'pc-1', node: aMachine('pc-1'), hearing, blind: false, lostAfterMs: 15_000 }, () => {
+      recoverMachine({ machine: 'pc-1', node: aMachine('pc-1'), hearing, blind: false, patience }, () => {
         throw new Error('nobody needs that');
       });
     expect(look()).toEqual([{ kind: 'lookAgain', afterMs: 14_000 }]);

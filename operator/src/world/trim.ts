@@ -2,8 +2,9 @@
 // Promises: pure; objects that have nothing to lose are returned as they are, others as copies. Thousands of objects are held
 // for as long as the operator runs, so a field that nobody reads is left at the door.
 
-import type { Container, Node, Pod } from '../api/kubernetes.ts';
+import type { Container, Lease, Node, Pod } from '../api/kubernetes.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
+import { annotations } from '../model/names.ts';
 import { isScheduledAndUnfinished } from '../model/other-pods.ts';
 
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -35,6 +36,22 @@ export function trimmedNode(node: Node): Node {
 export function trimmedLauncher(pod: Pod): Pod {
   const { nodeName } = pod.spec;
   return { ...trimmed(pod), spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) } };
+}
+
+/** A lease: who holds it, until when, and what its agent says of the fence. Thousands of these come in every few seconds. */
+export function trimmedLease({ metadata, spec }: Lease): Lease {
+  const { name, namespace, uid, resourceVersion, annotations: all } = metadata;
+  const fence = all?.[annotations.fence];
+  return {
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(fence === undefined ? {} : { annotations: { [annotations.fence]: fence } }),
+    },
+    ...(spec === undefined ? {} : { spec }),
+  };
 }
 
 /** A pod that is no guest of ours: what it asks for and where, while it holds that. */

@@ -20,12 +20,12 @@ import type { ResourceType } from '../api/resources.ts';
 import { guestOfLauncher } from '../model/guest.ts';
 import { openAttempt } from '../model/job.ts';
 import { defaultGpuResource, isOwnerPresent } from '../model/machine.ts';
-import { labels, managedSelector, unmanagedSelector } from '../model/names.ts';
+import { labels, machineLeaseNamespace, managedSelector, unmanagedSelector } from '../model/names.ts';
 import type { Pool } from '../model/pool.ts';
 import { Freshest } from './freshest.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Promises } from './promises.ts';
-import { trimmed, trimmedLauncher, trimmedNode, trimmedOther } from './trim.ts';
+import { trimmed, trimmedLauncher, trimmedLease, trimmedNode, trimmedOther } from './trim.ts';
 
 export interface WorldOptions {
   readonly client: KubeClient;
@@ -55,7 +55,10 @@ const yes = 'yes';
 export class World {
   readonly informers: {
     readonly nodes: Informer<Node>;
+    /** Of kubelets. */
     readonly leases: Informer<Lease>;
+    /** Of machines' agents, renewed every two seconds each. */
+    readonly agentLeases: Informer<Lease>;
     readonly namespaces: Informer<Namespace>;
     readonly jobs: Informer<ComputeJob>;
     readonly vms: Informer<VirtualMachine>;
@@ -89,7 +92,12 @@ export class World {
         keep: trimmedNode,
         indexes: { ownerPresent: (node) => (isOwnerPresent(node) ? [yes] : []) },
       }),
-      leases: informer<Lease>(resources.leases, { namespace: 'kube-node-lease' }),
+      leases: informer<Lease>(resources.leases, { namespace: 'kube-node-lease', keep: trimmedLease }),
+      agentLeases: informer<Lease>(resources.leases, {
+        namespace: machineLeaseNamespace,
+        keep: trimmedLease,
+        metrics: o.metrics && calledAgentLeases(o.metrics),
+      }),
       namespaces: informer<Namespace>(resources.namespaces),
       jobs: informer<ComputeJob>(resources.computeJobs, { indexes: { machine: (job) => only(machineOfJob(job)) } }),
       vms: informer<VirtualMachine>(resources.virtualMachines, { ...ours, indexes: byJob }),
@@ -235,4 +243,17 @@ export function endsOfMigration({ spec, status }: VirtualMachineInstanceMigratio
   const { sourceNode, targetNode } = status?.migrationState ?? {};
   const named = [spec.addedNodeSelector?.[labels.hostname], sourceNode, targetNode];
   return [...new Set(named.flatMap(only))];
+}
+
+/** What metrics call the leases of agents, to tell them from those of kubelets. */
+export const agentLeases = 'agentleases';
+
+function calledAgentLeases(metrics: InformerMetrics): InformerMetrics {
+  return {
+    listed: (_type, outcome, objects) => metrics.listed(agentLeases, outcome, objects),
+    repaired: (_type, changes) => metrics.repaired(agentLeases, changes),
+    watchEnded: (_type, outcome) => metrics.watchEnded(agentLeases, outcome),
+    event: (_type, event) => metrics.event(agentLeases, event),
+    handlerFailed: () => metrics.handlerFailed(agentLeases),
+  };
 }

@@ -15,6 +15,8 @@ import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { pino } from 'pino';
+import { bundle } from '../../scripts/bundle.ts';
+import { bundleOperator, operatorNodeFlags } from '../../scripts/bundle-operator.ts';
 import { Program, type ProgramOptions } from './program.ts';
 
 /** A directory with the files of an API server that has ended. */
@@ -28,7 +30,7 @@ export interface Cluster {
   readonly client: KubeClient;
   readonly adminKubeconfig: string;
   readonly apiServer: Program;
-  /** The operator's own process, with the lab's user for it. */
+  /** The operator's own process, from its bundle as everywhere, with the lab's user for it. */
   startOperator(o?: OperatorOptions): Program;
   /** One of the bench's programs, as an administrator. */
   start(name: string, script: string, args: readonly string[]): Program;
@@ -40,6 +42,11 @@ interface OperatorOptions {
   readonly keepBodies?: boolean;
 }
 
+interface Bundles {
+  readonly operator: string;
+  readonly probe: string;
+}
+
 const crdDir = join(import.meta.dirname, '../../crds');
 const silent = pino({ level: 'silent' });
 
@@ -47,20 +54,26 @@ export class Site {
   readonly dir: string;
   readonly #caPem: string;
   readonly #tokens: Tokens;
+  readonly #bundles: Bundles;
   #count = 0;
   #base: State | undefined;
   readonly #open = new Set<Cluster>();
 
-  private constructor(dir: string, caPem: string, tokens: Tokens) {
+  private constructor(dir: string, caPem: string, tokens: Tokens, bundles: Bundles) {
     this.dir = dir;
     this.#caPem = caPem;
     this.#tokens = tokens;
+    this.#bundles = bundles;
   }
 
   static async make(): Promise<Site> {
     const dir = await mkdtemp(join(tmpdir(), 'iw-bench-'));
-    const { caPem } = await ensurePki(join(dir, 'pki'));
-    return new Site(dir, caPem, ensureTokens(join(dir, 'tokens.csv')));
+    const [{ caPem }, operator, probe] = await Promise.all([
+      ensurePki(join(dir, 'pki')),
+      bundleOperator(),
+      bundle({ name: 'probe', entry: 'bench/programs/probe.ts', maps: false }),
+    ]);
+    return new Site(dir, caPem, ensureTokens(join(dir, 'tokens.csv')), { operator, probe });
   }
 
   /** The definitions and what `populate` adds to them. */
@@ -83,6 +96,7 @@ export class Site {
         ...['--log-level', 'warn'],
       ],
       logFile: join(this.dir, `${name}-apiserver.log`),
+      probe: this.#bundles.probe,
     });
     const server = await until('the API server listens', async () => {
       await apiServer.alive();
@@ -97,9 +111,9 @@ export class Site {
     const adminKubeconfig = kubeconfig('admin');
     const operatorKubeconfig = kubeconfig('operator');
     const started: Program[] = [];
-    const start = (o: Omit<ProgramOptions, 'logFile'>): Program => {
+    const start = (o: Omit<ProgramOptions, 'logFile' | 'probe'>): Program => {
       const logFile = join(this.dir, `${name}-${o.name}-${started.length}.log`);
-      const program = new Program({ ...o, logFile });
+      const program = new Program({ ...o, logFile, probe: this.#bundles.probe });
       started.push(program);
       return program;
     };
@@ -111,7 +125,8 @@ export class Site {
       startOperator: (o = {}) =>
         start({
           name: 'operator',
-          script: 'operator/src/main.ts',
+          script: this.#bundles.operator,
+          nodeFlags: operatorNodeFlags,
           // No machine renews its lease here, and none is to be taken for lost.
           args: ['--kubeconfig', operatorKubeconfig, '--lost-after', '24h'],
           keepBodies: o.keepBodies ?? false,

@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import type { RecordedWrite, WriteKind } from './requests.ts';
 
 export interface Usage {
@@ -30,15 +30,18 @@ export interface Answer {
 
 export interface ProgramOptions {
   readonly name: string;
-  /** Path of the program from the root of the repository. */
+  /** Path of the program, absolute or from the root of the repository. */
   readonly script: string;
   readonly args?: readonly string[];
+  readonly nodeFlags?: readonly string[];
+  /** Path of the probe; a bundle, so that what strips types is not loaded on its account. */
+  readonly probe: string;
   readonly logFile: string;
   /** Bodies of its writes can be saved afterwards. */
   readonly keepBodies?: boolean;
 }
 
-const root = new URL('../../', import.meta.url);
+const root = join(import.meta.dirname, '../..');
 const graceMs = 10_000;
 
 export class Program {
@@ -63,13 +66,13 @@ export class Program {
     const node = [
       '--disable-warning=ExperimentalWarning',
       '--expose-gc',
-      '--import',
-      pathOf('bench/programs/probe.ts'),
+      ...(o.nodeFlags ?? []),
+      ...['--import', o.probe],
     ];
     this.startedAt = performance.timeOrigin + performance.now();
     this.#child = spawn(
       'setpriv',
-      ['--pdeathsig', 'KILL', '--', process.execPath, ...node, pathOf(o.script), ...(o.args ?? [])],
+      ['--pdeathsig', 'KILL', '--', process.execPath, ...node, resolve(root, o.script), ...(o.args ?? [])],
       {
         stdio: ['ignore', output, output, 'ipc'],
         env: { ...process.env, NODE_OPTIONS: '', IDLEWILD_BENCH_KEEP: o.keepBodies === true ? 'bodies' : '' },
@@ -186,8 +189,4 @@ export class Program {
   #lastWords(): string {
     return readFileSync(this.logFile, 'utf8').slice(-2000);
   }
-}
-
-function pathOf(file: string): string {
-  return fileURLToPath(new URL(file, root));
 }

@@ -2,7 +2,7 @@
 // Promises: refuses what it does not know and what is out of range, with the flag's name and what is allowed.
 
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationMs } from './model/duration.ts';
 import { priorities } from './queue/priority.ts';
 import { defaultGpuResource } from './model/machine.ts';
@@ -40,6 +40,9 @@ const schema = z.strictObject({
   'migrations-per-machine': some(1_000).default(2),
   'migrations-per-room': some(1_000).default(4),
   migrations: some(10_000).default(5),
+  'freeze-for': duration.default(20_000),
+  'migrate-within': duration.default(120_000),
+  'park-within': positive.default(30_000),
   history: z.string().min(1).optional(),
   'history-days': some(10_000).default(90),
   'history-mib': some(65_536).default(512),
@@ -79,6 +82,9 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   'migrations-per-machine': { type: 'string' },
   'migrations-per-room': { type: 'string' },
   migrations: { type: 'string' },
+  'freeze-for': { type: 'string' },
+  'migrate-within': { type: 'string' },
+  'park-within': { type: 'string' },
   history: { type: 'string' },
   'history-days': { type: 'string' },
   'history-mib': { type: 'string' },
@@ -111,6 +117,9 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --migrations-per-machine N    guests that leave one machine at a time (2, as KubeVirt allows unless told)
   --migrations-per-room N       guests that leave the machines of one room at a time (4)
   --migrations N                guests that move at a time in all (5, as KubeVirt allows unless told)
+  --freeze-for DURATION         how long a guest stands still for an owner before it is moved (20s)
+  --migrate-within DURATION     how long after that it is shut down if nothing has taken it (2m)
+  --park-within DURATION        how long it may take to shut down (30s)
   --history FILE                where the ledger is remembered (in memory, for as long as the operator runs)
   --history-days N              how long it is remembered (90)
   --history-mib N               how large the file may become before the oldest is given up (512)

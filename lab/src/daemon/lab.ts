@@ -2,7 +2,7 @@
 // Promises: what it starts it ends; its state file says at any time what there is to end, should it be killed.
 import { mkdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { identityOf } from '../machines/cgroup/processes.ts';
 import { ensurePki } from '../pki/pki.ts';
 import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
 import { probeAccel, type AccelChoice } from '../virt/qemu/accel.ts';
+import { bundleOperator, operatorNodeFlags } from '../../../scripts/bundle-operator.ts';
 import { approve, bootstrap, takesVirtualMachines } from './bootstrap.ts';
 import { Child } from './child.ts';
 import { serveControl, type NewMachine, type Request } from './control.ts';
@@ -143,6 +144,9 @@ export class Lab {
     for (const dir of [layout.runtime, layout.logs, layout.bootQueue]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#save({ processes: this.#processes() });
     const tools = this.#provideTools();
+    const operatorProgram = this.#o.operator ? bundleOperator() : Promise.resolve('');
+    // Whoever waits for it hears of it.
+    operatorProgram.catch(() => undefined);
     const [pki, port, image] = await Promise.all([ensurePki(layout.pki), this.#choosePort(), this.#prepareImage()]);
     const tokens = ensureTokens(layout.tokens);
     this.#server = `https://127.0.0.1:${port}`;
@@ -189,7 +193,7 @@ export class Lab {
     });
     await this.#machines.open();
     world.run(this.#stop.signal, this.#o.onChange);
-    if (this.#o.operator) await this.#startOperator(operatorConfig);
+    if (this.#o.operator) await this.#startOperator(await operatorProgram, operatorConfig);
     await this.#machines.ready(readyDeadlineMs);
     await this.#until(readyDeadlineMs, 'the control plane', () => takesVirtualMachines(client));
     await this.#until(readyDeadlineMs, 'the operator', () => this.#operatorReady());
@@ -227,13 +231,13 @@ export class Lab {
     return this.#accel.accel;
   }
 
-  async #startOperator(kubeconfig: string): Promise<void> {
+  async #startOperator(program: string, kubeconfig: string): Promise<void> {
     const port = await freePort(0);
     this.#operatorUrl = `http://127.0.0.1:${port}`;
     const history = join(this.#o.layout.dir, 'history.sqlite');
     const address = ['--kubeconfig', kubeconfig, '--metrics-port', String(port)];
     const flags = [...address, '--history', history, '--lost-after', '15s', ...this.#o.operatorFlags];
-    this.#startChild('operator', ['operator/src/main.ts', ...flags]);
+    this.#startChild('operator', [program, ...flags], operatorNodeFlags);
   }
 
   async #operatorReady(): Promise<boolean> {
@@ -246,7 +250,7 @@ export class Lab {
     }
   }
 
-  #startChild(name: string, args: readonly string[]): void {
+  #startChild(name: string, args: readonly string[], nodeFlags: readonly string[] = []): void {
     const { layout, say, onChange } = this.#o;
     const [program = '', ...rest] = args;
     const onProcess = (): void => {
@@ -255,7 +259,7 @@ export class Lab {
     };
     const child = new Child({
       name,
-      args: () => [join(projectRoot, program), ...rest],
+      args: () => [...nodeFlags, resolve(projectRoot, program), ...rest],
       logFile: join(layout.logs, `${name.replace(' ', '-')}.log`),
       onStart: onProcess,
       onEnd: onProcess,

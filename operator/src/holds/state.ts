@@ -4,7 +4,7 @@
 // An admin lifts a hold by taking the annotation away (`kubectl annotate node pc-1 idlewild.dev/hold-`): what was counted
 // against the machine until then is not counted again.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)));
 

@@ -49,8 +49,8 @@ const userFields = new Set([
 
 async function fromKubeconfig(file: string): Promise<PlainTransportOptions | undefined> {
   if (!existsSync(file)) return undefined;
-  const { parse } = await import('yaml');
-  const config = recordOf(parse(readFileSync(file, 'utf8')));
+  const { default: yaml } = await import('yaml');
+  const config = recordOf(yaml.parse(readFileSync(file, 'utf8')));
   const context = named(config.contexts, config['current-context'], 'context');
   const cluster = named(config.clusters, context?.cluster, 'cluster');
   const user = named(config.users, context?.user, 'user');

@@ -8,7 +8,7 @@
 // Promises: reads only; bounded by its limit and by how often one user may ask.
 
 import { Router, type Request, type Response } from 'express';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TokenBucket } from '../kube/backoff.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { HistoryCursor, HistoryStore } from '../ledger/history.ts';

@@ -17,6 +17,8 @@ import { Consoles, type ConsoleSettings } from './lifecycle/console.ts';
 import type { LifecycleSettings } from './lifecycle/decide.ts';
 import { Lifecycle } from './lifecycle/reconcile.ts';
 import { Matching, type MatchingOptions } from './matching/reconcile.ts';
+import { Ladder } from './ladder/reconcile.ts';
+import type { LadderSettings } from './ladder/settings.ts';
 import type { PreemptionSettings } from './preemption/decide.ts';
 import { Preemption } from './preemption/reconcile.ts';
 import type { Reservation } from './queue/reservation.ts';
@@ -33,6 +35,7 @@ export interface Settings {
   readonly preemption: PreemptionSettings;
   readonly lifecycle: LifecycleSettings;
   readonly recovery: Patience;
+  readonly ladder: LadderSettings;
   readonly evacuation: EvacuationSettings;
 }
 
@@ -58,6 +61,7 @@ export function buildControllers(
     matching.enqueue('pool');
     lifecycle.enqueue(key);
     evacuation.enqueue(key);
+    ladder.enqueue(key);
   };
   const writer = new JobWriter({ client, jobs: world.jobs, onWrite: (job) => touched(keyOf(job)) });
   const deps: Deps = { ...base, writer };
@@ -74,7 +78,10 @@ export function buildControllers(
   const room = new Room(world, clock);
   const wakes = new Wakes(
     clock,
-    (key) => evacuation.enqueue(key),
+    (key) => {
+      evacuation.enqueue(key);
+      ladder.enqueue(key);
+    },
     (wanted) => room.hasSome(wanted),
   );
   world.promises.onWithdrawn(() => wakes.mayHelp());
@@ -98,6 +105,8 @@ export function buildControllers(
     4,
     new Evacuation(deps, { downtime, traffic, wakes, room }, settings.evacuation),
   );
+
+  const ladder = controller('ladder', 8, new Ladder(deps, settings.ladder));
 
   const holds = new Holds(deps);
   const holding = controller('holds', 2, holds);
@@ -172,7 +181,7 @@ export function buildControllers(
       queue.recallUsage();
       try {
         await Promise.all(
-          [matching, preempting, lifecycle, recovery, evacuation, holding].map((each) => each.run(signal)),
+          [matching, preempting, lifecycle, recovery, evacuation, ladder, holding].map((each) => each.run(signal)),
         );
       } finally {
         await queue.close();

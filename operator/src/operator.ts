@@ -191,6 +191,11 @@ export async function runOperator({
 
 function settingsOf(options: Options): Settings {
   const retry = { retryBaseMs: options['retry-base'], retryMaxMs: options['retry-max'] };
+  const ladder = {
+    freezeForMs: options['freeze-for'],
+    migrateWithinMs: options['migrate-within'],
+    parkWithinMs: options['park-within'],
+  };
   return {
     matching: {
       runnersUp: options['runners-up'],
@@ -214,7 +219,9 @@ function settingsOf(options: Options): Settings {
       leaseDurationMs: options['lease-duration'],
       leaseMarginMs: options['lease-margin'],
     },
+    ladder,
     evacuation: {
+      ladder,
       targetReadyMs: options['migration-target-timeout'],
       ...retry,
       limits: {

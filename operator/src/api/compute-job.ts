@@ -291,6 +291,23 @@ export interface ComputeJobFields {
       secondsStill?: number;
     }[];
     /**
+     * Where the open attempt stands on the yield ladder while the owner of its machine is back.
+     */
+    ladder?: {
+      /**
+       * When the owner was seen to be back.
+       */
+      since: string;
+      /**
+       * Since when the guest is made to stand still.
+       */
+      frozen?: string;
+      /**
+       * When the guest was asked to save its work and shut down.
+       */
+      parking?: string;
+    };
+    /**
      * The ledger's tail: what came between the job and its end.
      */
     interruptions?: {

@@ -15,6 +15,7 @@ const settings = {
   retryBaseMs: 2_000,
   retryMaxMs: 300_000,
   limits: { perMachine: 2, perRoom: 3, inAll: 4 },
+  ladder: { freezeForMs: 0, migrateWithinMs: 60_000, parkWithinMs: 30_000 },
 };
 const aRunning = (spec: SpecOverrides = {}): JobBuilder =>
   aJob('j', spec)
@@ -52,6 +53,7 @@ function decide(nodes: Node[], o: Case = {}): EvacuationDecision {
     verdicts,
     explain: true,
     moving,
+    urgentWaits: false,
     nowMs: noon + nowS * 1000,
     settings,
   });
@@ -130,7 +132,7 @@ describe('a guest whose owner is back', () => {
     expect(decide([occupied, aMachine('pc-2')], { vmi: fixed })).toMatchObject({
       kind: 'stay',
       reason: 'NotMigratable',
-      message: 'the owner of pc-1 is back, but a GPU is attached; it runs on',
+      message: 'the owner of pc-1 is back, but a GPU is attached; it runs on and is shut down at 12:01:00 UTC unless that changes',
     });
   });
 });

@@ -1,6 +1,6 @@
 // What is due for a guest that has to leave its machine, or had to a moment ago.
-// Promises: pure. A guest is never stopped to please a drain unless another machine can take it at once, and never to please an
-// owner; while none can, it runs on where it is and says why. What nobody wants any more is called off while it still can be.
+// Promises: pure. A guest is never stopped here to please a drain unless another machine can take it at once, and never to please
+// an owner, which is for the ladder; while none can take it, it stays where it is and says why. What nobody wants any more is called off while it still can be.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
@@ -18,8 +18,9 @@ import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import { isPinned } from '../render/virtual-machine.ts';
+import type { LadderSettings } from '../ladder/settings.ts';
 import { pausesOf, type RetrySettings } from './failures.ts';
-import { leavingOf, staleMark, type Leaving } from './leave.ts';
+import { leavesInMs, leavingOf, staleMark, type Leaving } from './leave.ts';
 import { watchOver } from './migration.ts';
 import { isRecorded } from './records.ts';
 import { targetFor, type NoTarget } from './target.ts';
@@ -30,6 +31,7 @@ export interface EvacuationSettings extends RetrySettings {
   /** A migration whose target pod is not ready after this long is given up. */
   readonly targetReadyMs: number;
   readonly limits: Limits;
+  readonly ladder: LadderSettings;
 }
 
 export interface EvacuationInput {
@@ -49,6 +51,8 @@ export interface EvacuationInput {
   readonly explain: boolean;
   /** Every guest on its way, this one among them. */
   readonly moving: readonly Moving[];
+  /** A guest that has to leave sooner than others waits for its turn. */
+  readonly urgentWaits: boolean;
   readonly nowMs: number;
   readonly settings: EvacuationSettings;
 }
@@ -87,6 +91,7 @@ export type EvacuationDecision =
       readonly reason: StayReason;
       readonly cause: Leaving['reason'];
       readonly message: string;
+      readonly urgent?: boolean | undefined;
       readonly retryInMs?: number | undefined;
       /** What some machine has to fit before another look is of use; undefined when it waits for something else. */
       readonly wants?: RequirementClass | undefined;
@@ -108,12 +113,13 @@ export type EvacuationDecision =
 
 export function evacuate(input: EvacuationInput): EvacuationDecision {
   const { job, vmi, migrations, pool } = input;
+  const ask = { job, nowMs: input.nowMs, settings: input.settings.ladder };
   const last = lastAttempt(job);
   if (!last || isBeingDeleted(job)) return { kind: 'wait' };
   const open = openAttempt(job);
   const machine = pool.machine(vmi?.status?.nodeName ?? last.node);
   const alive = vmi !== undefined && !isInstanceOver(vmi) && !isBeingDeleted(vmi);
-  const leaving = open && alive ? leavingOf(vmi, machine) : undefined;
+  const leaving = open && alive ? leavingOf(vmi, machine, ask) : undefined;
   // Also after the end of the job: a guest may finish right after its move.
   const news = newsOf(job, migrations);
   if (news) return { kind: 'record', ...news, leaving };
@@ -123,11 +129,16 @@ export function evacuate(input: EvacuationInput): EvacuationDecision {
   const underWay = migrations.find(
     (migration) => migration.spec.vmiName === open.virtualMachine && !isMigrationOver(migration),
   );
-  if (underWay) return watchOver({ ...input, vmi, attempt: open, migration: underWay, leaving });
+  if (underWay) {
+    const parking = job.status?.ladder?.parking !== undefined;
+    return watchOver({ ...input, vmi, attempt: open, migration: underWay, leaving, parking });
+  }
   if (leaving && isBehind(vmi, migrations)) return { kind: 'wait', retryInMs: 1_000 };
   const stale = staleMark(vmi, machine);
   if (stale !== undefined) return { kind: 'unmark', node: stale };
-  return leaving ? leave(input, vmi, open, machine, leaving) : settle(job, vmi, open);
+  if (leaving) return leave(input, vmi, open, machine, leaving);
+  const settled = settle(job, vmi, open);
+  return settled.kind === 'wait' ? { kind: 'wait', retryInMs: leavesInMs(machine, ask) } : settled;
 }
 
 /**
@@ -213,15 +224,18 @@ function leave(
   }
   const pauses = pausesOf(job, attempt.number, nowMs, settings);
   if (pauses.pausedUntilMs !== undefined) return { kind: 'wait', retryInMs: pauses.pausedUntilMs - nowMs };
-  const later = turnOf(leaving.from, machine?.room, moving, pool, settings.limits);
+  const later =
+    leaving.urgent || !input.urgentWaits
+      ? turnOf(leaving.from, machine?.room, moving, pool, settings.limits)
+      : 'guests that have to leave sooner come first';
   if (later !== undefined) {
-    const message = `${leaving.words}, and ${later}; the guest runs on`;
-    return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message };
+    const message = `${leaving.words}, and ${later}; the guest ${goesOn(job)}`;
+    return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message, urgent: leaving.urgent };
   }
   const { resting, restUntilMs } = pauses;
   const target = targetFor({ job, vmi, pool, verdicts, explain, source: leaving.from, live: true, resting, nowMs });
   if (target.machine === undefined) {
-    return nobody(leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
+    return nobody(job, leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
   }
   return {
     kind: 'migrate',
@@ -268,19 +282,33 @@ function anew(
     cause: leaving.reason,
     message: `${leaving.words}, but ${cannot}; ${why}`,
   });
-  if (leaving.reason === 'OwnerReturned') return stays('it runs on');
+  if (leaving.reason === 'OwnerReturned') return stays(`it ${goesOn(job)}${parkWords(leaving)}`);
   if (job.spec.mode === 'Session') return stays('it runs on, as a session is not made anew');
   const of = { job, vmi, pool, verdicts, explain, source: leaving.from };
   const target = targetFor({ ...of, live: false, resting: new Set(), nowMs });
-  if (target.machine === undefined) return nobody(leaving, target, undefined);
+  if (target.machine === undefined) return nobody(job, leaving, target, undefined);
   const message = `${leaving.words} and ${cannot}; it is made anew elsewhere`;
   return { kind: 'recreate', attempt, leaving, target: target.machine, message };
 }
 
-function nobody(leaving: Leaving, { words, wants }: NoTarget, retryInMs: number | undefined): EvacuationDecision {
+function nobody(
+  job: ComputeJob,
+  leaving: Leaving,
+  { words, wants }: NoTarget,
+  retryInMs: number | undefined,
+): EvacuationDecision {
   const why = words === undefined ? '' : `: ${words}`;
-  const message = `${leaving.words}, but no machine can take the guest, which runs on${why}`;
+  const message = `${leaving.words}, but no machine can take the guest, which ${goesOn(job)}${parkWords(leaving)}${why}`;
   return { kind: 'stay', reason: 'NoMachineForGuest', cause: leaving.reason, message, retryInMs, wants };
+}
+
+function goesOn(job: ComputeJob): string {
+  return job.status?.ladder?.frozen === undefined ? 'runs on' : 'stands still';
+}
+
+function parkWords({ parksAtMs }: Leaving): string {
+  if (parksAtMs === undefined) return '';
+  return ` and is shut down at ${new Date(parksAtMs).toISOString().slice(11, 19)} UTC unless that changes`;
 }
 
 /** `<vm>-m<n>`: after those that are known and those in the ledger, as a cancelled migration is soon unknown. */

@@ -40,7 +40,8 @@ export class DowntimeObserver {
       this.#watched.set(uid, watched);
     }
     const now = this.#clock.monotonic();
-    const ready = isTrue(vmi.status?.conditions, 'Ready');
+    // One that is paused stands still for another reason, which is counted elsewhere.
+    const ready = isTrue(vmi.status?.conditions, 'Ready') || isTrue(vmi.status?.conditions, 'Paused');
     if (!ready) watched.downSince ??= now;
     else if (watched.downSince !== undefined) {
       watched.downMs += now - watched.downSince;

@@ -16,6 +16,7 @@ const settings = {
   retryBaseMs: 2_000,
   retryMaxMs: 300_000,
   limits: { perMachine: 2, perRoom: 4, inAll: 5 },
+  ladder: { freezeForMs: 0, migrateWithinMs: 60_000, parkWithinMs: 30_000 },
 };
 const running = aJob('j').published().claimedBy('pc-1').created().started();
 const vm = aVm(running.job, { released: true });
@@ -47,6 +48,7 @@ function decide(migration: VirtualMachineInstanceMigration, o: Case = {}): Evacu
     verdicts,
     explain: true,
     moving: o.moving ?? [own],
+    urgentWaits: false,
     nowMs: noon + nowS * 1000,
     settings,
   });

@@ -22,6 +22,8 @@ export interface UnderWayInput {
   readonly pods: readonly Pod[];
   readonly pool: Pool;
   readonly moving: readonly Moving[];
+  /** It was asked to shut down. */
+  readonly parking: boolean;
   readonly nowMs: number;
   readonly settings: EvacuationSettings;
 }
@@ -41,7 +43,8 @@ export function watchOver(input: UnderWayInput): EvacuationDecision {
   if (isBeingDeleted(migration) || isCopying(migration, vmi)) return { kind: 'wait' };
   const target = targetOf(migration, vmi) ?? '';
   if (!leaving) {
-    const message = `${vmi.status?.nodeName} need not be left any more; the migration ${name} to ${target} was called off before its copy began`;
+    const why = input.parking ? 'the guest is shut down instead' : `${vmi.status?.nodeName} need not be left any more`;
+    const message = `${why}; the migration ${name} to ${target} was called off before its copy began`;
     return { kind: 'cancel', attempt, migration, reason: 'CalledOff', message };
   }
   const machine = pool.machine(target);

@@ -49,6 +49,8 @@ export class Evacuation {
   readonly #settings: EvacuationSettings;
   readonly #metrics: EvacuationMetrics;
   readonly #telling: Telling;
+  /** Jobs whose guests have to leave sooner than others, and wait for their turn. */
+  readonly #urgent = new Set<string>();
 
   constructor(deps: Deps, parts: EvacuationParts, settings: EvacuationSettings) {
     this.#deps = deps;
@@ -62,6 +64,8 @@ export class Evacuation {
     const { wakes, traffic } = this.#parts;
     const input = this.#look(key);
     const decision = input && evacuate(input);
+    if (decision?.kind === 'stay' && decision.urgent === true) this.#urgent.add(key);
+    else this.#urgent.delete(key);
     if (decision?.kind === 'stay') wakes.waits(key, decision.wants);
     else {
       wakes.settled(key);
@@ -104,6 +108,7 @@ export class Evacuation {
       verdicts: room.now(),
       explain: this.#telling.isDue(key, job, 'NoMachineForGuest'),
       moving: traffic.moving(nowMs),
+      urgentWaits: this.#urgent.size > 0,
       nowMs,
       settings: this.#settings,
     };

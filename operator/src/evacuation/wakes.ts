@@ -127,7 +127,10 @@ export class Wakes {
 
 /** What of a node says that its guests have to leave. */
 function closing({ spec, metadata }: Node): string {
-  return JSON.stringify([spec?.unschedulable, spec?.taints, metadata.labels?.[labels.presence]]);
+  const presence = metadata.labels?.[labels.presence];
+  // Of an owner who is back, the offer says whether it is urgent.
+  const offer = presence === 'present' ? metadata.annotations?.[annotations.offer] : undefined;
+  return JSON.stringify([spec?.unschedulable, spec?.taints, presence, offer]);
 }
 
 /** What of a node says whether it could take a guest. Heartbeats and lists of images do not. */

@@ -2,12 +2,19 @@
 // Promises: one table serves the Kubernetes Event, the metric label, the history row and the page of docs.
 // Must not hold behaviour.
 
-import type { AttemptEnd, EvacuationReason, LeaveReason, ProgressReason, WaitReason } from '../model/reasons.ts';
+import type {
+  AttemptEnd,
+  EvacuationReason,
+  LadderReason,
+  LeaveReason,
+  ProgressReason,
+  WaitReason,
+} from '../model/reasons.ts';
 
 /** The steps of every job's life that the other lists do not name. */
 type LifeReason = 'Published' | 'Waiting' | 'Claimed' | 'Started' | 'Finished' | 'Deleted';
 
-export type LedgerReason = LifeReason | ProgressReason | EvacuationReason | AttemptEnd;
+export type LedgerReason = LifeReason | ProgressReason | EvacuationReason | LadderReason | AttemptEnd;
 
 /** What the reason of the line was in its turn: why a job waits, how a machine won, why a guest had to leave. */
 export type LedgerCause = WaitReason | LeaveReason | 'FirstReady' | 'RunnerUp';
@@ -67,6 +74,9 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
   WaitingForTurn: normal('Evacuate', 'moment', 'The guest should leave; other migrations of its machine come first.'),
   StillPinned: warning('Evacuate', 'moment', 'The guest should leave and is still bound to its machine.'),
   CalledOff: normal('Evacuate', 'moment', 'The guest need not leave after all.'),
+  Frozen: normal('Yield', 'moment', 'The owner of its machine is back, and the guest stands still.'),
+  Resumed: normal('Yield', 'moment', 'The guest that stood still for an owner goes on.'),
+  Parking: warning('Yield', 'moment', 'The guest was asked to save its work and shut down.'),
   Preempting: warning('Preempt', 'moment', 'Notice that the machine goes to a job of a higher priority.'),
 
   Completed: normal('Finish', 'attempt', 'The script ended with exit code 0.'),
@@ -85,6 +95,7 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
   OwnerReturned: silent(
     warning('Evacuate', 'attempt', 'The attempt was ended because the owner of its machine was back.'),
   ),
+  Parked: warning('Yield', 'attempt', 'The guest has shut down for an owner; its job waits for a machine again.'),
   Preempted: warning('Preempt', 'attempt', 'The attempt was ended for a job of a higher priority.'),
   TakenAway: warning('Recover', 'attempt', 'Somebody deleted or stopped the virtual machine from outside.'),
 };

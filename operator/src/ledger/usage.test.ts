@@ -63,6 +63,7 @@ describe('a job is charged', () => {
       'Completed',
       'GuestCrashed',
       'GuestEndedWithoutExit',
+      'Parked',
       'ScriptFailed',
       'SessionEnded',
       'StartFailed',

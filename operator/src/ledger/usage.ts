@@ -18,6 +18,9 @@ const byTheLab: ReadonlySet<string> = new Set<AttemptEnd>([
   'TakenAway',
 ]);
 
+/** Taken away by the lab, too, but what was saved before is charged. */
+const parked: AttemptEnd = 'Parked';
+
 /** Whether an attempt that ended so was taken away by the lab, and is not charged. */
 export function isTakenByLab(reason: string | undefined): boolean {
   return reason !== undefined && byTheLab.has(reason);
@@ -25,7 +28,9 @@ export function isTakenByLab(reason: string | undefined): boolean {
 
 /** Seconds that the attempt is charged for, until its end or until `untilMs` (ms since the epoch). */
 export function chargedSeconds(attempt: Attempt, untilMs: number): number {
-  return isTakenByLab(attempt.reason) ? 0 : Math.max(0, heldSeconds(attempt, untilMs) - (attempt.secondsStill ?? 0));
+  if (isTakenByLab(attempt.reason)) return 0;
+  const worked = heldSeconds(attempt, untilMs) - (attempt.secondsStill ?? 0);
+  return Math.max(0, attempt.reason === parked ? worked - (attempt.secondsLost ?? 0) : worked);
 }
 
 /** Of all attempts that have ended. */
@@ -39,6 +44,7 @@ export function usageOf(spec: ComputeJobSpec, attempts: readonly Attempt[]): Usa
     const endedMs = Date.parse(attempt.ended);
     charged += chargedSeconds(attempt, endedMs);
     if (isTakenByLab(attempt.reason)) lost += attempt.secondsLost ?? heldSeconds(attempt, endedMs);
+    else if (attempt.reason === parked) lost += attempt.secondsLost ?? 0;
   }
   return {
     coreSeconds: rounded(charged * cores),

@@ -3,7 +3,7 @@
 
 import { getCondition } from '../api/conditions.ts';
 import { durationMs, inWords } from '../model/duration.ts';
-import type { Attempt } from '../model/job.ts';
+import { stoodStillMs, type Attempt } from '../model/job.ts';
 import type { ProgressReason } from '../model/reasons.ts';
 import type { LifecycleInput } from './decide.ts';
 import { notStarted, sessionEnded, type AttemptOutcome } from './outcome.ts';
@@ -41,6 +41,7 @@ function startLimit({ job, guest }: LifecycleInput, attempt: Attempt, waits: boo
 export function deadlines(input: LifecycleInput, attempt: Attempt, { waits } = { waits: false }): Deadline {
   const { job, guest, console, nowMs, settings } = input;
   const { walltime, mode, image } = job.spec;
+  const stillMs = stoodStillMs(job, nowMs);
   // Nobody may have read the console for a long time: what it says comes before any verdict.
   const unread = guest.pods.length > 0 && !console.current;
   const later = (atMs: number): Deadline | undefined => {
@@ -50,7 +51,7 @@ export function deadlines(input: LifecycleInput, attempt: Attempt, { waits } = {
   if (attempt.started === undefined) {
     const { fromMs, ms } = startLimit(input, attempt, waits);
     const message = `the guest did not start within ${inWords(ms)} on ${attempt.node}: ${hurdle(input, image.containerDisk)}`;
-    return later(fromMs + ms) ?? { kind: 'end', ...notStarted(message, causeOf(input)) };
+    return later(fromMs + ms + stillMs) ?? { kind: 'end', ...notStarted(message, causeOf(input)) };
   }
   const brokenAtMs = standstillEndMs(input);
   if (brokenAtMs !== undefined && nowMs >= brokenAtMs) {
@@ -63,7 +64,7 @@ export function deadlines(input: LifecycleInput, attempt: Attempt, { waits } = {
     mode === 'Batch'
       ? { reason: 'WalltimeExceeded', message, failure: false, outcome: 'Failed' }
       : sessionEnded(message);
-  return later(Date.parse(attempt.started) + durationMs(walltime)) ?? { kind: 'end', ...over };
+  return later(Date.parse(attempt.started) + durationMs(walltime) + stillMs) ?? { kind: 'end', ...over };
 }
 
 /** When a guest that KubeVirt paused for errors of its disk is given up; by our own clock, from when it was told. */

@@ -167,6 +167,8 @@ function progress(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
     return [{ kind: 'started', seen, reachable: reachableBy(job), mobility: mobilityOf(guest) }];
   }
   if (console.exitCode !== undefined && job.spec.mode === 'Batch') return end(input, byExitCode(console.exitCode));
+  // It was asked to shut down, and the ladder says what becomes of it.
+  if (job.status?.ladder?.parking !== undefined) return [];
   const gone = removed(input, attempt);
   if (gone) return end(input, gone);
   if (vmi && isInstanceOver(vmi)) return ended(input, attempt);
@@ -279,7 +281,7 @@ function reachableBy(job: ComputeJob): string | undefined {
 /** The step of the status that is due before the script has begun. */
 function startStep(input: LifecycleInput, attempt: Attempt, seen: Milestones): LifecycleDecision | undefined {
   const { job, guest, nowMs, settings } = input;
-  const wrong = trouble(guest, job.spec.image.containerDisk) ?? standstill(guest);
+  const wrong = trouble(guest, job.spec.image.containerDisk) ?? standstillOf(input);
   if (wrong) return noteIfNew(job, { reason: wrong.reason, message: `${wrong.message} (on ${attempt.node})`, seen })[0];
   if (nowMs < Date.parse(attempt.claimed ?? '') + settings.slowStartMs) return undefined;
   const news =
@@ -289,8 +291,9 @@ function startStep(input: LifecycleInput, attempt: Attempt, seen: Milestones): L
 }
 
 /** The step that is due once it has begun. */
-function runStep({ job, guest, console }: LifecycleInput, attempt: Attempt): LifecycleDecision | undefined {
-  const still = standstill(guest);
+function runStep(input: LifecycleInput, attempt: Attempt): LifecycleDecision | undefined {
+  const { job, guest, console } = input;
+  const still = standstillOf(input);
   const told = getCondition(job.status?.conditions, 'Reachable')?.reason === pausedReason;
   if (still && !(told && isSaid(job.status?.message, still.message))) return { kind: 'paused', message: still.message };
   if (!still && told) return { kind: 'resumed', reachable: reachableBy(job) };
@@ -304,6 +307,12 @@ function runStep({ job, guest, console }: LifecycleInput, attempt: Attempt): Lif
   const before = getCondition(job.status?.conditions, 'Migratable');
   const isNew = mobility && (before?.status !== (mobility.yes ? 'True' : 'False') || before.reason !== mobility.reason);
   return isNew ? { kind: 'migratable', ...mobility } : undefined;
+}
+
+/** One that stands still for its machine's owner is no trouble. */
+function standstillOf({ job, guest }: LifecycleInput): ReturnType<typeof standstill> {
+  const still = standstill(guest);
+  return still?.broken === false && job.status?.ladder?.frozen !== undefined ? undefined : still;
 }
 
 /** The text of a refusal names another pod and other amounts at each try: that is no news. */

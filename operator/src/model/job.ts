@@ -27,6 +27,13 @@ export function openAttempt(job: ComputeJob): Attempt | undefined {
   return last && last.ended === undefined && !isFinished(job) ? last : undefined;
 }
 
+/** How long the open attempt's guest has been made to stand still, ms; none of its deadlines runs meanwhile. */
+export function stoodStillMs(job: ComputeJob, nowMs: number): number {
+  const { frozen } = job.status?.ladder ?? {};
+  const now = frozen === undefined ? 0 : Math.max(0, nowMs - Date.parse(frozen));
+  return now + (openAttempt(job)?.secondsStill ?? 0) * 1000;
+}
+
 /** What may hold a start up that no machine is to blame for. */
 const blameless: ReadonlySet<string> = new Set<ProgressReason>([
   'QuotaExceeded',

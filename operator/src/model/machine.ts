@@ -18,6 +18,8 @@ export interface Machine {
   readonly approved: boolean;
   readonly lending: boolean;
   readonly ownerPresent: boolean;
+  /** Why its guests have to leave sooner than its owner's mere return asks for. */
+  readonly urgency?: Urgency | undefined;
   readonly ready: boolean;
   readonly lost: boolean;
   readonly cordoned: boolean;
@@ -44,6 +46,12 @@ export interface Machine {
   /** Names under which container images that are on it may be asked for. */
   readonly images: ReadonlySet<string>;
 }
+
+/** The owner is short of memory, which frozen guests do not give back; or the machine shuts down or goes to sleep. */
+export type Urgency =
+  | { readonly kind: 'memory' }
+  /** `untilMs`: for so long it waits for its guests, ms since the epoch; undefined when it does not say. */
+  | { readonly kind: 'leaving'; readonly untilMs?: number | undefined };
 
 export interface Hold {
   readonly untilMs: number;
@@ -102,6 +110,7 @@ export function machineOf(
     approved: own[labels.approved] === 'true' && !has(taints.pendingApproval),
     lending: own[labels.pool] === 'on',
     ownerPresent: isOwnerPresent(node),
+    urgency: offer.urgency,
     ready: isReady(node) && !has('node.kubernetes.io/not-ready') && !has('node.kubernetes.io/unreachable'),
     lost: has(taints.lost),
     cordoned: node.spec?.unschedulable === true || has('node.kubernetes.io/unschedulable'),
@@ -187,13 +196,19 @@ function imagesOf(node: Node): ReadonlySet<string> {
 }
 
 /** A malformed annotation only costs the machine its tie-break; its labels still say what it lends. */
-function offerOf(node: Node): { since?: string; awayUntilMs?: number } {
+function offerOf(node: Node): { since?: string; awayUntilMs?: number; urgency?: Urgency } {
   const offer = jsonOf(node.metadata.annotations?.[annotations.offer]);
   const awayUntilMs = timeOf(offer['expectedAwayUntil']);
   return {
     ...(timeOf(offer['since']) === undefined ? {} : { since: String(offer['since']) }),
     ...(awayUntilMs === undefined ? {} : { awayUntilMs }),
+    ...urgencyOf(offer),
   };
+}
+
+function urgencyOf(offer: Readonly<Record<string, unknown>>): { urgency?: Urgency } {
+  if (offer['reason'] === 'Leaving') return { urgency: { kind: 'leaving', untilMs: timeOf(offer['leavesBy']) } };
+  return offer['pressure'] === 'memory' ? { urgency: { kind: 'memory' } } : {};
 }
 
 /** A malformed hold holds nothing down: nobody could say until when. */

@@ -30,7 +30,7 @@ export const labels = {
 } as const;
 
 export const annotations = {
-  /** JSON with `since`: from when on the machine lends what its labels say. */
+  /** JSON with `since`: from when on the machine lends what its labels say; `reason`, `pressure`, `leavesBy`: see machine.ts. */
   offer: 'idlewild.dev/offer',
   nonce: 'idlewild.dev/nonce',
   /** On a guest: whole MiB of its machine's graphics memory that it takes; KubeVirt has no field for that. */

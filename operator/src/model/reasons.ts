@@ -52,6 +52,8 @@ export const attemptEnds = [
   'MachineLost',
   'Drained',
   'OwnerReturned',
+  /** Asked to save its work and shut down, as nothing could take it. */
+  'Parked',
   'Preempted',
   'TakenAway',
 ] as const;
@@ -85,6 +87,15 @@ export type EvacuationReason =
   | 'WaitingForTurn'
   | 'CalledOff'
   | 'Preempting';
+
+/** What became of a guest whose machine's owner is back, while it is there. */
+export type LadderReason =
+  /** It stands still. */
+  | 'Frozen'
+  /** The owner has gone, or it has moved: it goes on. */
+  | 'Resumed'
+  /** It was asked to save its work and shut down. */
+  | 'Parking';
 
 /** Why a guest has to leave its machine. */
 export type LeaveReason = 'Drained' | 'OwnerReturned' | 'MachineLost';

@@ -8,7 +8,7 @@ import { usageOf } from '../ledger/usage.ts';
 import { brief } from './brief.ts';
 import { attemptsOf, lastAttempt, type Attempt, type Interruption, type Subscriber } from './job.ts';
 import { vmName } from './names.ts';
-import type { AttemptEnd, EvacuationReason, ProgressReason, WaitReason } from './reasons.ts';
+import type { AttemptEnd, EvacuationReason, LadderReason, ProgressReason, WaitReason } from './reasons.ts';
 
 export type Waiting = NonNullable<ComputeJobStatus['waiting']>;
 type ConditionType =
@@ -174,6 +174,7 @@ export interface Ended {
 export function attemptEnded(job: ComputeJob, o: Ended): ComputeJobStatus {
   let status = withAttempt(job, {
     ...milestones(o.seen ?? {}),
+    ...stillUntil(job, o.at),
     ended: o.at,
     reason: o.reason,
     message: brief(o.message, longestLine),
@@ -181,7 +182,7 @@ export function attemptEnded(job: ComputeJob, o: Ended): ComputeJobStatus {
     ...(o.exitCode === undefined ? {} : { exitCode: o.exitCode }),
     ...(o.secondsLost === undefined ? {} : { secondsLost: Math.round(o.secondsLost * 1000) / 1000 }),
   });
-  const { node: _left, ...rest } = status;
+  const { node: _left, ladder: _over, ...rest } = status;
   status = said({ ...rest, failures: (rest.failures ?? 0) + (o.failure ? 1 : 0) }, o.reason, o.message);
   if (o.interruption) status = ledgered(status, o.interruption);
   status = charged(job, status);
@@ -215,7 +216,7 @@ export function finished(
 
 export function interrupted(
   job: ComputeJob,
-  o: { active: boolean; reason: EvacuationReason; message: string; at: string },
+  o: { active: boolean; reason: EvacuationReason | LadderReason; message: string; at: string },
 ): ComputeJobStatus {
   const flag = o.active ? 'True' : 'False';
   return sealed(job, condition(job, { ...job.status }, 'Interrupted', flag, o.reason, o.message, o.at));
@@ -237,6 +238,12 @@ export function stoodStill(job: ComputeJob, o: { attempt: number; seconds: numbe
   return charged(job, { ...job.status, attempts });
 }
 
+/** The guest that stands still for an owner goes on, or the owner has gone before it stood. */
+export function yielded(job: ComputeJob, at: string): ComputeJobStatus {
+  const { ladder: _over, ...status } = withAttempt(job, stillUntil(job, at));
+  return sealed(job, status);
+}
+
 /** One word for people. */
 export function phaseOf(status: ComputeJobStatus): string {
   const { conditions, waiting: waits, publication } = status;
@@ -246,6 +253,15 @@ export function phaseOf(status: ComputeJobStatus): string {
   if (isTrue(conditions, 'Claimed')) return 'Starting';
   if (waits) return 'Waiting';
   return publication ? 'Published' : 'New';
+}
+
+/** What the open attempt has stood still, with the time for which it does so now. */
+function stillUntil(job: ComputeJob, at: string): Partial<Attempt> {
+  const { frozen } = job.status?.ladder ?? {};
+  if (frozen === undefined) return {};
+  const seconds = Math.max(0, Date.parse(at) - Date.parse(frozen)) / 1000;
+  const before = lastAttempt(job)?.secondsStill ?? 0;
+  return { secondsStill: Math.round((before + seconds) * 1000) / 1000 };
 }
 
 function ledgered(status: ComputeJobStatus, entry: Interruption): ComputeJobStatus {

@@ -105,7 +105,7 @@ export class Pool {
     return this.api.list<VirtualMachineInstanceMigration>(virtualMachineInstanceMigrations);
   }
 
-  owner(machine: string, present: boolean): void {
+  owner(machine: string, present: boolean, offer: Readonly<Record<string, string>> = {}): void {
     const own = present ? [{ key: taints.ownerPresent, effect: 'NoSchedule' as const }] : [];
     const node = this.#node(machine);
     this.kubeVirt.cluster.change<Node>(nodes, node, (current) => ({
@@ -113,6 +113,10 @@ export class Pool {
       metadata: {
         ...current.metadata,
         labels: { ...current.metadata.labels, [labels.presence]: present ? 'present' : 'away' },
+        annotations: {
+          ...current.metadata.annotations,
+          [annotations.offer]: JSON.stringify({ since: '2026-01-01T00:00:00Z', ...offer }),
+        },
       },
       spec: { ...current.spec, taints: [...othersThan(current, taints.ownerPresent), ...own] },
     }));

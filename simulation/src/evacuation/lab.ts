@@ -82,6 +82,11 @@ export class Lab {
     return condition === undefined ? '' : `${condition.status} ${condition.reason}`;
   }
 
+  /** What its condition Interrupted says. */
+  message(job: string): string | undefined {
+    return getCondition(this.pool.job(job)?.status?.conditions, 'Interrupted')?.message;
+  }
+
   marked(job: string): boolean {
     return this.pool.vmi(`${job}-1`)?.status?.evacuationNodeName !== undefined;
   }

@@ -135,18 +135,6 @@ describe('an owner who comes back', () => {
       expect(lab.pool.job('a')?.status?.attempts).toHaveLength(1);
       expect(lab.told('a')).toBe('False Migrated');
     }));
-
-  it('shares it with the guest when nobody takes that, until they leave', () =>
-    inLab(new Lab(['pc-1']), async (lab) => {
-      await lab.run(['a']);
-      lab.pool.owner('pc-1', true);
-      await lab.until('it is said', () => lab.told('a') === 'True NoMachineForGuest');
-      await lab.pool.clock.advance(10 * minuteMs);
-      expect(lab.on('a')).toBe('pc-1');
-      lab.pool.owner('pc-1', false);
-      await lab.until('it is settled', () => lab.told('a') === 'False CalledOff', minuteMs);
-      expect(await lab.lines('a')).toEqual(['NoMachineForGuest OwnerReturned', 'CalledOff']);
-    }));
 });
 
 describe('a migration', () => {

@@ -24,10 +24,21 @@ export interface Guest {
   /** When its script began. */
   readonly startedMs?: number | undefined;
   readonly end?: GuestEnd | undefined;
+  /** Since when it is paused. */
+  readonly stillSinceMs?: number | undefined;
+}
+
+/** Something that it will do, at a time that moves on while it stands still. */
+interface Step {
+  readonly act: () => void;
+  dueMs: number;
+  timer: Timer | undefined;
 }
 
 type Mutable = { -readonly [K in keyof Guest]: Guest[K] } & {
-  readonly timers: Set<Timer>;
+  readonly steps: Set<Step>;
+  /** For how long it has stood still since its script began. */
+  stillMs: number;
   readonly nonce: string;
   /** Nobody asks for it any more once it has ended. */
   unwanted?: boolean;
@@ -73,13 +84,14 @@ export class Guests {
   /** @param onOff called when it ends by itself. */
   start(o: Omit<Guest, 'sinceMs' | 'startedMs' | 'end'> & { nonce: string; bootMs: number; onOff: () => void }): void {
     const { onOff, bootMs, ...rest } = o;
-    const guest: Mutable = { ...rest, sinceMs: this.#clock.monotonic(), timers: new Set() };
+    const guest: Mutable = { ...rest, sinceMs: this.#clock.monotonic(), steps: new Set(), stillMs: 0 };
     this.#byInstance.set(guest.vmiUid, guest);
     this.#place(guest);
     for (const listener of this.#listeners) listener.started?.(guest);
     if (!guest.plan.comesUp) return;
     this.#later(guest, bootMs, () => {
       guest.startedMs = this.#clock.monotonic();
+      guest.stillMs = 0;
       this.#mark(guest, 'start');
       const { workMs, ends } = guest.plan;
       if (workMs === undefined || ends === 'whenMoved') return;
@@ -98,6 +110,28 @@ export class Guests {
     this.#place(guest);
     for (const listener of this.#listeners) listener.moved?.(guest, from);
     if (guest.plan.ends === 'whenMoved') this.#later(guest, 2_000, () => this.#finish(guest, onOff));
+  }
+
+  /** @returns false when there is none alive, or it is so already. */
+  pause(vmiUid: string): boolean {
+    const guest = this.#byInstance.get(vmiUid);
+    if (!guest || guest.end || guest.stillSinceMs !== undefined) return false;
+    guest.stillSinceMs = this.#clock.monotonic();
+    for (const step of guest.steps) step.timer?.cancel();
+    return true;
+  }
+
+  unpause(vmiUid: string): boolean {
+    const guest = this.#byInstance.get(vmiUid);
+    if (!guest || guest.end || guest.stillSinceMs === undefined) return false;
+    const stoodMs = this.#clock.monotonic() - guest.stillSinceMs;
+    guest.stillMs += stoodMs;
+    guest.stillSinceMs = undefined;
+    for (const step of guest.steps) {
+      step.dueMs += stoodMs;
+      this.#arm(guest, step);
+    }
+    return true;
   }
 
   kill(vmiUid: string, end: GuestEnd): void {
@@ -130,13 +164,14 @@ export class Guests {
   #end(guest: Mutable, end: GuestEnd): void {
     guest.end = end;
     if (guest.unwanted) this.#byInstance.delete(guest.vmiUid);
-    for (const timer of guest.timers) timer.cancel();
-    guest.timers.clear();
+    for (const { timer } of guest.steps) timer?.cancel();
+    guest.steps.clear();
     const on = this.#byNode.get(guest.node);
     on?.delete(guest);
     if (on?.size === 0) this.#byNode.delete(guest.node);
     this.#logs.end(guest.pod);
-    const workedMs = guest.startedMs === undefined ? 0 : this.#clock.monotonic() - guest.startedMs;
+    const untilMs = guest.stillSinceMs ?? this.#clock.monotonic();
+    const workedMs = guest.startedMs === undefined ? 0 : Math.max(0, untilMs - guest.startedMs - guest.stillMs);
     for (const listener of this.#listeners) listener.ended?.(guest, end, workedMs);
   }
 
@@ -151,10 +186,18 @@ export class Guests {
   }
 
   #later(guest: Mutable, ms: number, act: () => void): void {
-    const timer = this.#clock.setTimeout(() => {
-      guest.timers.delete(timer);
-      act();
-    }, ms);
-    guest.timers.add(timer);
+    const step: Step = { act, dueMs: this.#clock.monotonic() + ms, timer: undefined };
+    guest.steps.add(step);
+    if (guest.stillSinceMs === undefined) this.#arm(guest, step);
+  }
+
+  #arm(guest: Mutable, step: Step): void {
+    step.timer = this.#clock.setTimeout(
+      () => {
+        guest.steps.delete(step);
+        step.act();
+      },
+      Math.max(0, step.dueMs - this.#clock.monotonic()),
+    );
   }
 }

@@ -195,7 +195,8 @@ export class Migrations {
   /** Ready comes back a moment after the hand-over. */
   #settle(vmi: VirtualMachineInstance, migrations: readonly VirtualMachineInstanceMigration[]): void {
     const ready = vmi.status?.conditions?.find(({ type }) => type === 'Ready');
-    if (ready?.reason === 'ReadinessGatesNotReady')
+    const paused = vmi.status?.conditions?.some(({ type }) => type === 'Paused');
+    if (ready?.reason === 'ReadinessGatesNotReady' && !paused)
       this.#change(vmi, (current) => withVmiCondition(current, 'Ready', 'True'));
     // The last five that are over are kept.
     const over = migrations.filter((each) => isMigrationOver(each) && !isBeingDeleted(each));

@@ -13,9 +13,10 @@ import {
   virtualMachines,
 } from '@idlewild/operator/api/resources.ts';
 import type { Clock, Timer } from '@idlewild/operator/kube/clock.ts';
-import { keyOf, refOf } from '@idlewild/operator/kube/object.ts';
+import { keyOf, refOf, type ObjectRef } from '@idlewild/operator/kube/object.ts';
 import type { Logger } from 'pino';
 import type { MemoryApi, Write } from '../api/memory-api.ts';
+import { failure } from '../api/failures.ts';
 import type { Random } from '../world/random.ts';
 import type { Behaviour } from './behaviour.ts';
 import { Cluster } from './cluster.ts';
@@ -25,7 +26,7 @@ import { Hosts, type Host } from './hosts.ts';
 import { Kubelets } from './kubelet.ts';
 import { Migrations } from './migrations.ts';
 import { NodeLifecycle } from './node-lifecycle.ts';
-import { withVmiCondition } from './objects.ts';
+import { withoutVmiCondition, withVmiCondition } from './objects.ts';
 import { instanceOfMigration, instanceOfPod, Relations } from './relations.ts';
 import type { Stage } from './stage.ts';
 import { stepVirtualMachine } from './virt-controller.ts';
@@ -69,7 +70,11 @@ export class SimulatedKubeVirt {
     api.logs = (pod, o) => logs.follow(keyOf(pod), o);
     api.calls = ({ plural, namespace, name, subresource }) => {
       const of = plural === virtualMachineInstances.plural || plural === virtualMachines.plural;
-      if (!of || subresource !== 'evacuate/cancel') return undefined;
+      if (!of) return undefined;
+      if (subresource === 'pause' || subresource === 'unpause') {
+        return this.#setStill({ namespace, name }, subresource === 'pause');
+      }
+      if (subresource !== 'evacuate/cancel') return undefined;
       return this.cancelEvacuation(keyOf({ namespace, name })) ? { body: {} } : undefined;
     };
     api.onWrite((write) => this.#saw(write));
@@ -151,6 +156,30 @@ export class SimulatedKubeVirt {
       return { ...current, status: { ...status, conditions } };
     });
     return true;
+  }
+
+  /** What pause and unpause of an instance do; refused as virt-api does (pkg/virt-api/rest/subresource.go in KubeVirt). */
+  #setStill(ref: ObjectRef, still: boolean): { readonly body: unknown } | undefined {
+    const found = this.cluster.get<VirtualMachineInstance>(virtualMachineInstances, ref);
+    if (!found) return undefined;
+    const uid = found.metadata.uid ?? '';
+    if (found.status?.phase !== 'Running') throw failure(409, 'Conflict', 'VMI is not running');
+    if (!this.hosts.isReachable(found.status.nodeName ?? ''))
+      throw failure(500, 'InternalError', 'the machine does not answer');
+    if (!(still ? this.guests.pause(uid) : this.guests.unpause(uid))) {
+      throw failure(409, 'Conflict', still ? 'VMI is already paused' : 'VMI is not paused');
+    }
+    this.cluster.change<VirtualMachineInstance>(virtualMachineInstances, found, (current) =>
+      still
+        ? withVmiCondition(
+            withVmiCondition(current, 'Paused', 'True', 'PausedByUser', 'VMI was paused by user'),
+            'Ready',
+            'False',
+            'ReadinessGatesNotReady',
+          )
+        : withVmiCondition(withoutVmiCondition(current, 'Paused'), 'Ready', 'True'),
+    );
+    return { body: {} };
   }
 
   /** Sizes of everything that is remembered: what must not grow for ever. */

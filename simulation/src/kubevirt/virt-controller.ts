@@ -62,6 +62,10 @@ function stepVm({ cluster, clock }: Stage, ref: ObjectRef, vm: VirtualMachine): 
       metadata: { ...current.metadata, finalizers: [...(current.metadata.finalizers ?? []), vmFinalizer] },
     }));
   }
+  if (vm.spec.runStrategy === 'Halted') {
+    if (vmi && !isBeingDeleted(vmi)) cluster.remove(virtualMachineInstances, vmi);
+    return;
+  }
   if (!vmi) {
     cluster.create(virtualMachineInstances, newInstance(vm, timeOf(clock)));
     return;

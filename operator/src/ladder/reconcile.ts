@@ -1,0 +1,151 @@
+// Carries out the yield ladder's freezing, resuming, parking and ending, one job at a time.
+// Promises: the status is written before what depends on it; every step may be repeated after being killed between any two.
+
+import { getCondition } from '../api/conditions.ts';
+import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
+import type { VirtualMachine, VirtualMachineInstance } from '../api/kubevirt.ts';
+import { virtualMachineInstanceSubresources, virtualMachines } from '../api/resources.ts';
+import type { Deps } from '../deps.ts';
+import type { Result } from '../kube/controller.ts';
+import { isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
+import { microTime } from '../kube/micro-time.ts';
+import type { LedgerNote } from '../ledger/entry.ts';
+import { openAttempt } from '../model/job.ts';
+import { isOwnerPresent } from '../model/machine.ts';
+import * as status from '../model/status.ts';
+import { climb, type LadderDecision, type LadderInput } from './decide.ts';
+import { createLadderMetrics, type LadderMetrics } from './metrics.ts';
+import type { LadderSettings } from './settings.ts';
+import { goesOn, parks, yields } from './statuses.ts';
+
+/** How soon it is looked at again whether what was asked of KubeVirt has been done. */
+const askedMs = 1_000;
+
+export class Ladder {
+  readonly #deps: Deps;
+  readonly #settings: LadderSettings;
+  readonly #metrics: LadderMetrics;
+
+  constructor(deps: Deps, settings: LadderSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#metrics = createLadderMetrics(deps.registry);
+  }
+
+  readonly reconcile = async (key: string): Promise<Result> => {
+    const input = this.#look(key);
+    return input && { requeueAfterMs: await this.#apply(input, climb(input)) };
+  };
+
+  /** Undefined when there is nothing to decide: for most guests most of the time. */
+  #look(key: string): LadderInput | undefined {
+    const { world, clock } = this.#deps;
+    const job = world.jobs.get(key);
+    const attempt = job && openAttempt(job);
+    if (!job || !attempt) return undefined;
+    const ofAttempt = ({ metadata }: { readonly metadata: { readonly name: string } }): boolean =>
+      metadata.name === attempt.virtualMachine;
+    const vmi = world.vmisOf(key).find(ofAttempt);
+    const node = world.nodes.get(vmi?.status?.nodeName ?? attempt.node);
+    if (!job.status?.ladder && !(node && isOwnerPresent(node))) return undefined;
+    return {
+      job,
+      vm: world.vmsOf(key).find(ofAttempt),
+      vmi,
+      migrations: world.migrationsOf(`${job.metadata.namespace}/${attempt.virtualMachine}`),
+      pool: world.pool(),
+      nowMs: clock.now(),
+      settings: this.#settings,
+    };
+  }
+
+  /** @returns when to look again, if that is known. */
+  async #apply(input: LadderInput, decision: LadderDecision): Promise<number | undefined> {
+    const { job } = input;
+    const at = microTime(this.#deps.clock.now());
+    switch (decision.kind) {
+      case 'wait':
+        return decision.retryInMs;
+      case 'yield': {
+        const { still, node, attempt, message } = decision;
+        const told = { at, attempt: attempt.number, node, message, still };
+        const note = still ? ({ reason: 'Frozen', rung: 'Freeze', cause: 'OwnerReturned' } as const) : undefined;
+        const written = await this.#write(job, yields(job, told), note && { ...told, ...note });
+        // At once, as the owner waits for it.
+        return still && input.vmi ? this.#ask(written, input.vmi, 'pause') : 0;
+      }
+      case 'pause':
+      case 'unpause':
+        return this.#ask(job, decision.vmi, decision.kind);
+      case 'resumed': {
+        const { node, attempt, message, stoodMs } = decision;
+        const seconds = stoodMs === undefined ? undefined : stoodMs / 1000;
+        const told = { at, attempt: attempt.number, node, message };
+        const note = seconds === undefined ? undefined : ({ reason: 'Resumed', rung: 'Freeze', seconds } as const);
+        await this.#write(job, goesOn(job, { ...told, seconds }), note && { ...told, ...note });
+        return undefined;
+      }
+      case 'park': {
+        const { node, attempt, message } = decision;
+        const told = { at, attempt: attempt.number, node, message };
+        await this.#write(job, parks(job, told), { ...told, reason: 'Parking', rung: 'Park', cause: 'OwnerReturned' });
+        return 0;
+      }
+      case 'halt':
+        return this.#halt(job, decision.vm);
+      case 'end':
+        return this.#end(job, decision, at);
+    }
+  }
+
+  async #write(job: ComputeJob, next: ComputeJobStatus, note: LedgerNote | undefined): Promise<ComputeJob> {
+    const written = await this.#deps.writer.status(job, next);
+    if (note) {
+      this.#metrics.took(note.reason);
+      this.#deps.log.info({ job: job.metadata.name, reason: note.reason, node: note.node }, note.message);
+      this.#deps.ledger.record(job, note);
+    }
+    return written;
+  }
+
+  async #ask(job: ComputeJob, vmi: VirtualMachineInstance, what: 'pause' | 'unpause'): Promise<number> {
+    const { client, log } = this.#deps;
+    const { namespace, name } = vmi.metadata;
+    try {
+      await client.act(virtualMachineInstanceSubresources, { namespace, name }, { subresource: what, body: {} });
+      log.info({ job: job.metadata.name, instance: name }, what === 'pause' ? 'frozen' : 'made to go on');
+    } catch (error) {
+      // It is so already, it has just ended, or KubeVirt would not now: what is true then is seen at the next look.
+      const { kind } = toKubeError(error);
+      if (kind !== 'conflict' && kind !== 'alreadyExists' && kind !== 'notFound' && kind !== 'server') throw error;
+      log.debug({ instance: name, err: error }, `${what} was refused`);
+    }
+    return askedMs;
+  }
+
+  /** KubeVirt presses the guest's power button, and takes its power when the grace period of its template is over. */
+  async #halt(job: ComputeJob, vm: VirtualMachine): Promise<number> {
+    const { client, world, log } = this.#deps;
+    const { name, namespace, resourceVersion, uid } = vm.metadata;
+    const patch = { metadata: { resourceVersion, uid }, spec: { runStrategy: 'Halted' } };
+    try {
+      world.wroteVm(await client.mergePatch<VirtualMachine>(virtualMachines, { namespace, name }, patch));
+      log.info({ job: job.metadata.name, vm: name }, 'asked to shut down');
+    } catch (error) {
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+    }
+    return askedMs;
+  }
+
+  async #end(job: ComputeJob, decision: Extract<LadderDecision, { kind: 'end' }>, at: string): Promise<undefined> {
+    const { attempt, reason, message, secondsLost } = decision;
+    const told = getCondition(job.status?.conditions, 'Interrupted');
+    const since = Date.parse(job.status?.ladder?.parking ?? told?.lastTransitionTime ?? at);
+    const seconds = Math.max(0, (Date.parse(at) - since) / 1000);
+    const rung = reason === 'Parked' ? 'Park' : 'Kill';
+    const facts = { at, rung, attempt: attempt.number, node: attempt.node, message } as const;
+    const interruption = { ...facts, reason, seconds };
+    const ended = { at, reason, message, secondsLost, failure: false, interruption };
+    await this.#write(job, status.attemptEnded(job, ended), { ...facts, reason, secondsLost });
+  }
+}

@@ -94,6 +94,15 @@ export function obstacleOf(
   wanted: Requirement,
   cpuModels: ReadonlyMap<string, string>,
 ): MachineReason | undefined {
+  return standingObstacleOf(machine, wanted, cpuModels) ?? shortage(free, wanted.needs);
+}
+
+/** The same, were the machine empty. */
+export function standingObstacleOf(
+  machine: Machine,
+  wanted: Requirement,
+  cpuModels: ReadonlyMap<string, string>,
+): MachineReason | undefined {
   if (!machine.approved) return 'NotApproved';
   if (machine.architecture !== wanted.architecture) return 'WrongArchitecture';
   if (wanted.rooms.length > 0 && !wanted.rooms.includes(machine.room ?? '')) return 'WrongRoom';
@@ -109,8 +118,7 @@ export function obstacleOf(
   if (machine.otherTaints.length > 0) return 'Tainted';
   if (!machine.virtualizationReady) return 'VirtualizationNotReady';
   if (!hasProcessor(machine, wanted, cpuModels)) return 'CpuModelMissing';
-  if (machine.hold) return 'HeldDown';
-  return shortage(free, wanted.needs);
+  return machine.hold ? 'HeldDown' : undefined;
 }
 
 /** What keeps a single job off a machine that would take others like it. */
@@ -152,7 +160,8 @@ export function isForEver(reason: MachineReason, machine: Machine, { needs }: Re
   }
 }
 
-function shortage(has: Amount, needs: Amount): MachineReason | undefined {
+/** What of the needs is not there. */
+export function shortage(has: Amount, needs: Amount): MachineReason | undefined {
   if (has.cores < needs.cores) return 'InsufficientCores';
   if (has.memoryMiB < needs.memoryMiB) return 'InsufficientMemory';
   if (has.diskMiB < needs.diskMiB) return 'InsufficientDisk';

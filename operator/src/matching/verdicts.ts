@@ -5,9 +5,9 @@
 import { minus, nothing, type Amount } from '../model/capacity.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
-import { machineReasons } from '../model/reasons.ts';
+import { machineReasons, type MachineReason } from '../model/reasons.ts';
 import { Recency } from '../model/recency.ts';
-import { isForEver, obstacleOf, type Requirement } from './subscribe.ts';
+import { isForEver, shortage, standingObstacleOf, type Requirement } from './subscribe.ts';
 import { Counting, type Tally } from './tally.ts';
 
 /** Jobs that any machine treats alike. Holds of single jobs and the image are no part of it. */
@@ -16,10 +16,12 @@ export interface RequirementClass {
   readonly requirement: Requirement;
 }
 
-/** What is known of one class: a byte per machine. */
+/** What is known of one class: two bytes per machine. */
 interface Row extends RequirementClass {
   /** By slot: 0 fits, 255 no machine; else 1 + index of the reason, and 64 when it is for ever. */
   cells: Uint8Array;
+  /** The same, were the machines empty: what is on them changes far more often. */
+  standing: Uint8Array;
   fitting: number;
   /** Up to which change of machines the cells are right. */
   upTo: number;
@@ -37,6 +39,8 @@ export class Verdicts {
   readonly #slots = new Map<string, number>();
   readonly #unused: number[] = [];
   readonly #machines: (Machine | undefined)[] = [];
+  /** By slot: at which change the machine was another one, not only what is taken of it. */
+  readonly #machineAt: number[] = [];
   readonly #taken: Amount[] = [];
   readonly #free: Amount[] = [];
   readonly #changes = new Recency();
@@ -68,7 +72,7 @@ export class Verdicts {
     for (const name of this.#tentative) this.#update(name, pool);
     this.#tentative.clear();
     if (before && !sameModels(before.cpuModels, pool.cpuModels))
-      for (const slot of this.#slots.values()) this.#changes.touch(slot);
+      for (const slot of this.#slots.values()) this.#touchMachine(slot);
     for (const [key, row] of this.#rows) if (row.usedAt + this.#forgetAfter < this.#syncs) this.#rows.delete(key);
   }
 
@@ -77,7 +81,8 @@ export class Verdicts {
     const key = known?.key ?? keyOfRequirement(requirement);
     let row = this.#rows.get(key);
     if (!row) {
-      row = { key, requirement, cells: new Uint8Array(0), fitting: 0, upTo: -1, tally: undefined, usedAt: 0 };
+      const [cells, standing] = [new Uint8Array(0), new Uint8Array(0)];
+      row = { key, requirement, cells, standing, fitting: 0, upTo: -1, tally: undefined, usedAt: 0 };
       this.#rows.set(key, row);
     }
     row.usedAt = this.#syncs;
@@ -102,8 +107,9 @@ export class Verdicts {
     const slot = this.#slots.get(machine);
     if (slot === undefined) return false;
     const row = this.#row(of);
+    if (row.upTo === this.#changes.latest) return row.cells[slot] === fits;
     // One question does not bring the answers for all other machines up to date.
-    return row.upTo === this.#changes.latest ? row.cells[slot] === fits : this.#cellOf(row.requirement, slot) === fits;
+    return this.#cellOf(row.requirement, slot, this.#standingIn(row, slot)) === fits;
   }
 
   /** What is left of a machine, less what was taken tentatively. */
@@ -151,7 +157,7 @@ export class Verdicts {
       this.#slots.delete(name);
       this.#unused.push(slot);
       this.#machines[slot] = undefined;
-      this.#changes.touch(slot);
+      this.#touchMachine(slot);
       return;
     }
     if (slot === undefined) this.#slots.set(name, (slot = this.#unused.pop() ?? this.#machines.length));
@@ -162,10 +168,17 @@ export class Verdicts {
       !this.#tentative.has(name)
     )
       return;
+    const isOther = this.#machines[slot] !== machine;
     this.#machines[slot] = machine;
     this.#taken[slot] = taken;
     this.#free[slot] = minus(machine.offer, taken);
+    if (isOther) this.#touchMachine(slot);
+    else this.#changes.touch(slot);
+  }
+
+  #touchMachine(slot: number): void {
     this.#changes.touch(slot);
+    this.#machineAt[slot] = this.#changes.latest;
   }
 
   #row(of: RequirementClass): Row {
@@ -178,9 +191,9 @@ export class Verdicts {
     const row = this.#row(of);
     if (row.upTo === this.#changes.latest) return row;
     if (row.cells.length < this.#machines.length) {
-      const wider = new Uint8Array(Math.ceil(this.#machines.length * 1.25)).fill(empty);
-      wider.set(row.cells);
-      row.cells = wider;
+      const length = Math.ceil(this.#machines.length * 1.25);
+      row.cells = widened(row.cells, length);
+      row.standing = widened(row.standing, length);
     }
     for (const slot of this.#changes.since(row.upTo)) this.#judge(row, slot);
     row.upTo = this.#changes.latest;
@@ -190,19 +203,37 @@ export class Verdicts {
 
   #judge(row: Row, slot: number): void {
     const before = row.cells[slot] ?? empty;
-    const cell = this.#cellOf(row.requirement, slot);
+    const standing = this.#standingIn(row, slot);
+    const cell = this.#cellOf(row.requirement, slot, standing);
     if (before === fits) row.fitting -= 1;
     if (cell === fits) row.fitting += 1;
     row.cells[slot] = cell;
+    row.standing[slot] = standing;
   }
 
-  #cellOf(wanted: Requirement, slot: number): number {
+  #standingIn({ requirement: wanted, standing, upTo }: Row, slot: number): number {
+    if ((this.#machineAt[slot] ?? 0) <= upTo) return standing[slot] ?? empty;
     const machine = this.#machines[slot];
     if (!machine || !this.#pool) return empty;
-    const reason = obstacleOf(machine, this.#free[slot] ?? nothing, wanted, this.#pool.cpuModels);
-    if (reason === undefined) return fits;
-    return 1 + machineReasons.indexOf(reason) + (isForEver(reason, machine, wanted) ? forEverBit : 0);
+    return codeOf(standingObstacleOf(machine, wanted, this.#pool.cpuModels), machine, wanted);
   }
+
+  #cellOf(wanted: Requirement, slot: number, standing: number): number {
+    const machine = this.#machines[slot];
+    if (standing !== fits || !machine) return standing;
+    return codeOf(shortage(this.#free[slot] ?? nothing, wanted.needs), machine, wanted);
+  }
+}
+
+function codeOf(reason: MachineReason | undefined, machine: Machine, wanted: Requirement): number {
+  if (reason === undefined) return fits;
+  return 1 + machineReasons.indexOf(reason) + (isForEver(reason, machine, wanted) ? forEverBit : 0);
+}
+
+function widened(cells: Uint8Array, length: number): Uint8Array {
+  const wider = new Uint8Array(length).fill(empty);
+  wider.set(cells);
+  return wider;
 }
 
 function keyOfRequirement({ needs, architecture, rooms, nodeSelector, dedicatedOnly, running }: Requirement): string {

@@ -13,6 +13,7 @@ import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { pino } from 'pino';
 import { Agent } from './agent.ts';
+import type { Standing } from './lease/keeper.ts';
 import { askAgent, serveOwner } from './owner/server.ts';
 import { OwnersWill } from './owner/will.ts';
 import { HostSensors } from './sensors/host.ts';
@@ -45,6 +46,9 @@ let keys: number;
 let count = 0;
 let name: string;
 let will: OwnersWill;
+let agent: Agent;
+let fenced: { armed: boolean };
+let lease: { standing: Standing };
 const socket = () => join(root, 'owner.sock');
 
 beforeEach(async () => {
@@ -63,7 +67,13 @@ beforeEach(async () => {
   const policy = { mode: 'WhenIdle', idleAfterMs: 500 } as const;
   const places = { groups: [join(root, 'guests')], pods: [], owners: [], proc: '/proc' };
   const throttle = new Throttle({ ...places, file: join(root, 'state/held-back.json'), log });
-  const agent = new Agent({ machine: name, client, clock: systemClock, log, sensors, will, policy, caps, throttle });
+  fenced = { armed: true };
+  lease = { standing: { kind: 'joined' } };
+  agent = new Agent({
+    ...{ machine: name, client, clock: systemClock, log, sensors, will, policy, caps, throttle },
+    fence: fenced,
+    lease,
+  });
   const onWish = (wish: 'stop-now' | 'lend-again'): void => {
     will.say(wish === 'stop-now');
     agent.look();
@@ -145,6 +155,28 @@ describe('an agent', () => {
     await untilLimit('150000 100000');
     expect(await askAgent(socket(), 'stop-now')).toMatchObject({ active: true });
     await untilLimit(heldBack);
+  }, 60_000);
+
+  it('lends nothing while it does not hold its lease, whoever is there', async () => {
+    await until('it is lent', presence('away'));
+    lease.standing = { kind: 'joining', message: 'it is cleaned' };
+    agent.look();
+    const out = await until('it lends nothing', presence('present'));
+    expect(JSON.parse(out.metadata.annotations?.['idlewild.dev/offer'] ?? '')).toMatchObject({
+      reason: 'Joining',
+      message: 'it is cleaned',
+    });
+    lease.standing = { kind: 'joined' };
+    agent.look();
+    await until('it is lent again', presence('away'));
+  }, 60_000);
+
+  it('says whether its fence is armed', async () => {
+    const labelled = (wanted: string) => (node: Node) => node.metadata.labels?.['idlewild.dev/fence'] === wanted;
+    await until('it is armed', labelled('armed'));
+    fenced.armed = false;
+    agent.look();
+    await until('it is off', labelled('off'));
   }, 60_000);
 
   it('puts right what somebody else wrote over the offer, and what it could not write at first', async () => {

@@ -10,10 +10,13 @@ import { Backoff } from '@idlewild/operator/kube/backoff.ts';
 import type { KubeClient } from '@idlewild/operator/kube/client.ts';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import { isConflict, toKubeError } from '@idlewild/operator/kube/errors.ts';
+import type { Fence } from './fence/fence.ts';
+import type { LeaseKeeper, Standing } from './lease/keeper.ts';
 import { offerPatch, type Caps } from './offer/decide.ts';
 import type { MachineState } from './owner/view.ts';
 import type { OwnersWill } from './owner/will.ts';
 import { decidePresence, type Presence } from './presence/decide.ts';
+import { isShortOfMemory } from './presence/pressure.ts';
 import type { Policy } from './presence/policy.ts';
 import type { Readings } from './presence/readings.ts';
 import { decideActivity, signAge, type Activity } from './throttle/decide.ts';
@@ -43,6 +46,10 @@ export interface AgentOptions {
   readonly policy: Policy;
   readonly caps: Caps;
   readonly throttle: Pick<Throttle, 'apply'>;
+  readonly lease: Pick<LeaseKeeper, 'standing'>;
+  readonly fence: Pick<Fence, 'armed'>;
+  /** For how long guests may leave a machine that is about to sleep or shut down, ms. */
+  readonly leavesInMs?: (() => number | undefined) | undefined;
   /** Told of every change of presence, with its time (RFC 3339). */
   readonly onPresence?: ((presence: Presence, at: string) => void) | undefined;
 }
@@ -53,6 +60,10 @@ export class Agent {
   #presence: Presence = { present: true, reason: 'NoSensor', message: 'the agent has just started' };
   #since: string;
   #activity: Activity = { active: false };
+  #short = false;
+  #leavesBy: string | undefined;
+  #fenced = false;
+  #standing: Standing['kind'] = 'starting';
   #readMs = Number.NEGATIVE_INFINITY;
   #heldMs = Number.NEGATIVE_INFINITY;
   #changed: () => void = () => undefined;
@@ -78,12 +89,46 @@ export class Agent {
     const nowMs = clock.now();
     const readings = sensors.read();
     this.#attend(signAge(readings));
-    const next = decidePresence({ readings, policy, dedicated: caps.dedicated, stopped: will.stopped, nowMs });
+    const owners = decidePresence({ readings, policy, dedicated: caps.dedicated, stopped: will.stopped, nowMs });
+    const next = this.#asJoined(owners);
+    this.#lookAtFence();
+    this.#lookAtUrgency(readings, nowMs);
     if (next.present !== this.#presence.present) this.#since = new Date(nowMs).toISOString();
     if (next.present === this.#presence.present && next.reason === this.#presence.reason) return;
     this.#presence = next;
     this.#o.onPresence?.(next, new Date(nowMs).toISOString());
     log.info({ ...next }, next.present ? 'the machine is its owner’s' : 'the machine may be lent');
+    this.#dirty = true;
+    this.#changed();
+  }
+
+  /** A machine that does not hold its lease lends nothing, whatever its owner does. */
+  #asJoined(owners: Presence): Presence {
+    const { standing } = this.#o.lease;
+    if (owners.present || standing.kind !== 'joining') return owners;
+    return { present: true, reason: 'Joining', message: standing.message };
+  }
+
+  #lookAtUrgency(readings: Readings, nowMs: number): void {
+    const short = isShortOfMemory(this.#short, readings.memoryStall);
+    const leavesInMs = readings.leaving === true ? this.#o.leavesInMs?.() : undefined;
+    const leaves = leavesInMs !== undefined;
+    if (short === this.#short && leaves === (this.#leavesBy !== undefined)) return;
+    this.#short = short;
+    // Said once: it does not change while the machine waits.
+    this.#leavesBy = leaves ? new Date(nowMs + leavesInMs).toISOString() : undefined;
+    this.#dirty = true;
+    this.#changed();
+  }
+
+  #lookAtFence(): void {
+    const { fence, lease, log } = this.#o;
+    const { armed } = fence;
+    const { kind } = lease.standing;
+    if (armed === this.#fenced && kind === this.#standing) return;
+    if (armed !== this.#fenced) log.info(armed ? 'the fence is armed' : 'the fence is off');
+    this.#fenced = armed;
+    this.#standing = kind;
     this.#dirty = true;
     this.#changed();
   }
@@ -138,9 +183,20 @@ export class Agent {
   }
 
   async #write(signal: AbortSignal): Promise<void> {
-    const { client, machine, caps, log } = this.#o;
+    const { client, machine, caps, lease, log } = this.#o;
+    // What is written while it takes over from its predecessor would drive the guests away.
+    if (lease.standing.kind === 'starting') return;
     const node = await client.get<Node>(nodes, { name: machine }, { signal });
-    const offer = { caps, presence: this.#presence, since: this.#since, bootedAt: this.#bootedAt };
+    const offer = {
+      caps,
+      presence: this.#presence,
+      since: this.#since,
+      bootedAt: this.#bootedAt,
+      fenced: this.#fenced,
+      // Beside nobody it is the guests' own doing.
+      pressure: this.#presence.present && this.#short ? ('memory' as const) : undefined,
+      leavesBy: this.#leavesBy,
+    };
     const patch = offerPatch(node, offer);
     if (!patch) return;
     await client.mergePatch<Node>(nodes, { name: machine }, patch, { signal });

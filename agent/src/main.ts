@@ -1,19 +1,25 @@
 // The agent as a program: flags -> sensors and a client -> run until SIGTERM. `stop-now`, `lend-again` and `status` ask the one
 // that runs on this machine, for its owner.
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Agent } from './agent.ts';
+import { bootClock } from './fence/boot.ts';
+import { Fence } from './fence/fence.ts';
+import { sweep } from './fence/guests.ts';
 import { createHttpsTransport } from './https-transport.ts';
-import { parseOptions, policyOf, usage, type Options } from './options.ts';
+import { fenceTermsOf, parseOptions, policyOf, usage, type Options } from './options.ts';
+import { LeaseKeeper } from './lease/keeper.ts';
+import { ownGuests } from './lease/own-guests.ts';
 import { GuestList } from './owner/guests.ts';
 import { PresenceHistory } from './owner/history.ts';
 import { askAgent, serveOwner, servePage, wishes, type OwnersServerOptions } from './owner/server.ts';
-import { inWords } from './owner/words.ts';
+import { fenceNotes, inWords } from './owner/words.ts';
 import { OwnersWill } from './owner/will.ts';
 import { HostSensors } from './sensors/host.ts';
 import { Logind } from './sensors/logind.ts';
@@ -21,22 +27,27 @@ import { ShutdownGuard } from './shutdown/guard.ts';
 import { countGuests } from './shutdown/guests.ts';
 import { Inhibitor } from './shutdown/inhibitor.ts';
 import { ownerGroups } from './throttle/knobs.ts';
+import { MovingGuests } from './throttle/moving.ts';
 import { Throttle } from './throttle/throttle.ts';
 
 /** Projected tokens are replaced long before they end; reading the file is cheap, but not for every request. */
-const tokenLifeMs = 30_000;
+const tokenLifeMs = 2_000;
 
 async function run(options: Options): Promise<void> {
+  const terms = fenceTermsOf(options);
   const log = pino({ level: options['log-level'], base: { process: 'agent', machine: options.node } });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-  const transport = createHttpsTransport({
+  const server = {
     server: options.server,
     ca: options['ca-file'] === undefined ? undefined : readFileSync(options['ca-file']),
     token: tokenFrom(options['token-file']),
     userAgent: 'idlewild-agent',
-  });
+  };
+  const transport = createHttpsTransport(server);
   const client = new KubeClient(transport, { fieldManager: 'idlewild-agent' });
+  // Other requests that hang must not keep it waiting for a connection.
+  const leaseTransport = createHttpsTransport(server);
   const bus = options['dbus-socket'] ?? join(options.root, 'run/dbus/system_bus_socket');
   const logind = new Logind({ socket: bus, clock: systemClock, log, onChange: () => agent.look() });
   const sensors = new HostSensors({ root: options.root, clock: systemClock, log, logind });
@@ -49,14 +60,31 @@ async function run(options: Options): Promise<void> {
     file: join(options['state-dir'], 'held-back.json'),
     log,
   });
+  const boot = bootClock();
+  const fence = new Fence({
+    file: resolve(options.root, options['lease-file']),
+    beat: resolve(options.root, options['switch-heartbeat']),
+    ...{ places, boot, clock: systemClock, log },
+  });
+  const keeper = new LeaseKeeper({
+    machine: options.node,
+    namespace: options['lease-namespace'],
+    client: new KubeClient(leaseTransport, { fieldManager: 'idlewild-agent' }),
+    ...{ clock: systemClock, boot, fence, terms, log },
+    epoch: () => randomBytes(8).toString('hex'),
+    onChange: () => agent.look(),
+  });
   const agent = new Agent({
     machine: options.node,
     client,
+    lease: keeper,
+    fence,
     clock: systemClock,
     log,
     sensors,
     will,
-    throttle,
+    throttle: { apply: (active) => throttle.apply(active, moving.pods) },
+    leavesInMs: () => guard.leavesInMs,
     onPresence: (presence, at) => history.add(presence, at),
     policy: policyOf(options),
     caps: {
@@ -79,6 +107,13 @@ async function run(options: Options): Promise<void> {
     logind,
     delayMs,
     guests: () => countGuests(places),
+    endGuests: () => void sweep(places, new Set()),
+  });
+  const moving = new MovingGuests({
+    machine: options.node,
+    ...{ clock: systemClock, log },
+    wanted: () => throttle.size > 0 && countGuests(places) !== 0,
+    guests: (signal) => ownGuests(client, options.node, signal),
   });
   const guestList = new GuestList({ client, machine: options.node, clock: systemClock, log });
   const owner: OwnersServerOptions = {
@@ -86,7 +121,7 @@ async function run(options: Options): Promise<void> {
       ...agent.view(),
       guests: await guestList.list(),
       history: history.turns,
-      notes: lock.impossible === undefined ? [] : [lock.impossible],
+      notes: [...(lock.impossible === undefined ? [] : [lock.impossible]), ...fenceNotes(fence)],
     }),
     onWish: (wish) => {
       try {
@@ -107,10 +142,18 @@ async function run(options: Options): Promise<void> {
     log.error({ err: error, port }, 'there is no page for the owner');
   }
   log.info({ node: options.node, socket: options.socket }, 'agent started');
-  await Promise.all([agent.run(stop.signal), logind.run(stop.signal), guard.run(stop.signal)]);
+  // One that another agent has followed has nothing to do any more.
+  const keeping = keeper.run(stop.signal).finally(() => stop.abort());
+  await Promise.all([
+    keeping,
+    agent.run(stop.signal),
+    logind.run(stop.signal),
+    guard.run(stop.signal),
+    moving.run(stop.signal),
+  ]);
   for (const server of servers) server.close().closeAllConnections();
   sensors.close();
-  await transport.close();
+  await Promise.all([transport.close(), leaseTransport.close()]);
 }
 
 function tokenFrom(file: string): () => string {

@@ -6,6 +6,9 @@ import { parseArgs } from 'node:util';
 import en from 'zod/v4/locales/en.js';
 import * as z from 'zod/mini';
 import { durationMs } from '@idlewild/operator/model/duration.ts';
+import { machineLeaseNamespace } from '@idlewild/operator/model/names.ts';
+import { checkFence } from '@idlewild/operator/recovery/fence-arithmetic.ts';
+import type { KeeperTerms } from './lease/keeper.ts';
 import type { Policy } from './presence/policy.ts';
 
 // Without words of its own, this part of zod says "invalid" to everything.
@@ -15,7 +18,8 @@ const durationText = z.pipe(
   z.string(),
   z.transform((text, context) => {
     try {
-      return durationMs(text);
+      // The fence is a matter of half seconds.
+      return /^\d{1,6}\.\d{1,3}s$/.test(text) ? Math.round(Number(text.slice(0, -1)) * 1000) : durationMs(text);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       context.issues.push({ code: 'custom', message, input: text });
@@ -54,6 +58,17 @@ const schema = z.strictObject({
   'hours-file': z.optional(text),
   'guest-cgroup': z._default(z.array(text), []),
   'pods-cgroup': z._default(z.array(text), []),
+  'lease-namespace': z._default(text, machineLeaseNamespace),
+  'lease-duration': z._default(durationText, 10_000),
+  'renew-every': z._default(durationText, 2_000),
+  'request-timeout': z._default(durationText, 1_500),
+  'kill-after': z._default(durationText, 6_000),
+  'switch-after': z._default(durationText, 7_500),
+  'switch-check': z._default(durationText, 600),
+  'kill-within': z._default(durationText, 500),
+  'shared-lease': z._default(durationText, 300_000),
+  'lease-file': z._default(text, 'run/idlewild/lease'),
+  'switch-heartbeat': z._default(text, 'run/idlewild/switch'),
   'log-level': z._default(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
 });
 
@@ -80,6 +95,15 @@ export const usage = `The Idlewild agent: protects the owner of one machine, and
   --hours-file FILE     JSON: {"timeZone", "windows": [{"days", "from", "to"}], "holidays"}
   --guest-cgroup DIR    a control group of guests, held back while the owner is active; may be given again
   --pods-cgroup DIR     one of a kubelet, such as .../kubepods.slice: pods below it that run a guest; may be given again
+  --lease-duration DURATION   how long the operator must have heard nothing before it gives the machine up (10s)
+  --lease-namespace NAME      where the machine's Lease is kept (idlewild-machines)
+  --renew-every DURATION, --request-timeout DURATION   how often the Lease is renewed, and how long for an answer (2s, 1.5s)
+  --kill-after DURATION       guests are ended by the agent so long after the last renewal was sent (6s)
+  --switch-after DURATION     and by the switch on the host so long after it (7.5s), which looks every --switch-check (0.6s, its
+                              delay included); they are gone within --kill-within (0.5s)
+  --shared-lease DURATION     the same for guests of which two may run (5m)
+  --lease-file FILE, --switch-heartbeat FILE   what the switch reads and writes (run/idlewild/lease and run/idlewild/switch
+                              below --root)
   --log-level LEVEL     trace, debug, info, warn, error or silent (info)
 `;
 
@@ -117,6 +141,29 @@ export function parseOptions(args: readonly string[]): Options {
   const parsed = schema.safeParse(values);
   if (parsed.success) return parsed.data;
   throw firstOf(parsed.error, '--');
+}
+
+/** Throws TypeError with every reason for which guests could outlive their machine's lease. */
+export function fenceTermsOf(options: Options): KeeperTerms {
+  const seconds = (ms: number): number => ms / 1000;
+  const terms: KeeperTerms = {
+    leaseSeconds: seconds(options['lease-duration']),
+    renewSeconds: seconds(options['renew-every']),
+    requestTimeoutSeconds: seconds(options['request-timeout']),
+    killAfterSeconds: seconds(options['kill-after']),
+    switchAfterSeconds: seconds(options['switch-after']),
+    checkSeconds: seconds(options['switch-check']),
+    killSeconds: seconds(options['kill-within']),
+    sharedSeconds: seconds(options['shared-lease']),
+  };
+  const { leaseSeconds, switchAfterSeconds, checkSeconds, killSeconds, sharedSeconds } = terms;
+  // Without any margin: the operator's is not ours to count on.
+  const operator = { switchAfterSeconds, checkSeconds, killSeconds, leaseSeconds, marginSeconds: 0 };
+  const problems = checkFence({ ...operator, agent: terms });
+  if (!Number.isInteger(leaseSeconds)) problems.push('leaseSeconds: must be whole');
+  if (sharedSeconds < switchAfterSeconds) problems.push('sharedSeconds: must not be below switchAfterSeconds');
+  if (problems.length > 0) throw new TypeError(`the fence would not hold: ${problems.join('; ')}`);
+  return terms;
 }
 
 /** Throws TypeError that names the field of the hours file, or the system's error when it cannot be read. */

@@ -20,6 +20,7 @@ const offer = (o: Partial<Offer> = {}): Offer => ({
   presence: gone,
   since: '2026-01-01T12:00:00Z',
   bootedAt: '2026-01-01T06:00:00Z',
+  fenced: true,
   ...o,
 });
 

@@ -24,6 +24,12 @@ export interface Offer {
   readonly since: string;
   /** When the machine was started, RFC 3339. */
   readonly bootedAt: string;
+  /** What the owner is short of. */
+  readonly pressure?: 'memory' | undefined;
+  /** Until when guests may leave a machine that sleeps or shuts down then, RFC 3339. */
+  readonly leavesBy?: string | undefined;
+  /** The machine ends its guests by itself when it is cut off, whatever becomes of the agent. */
+  readonly fenced: boolean;
 }
 
 /** The merge patch (RFC 7396) that makes `node` say what the offer says; undefined when it does. */
@@ -33,6 +39,7 @@ export function offerPatch(node: Node, offer: Offer): object | undefined {
     [labels.pool]: 'on',
     [labels.class]: caps.dedicated ? 'dedicated' : 'desktop',
     [labels.presence]: presence.present ? 'present' : 'away',
+    [labels.fence]: offer.fenced ? 'armed' : 'off',
     [labels.lendCores]: String(caps.cores),
     [labels.lendMemory]: String(caps.memoryMiB),
     [labels.lendDisk]: String(caps.diskMiB),
@@ -46,6 +53,8 @@ export function offerPatch(node: Node, offer: Offer): object | undefined {
       reason: presence.reason,
       message: presence.message,
       bootedAt: offer.bootedAt,
+      pressure: offer.pressure,
+      leavesBy: offer.leavesBy,
     }),
   };
   const changedLabels = changes(node.metadata.labels, wantedLabels);

@@ -11,7 +11,7 @@ import type { Turn } from './view.ts';
 
 const keptTurns = 50;
 /** Worth a line of their own although the machine stays in the same hands. */
-const loud: ReadonlySet<PresenceReason> = new Set(['OwnerStop', 'Leaving']);
+const loud: ReadonlySet<PresenceReason> = new Set(['OwnerStop', 'Leaving', 'Joining']);
 
 const fileSchema = z.array(z.object({ at: z.iso.datetime(), present: z.boolean(), reason: z.enum(presenceReasons) }));
 

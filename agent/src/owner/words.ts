@@ -1,12 +1,14 @@
 // What is going on, in words that an owner would use.
 // Promises: pure; one sentence for each reason, the same on the page and on the command line.
 
+import type { Fence } from '../fence/fence.ts';
 import type { PresenceReason } from '../presence/decide.ts';
 import type { Guest, OwnersView, Turn } from './view.ts';
 
 const reasons: Readonly<Record<PresenceReason, string>> = {
   OwnerStop: 'You said “stop now”. Nothing runs here until you say “lend again”.',
   Leaving: 'It is about to sleep or to shut down.',
+  Joining: 'It is not part of the cluster at the moment, and nothing runs here until it is again.',
   Dedicated: 'It has no owner, so it may be lent at any time.',
   LendsNever: 'Its settings say that it is never lent.',
   LendsAlways: 'Its settings say that it may be lent at any time.',
@@ -29,6 +31,7 @@ const reasons: Readonly<Record<PresenceReason, string>> = {
 const pastReasons: Readonly<Record<PresenceReason, string>> = {
   OwnerStop: 'You said “stop now”.',
   Leaving: 'It was about to sleep or to shut down.',
+  Joining: 'It was not part of the cluster.',
   Dedicated: 'It has no owner.',
   LendsNever: 'Its settings kept it for you.',
   LendsAlways: 'Its settings let it be lent.',
@@ -93,6 +96,15 @@ export function lasting(since: string, nowMs: number): string {
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+}
+
+/** What the owner may want to know of guests that the machine itself ended, and of what it could not end. */
+export function fenceNotes({ trouble, ended }: Pick<Fence, 'trouble' | 'ended'>): string[] {
+  const past = ended.map(
+    ({ atMs, cause }) =>
+      `${new Date(atMs).toLocaleString()}: what ran here for others was ended, because ${cause.words}.`,
+  );
+  return [...(trouble === undefined ? [] : [`Something is wrong: ${trouble}.`]), ...past];
 }
 
 const shownTurns = 5;

@@ -8,6 +8,7 @@ import type { Readings, Session } from './readings.ts';
 export const presenceReasons = [
   'OwnerStop',
   'Leaving',
+  'Joining',
   'Dedicated',
   'LendsNever',
   'OutsideHours',

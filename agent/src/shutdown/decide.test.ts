@@ -13,7 +13,9 @@ describe('the lock on shutdown and sleep', () => {
     ['is not taken on an empty machine', { guests: 0 }, false, 'NoGuests'],
     ['is given back when the last guest ends', { guests: 0, held: true }, false, 'NoGuests'],
     ['is not taken where nobody may wait', { limitMs: 0 }, false, 'LimitReached'],
-    ['is kept while guests leave', { held: true, leavingForMs: 19_999 }, true, 'GuestsLeave'],
+    ['is kept while guests leave', { held: true, leavingForMs: 19_499 }, true, 'GuestsLeave'],
+    ['is kept while those that are left are ended', { held: true, leavingForMs: 19_500 }, true, 'GuestsEnd'],
+    ['is kept for that to its limit', { held: true, leavingForMs: 19_999 }, true, 'GuestsEnd'],
     ['is given back when they have gone', { held: true, guests: 0, leavingForMs: 3 }, false, 'GuestsGone'],
     ['is given back at the limit', { held: true, leavingForMs: 20_000 }, false, 'LimitReached'],
     [

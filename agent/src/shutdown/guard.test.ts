@@ -19,6 +19,7 @@ let mock: LogindMock;
 let lock: Inhibitor;
 let logind: Logind;
 let guests: number | undefined;
+let ended: number;
 let stop: AbortController;
 let running: Promise<unknown>;
 
@@ -27,9 +28,14 @@ beforeEach(async () => {
   mock = await LogindMock.start(join(dir, 'bus'));
   await mock.setManager({ InhibitDelayMaxUSec: ['t', 4_000_000] });
   guests = 1;
+  ended = 0;
   lock = new Inhibitor({ socket: mock.socket, root: '/', path, clock: systemClock, log });
   logind = new Logind({ socket: mock.socket, clock: systemClock, log, onChange: () => undefined });
-  const guard = new ShutdownGuard({ clock: systemClock, log, lock, guests: () => guests, logind, delayMs: 25_000 });
+  const guard = new ShutdownGuard({
+    ...{ clock: systemClock, log, lock, logind, delayMs: 25_000 },
+    guests: () => guests,
+    endGuests: () => void ended++,
+  });
   stop = new AbortController();
   running = Promise.all([logind.run(stop.signal), guard.run(stop.signal)]);
   await mock.until('logind told its limit', () => logind.inhibitDelayMaxMs === 4_000);
@@ -63,6 +69,7 @@ describe('a shutdown', () => {
     guests = 0;
     await mock.until('it may go', free);
     expect(logind.leavingForMs).toBeLessThan(4_000);
+    expect(ended).toBe(0);
   }, 60_000);
 
   it('waits no longer than logind grants, and is waited for again when it was called off', async () => {
@@ -71,6 +78,8 @@ describe('a shutdown', () => {
     await mock.until('it leaves', () => logind.leavingForMs !== undefined);
     await mock.until('it may go', free);
     expect(logind.leavingForMs).toBeGreaterThanOrEqual(3_000);
+    // Whoever was left did not have to be ended by the system's own shutdown.
+    expect(ended).toBeGreaterThan(0);
     await announce(false);
     await mock.until('a guest is waited for again', held);
   }, 60_000);

@@ -3,7 +3,7 @@
 // error.
 
 import { readdirSync, readFileSync, type Dirent } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 export interface GuestPlaces {
   /** Groups that hold guests and nothing else. */
@@ -25,6 +25,12 @@ const hypervisor = /^qemu-(?:kvm|system-)/;
 export function guestGroups({ groups, pods, proc }: GuestPlaces): string[] {
   const running = pods.flatMap((parent) => podsBelow(parent, podDepth)).filter((pod) => runsGuest(pod, proc));
   return [...groups, ...running];
+}
+
+/** The uid of the pod that a group is called after; undefined for another group. */
+export function podOf(dir: string): string | undefined {
+  const name = podName.test(basename(dir)) ? /pod([0-9a-f_-]{36})/.exec(basename(dir))?.[1] : undefined;
+  return name?.replaceAll('_', '-');
 }
 
 /** All groups below `dir`, the deepest first. */

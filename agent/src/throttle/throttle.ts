@@ -5,7 +5,7 @@
 
 import { statSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { groupsBelow, guestGroups, type GuestPlaces } from './guest-groups.ts';
+import { groupsBelow, guestGroups, podOf, type GuestPlaces } from './guest-groups.ts';
 import { coresOf, hasWeight, heaviest, isHalfWritten, isV1, quota, weight, type Knob } from './knobs.ts';
 import { readRecord, writeRecord, type Held } from './record.ts';
 
@@ -41,14 +41,19 @@ export class Throttle {
     return this.#held.size;
   }
 
-  /** Makes it so now. */
-  apply(active: boolean): void {
-    if (active) this.#hold();
-    else if (this.#held.size > 0) this.#release();
+  /** Makes it so now. @param moving uids of pods whose guests are being moved away: they are not held back. */
+  apply(active: boolean, moving: ReadonlySet<string> = new Set()): void {
+    const wanted = active ? this.#wanted(moving) : [];
+    const kept = new Set(wanted.map(({ dir, knob }) => keyOf(dir, knob.name)));
+    const over = [...this.#held].filter(
+      ([key, { dir }]) => !active || (moving.size > 0 && !kept.has(key) && isThere(dir)),
+    );
+    if (over.length > 0) this.#release(over);
+    this.#hold(wanted);
   }
 
-  #hold(): void {
-    for (const { dir, knob, value } of this.#wanted()) {
+  #hold(wanted: readonly Wanted[]): void {
+    for (const { dir, knob, value } of wanted) {
       this.#try(`${dir}: its guests cannot be held back`, () => {
         const key = keyOf(dir, knob.name);
         const current = knob.read(dir);
@@ -69,9 +74,9 @@ export class Throttle {
     }
   }
 
-  #release(): void {
+  #release(over: readonly (readonly [string, Held])[]): void {
     // From the top, as no group may have more than the one above it.
-    for (const [key, { dir, inode, knob: name, before, ours }] of [...this.#held].sort(byDepth)) {
+    for (const [key, { dir, inode, knob: name, before, ours }] of [...over].sort(byDepth)) {
       this.#try(`${dir}: its guests are still held back`, () => {
         const knob = name === 'quota' ? quota : weight;
         if (inodeOf(dir) === inode && knob.read(dir) === ours) knob.write(dir, before);
@@ -81,8 +86,14 @@ export class Throttle {
     this.#keep();
   }
 
-  #wanted(): Wanted[] {
-    const guests = guestGroups(this.#o).flatMap((dir) => [...this.#limitedBelow(dir), dir]);
+  #wanted(moving: ReadonlySet<string>): Wanted[] {
+    // Whoever is in a group that holds all guests cannot be told apart; by then the others stand still.
+    const isMoving = (dir: string): boolean => {
+      const pod = podOf(dir);
+      return pod === undefined ? moving.size > 0 : moving.has(pod);
+    };
+    const held = guestGroups(this.#o).filter((dir) => !isMoving(dir));
+    const guests = held.flatMap((dir) => [...this.#limitedBelow(dir), dir]);
     return [
       ...guests.map((dir) => ({ dir, knob: quota, value: heldBack })),
       ...this.#o.owners.flatMap((dir) => (hasWeight(dir) ? [{ dir, knob: weight, value: heaviest(dir) }] : [])),
@@ -130,6 +141,10 @@ export class Throttle {
       this.#o.log.warn({ err: error instanceof Error ? error.message : error }, what);
     }
   }
+}
+
+function isThere(dir: string): boolean {
+  return inodeOf(dir) !== undefined;
 }
 
 function isLimited(dir: string): boolean {

@@ -1,5 +1,5 @@
-// What the lab puts into a fresh API server before anything else runs: the definition of ComputeJob, the operator's namespace, and
-// the roles of the operator and of the machines. Applied, so that doing it again changes nothing.
+// What the lab puts into a fresh API server before anything else runs: the definition of ComputeJob, the operator's namespace, the
+// roles of the operator and of the machines, and the policies that bind the agents. Applied, so that doing it again changes nothing.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -11,6 +11,8 @@ import {
   roleBindings,
   roles,
   serviceAccounts,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
   virtualMachines,
   type ResourceType,
 } from '@idlewild/operator/api/resources.ts';
@@ -35,6 +37,8 @@ const types: readonly ResourceType[] = [
   clusterRoleBindings,
   roles,
   roleBindings,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
 ];
 
 /** Throws when a manifest holds a kind that the lab does not install, or the API server refuses one. */

@@ -14,6 +14,7 @@ import { ensurePki } from '../pki/pki.ts';
 import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
 import { probeAccel, type AccelChoice } from '../virt/qemu/accel.ts';
 import { bundleOperator, operatorNodeFlags } from '../../../scripts/bundle-operator.ts';
+import { AgentTokens } from './agent-tokens.ts';
 import { approve, bootstrap, takesVirtualMachines } from './bootstrap.ts';
 import { Child } from './child.ts';
 import { serveControl, type NewMachine, type Request } from './control.ts';
@@ -171,6 +172,12 @@ export class Lab {
     if (this.#o.witness) this.#witness = new Witness(layout.witness);
     const world = new World(client);
     this.#world = world;
+    const agentTokens = new AgentTokens({
+      client,
+      nodeUid: (name) => world.nodeUid(name),
+      say,
+      signal: this.#stop.signal,
+    });
     this.#machines = new Machines({
       state: () => this.#state,
       save: (change) => this.#save(change),
@@ -179,7 +186,7 @@ export class Lab {
           layout,
           pki,
           accel,
-          agentToken: tokens.agent,
+          agentTokens,
           witness: this.#witness,
           apiPort: () => port,
           peerPort,

@@ -9,6 +9,7 @@ import type { MachineConfig } from '../machines/config.ts';
 import { askAgent } from '@idlewild/agent/owner/server.ts';
 import type { Pki } from '../pki/pki.ts';
 import { agentNodeFlags, bundleAgent } from '../../../scripts/bundle-agent.ts';
+import type { AgentTokens } from './agent-tokens.ts';
 import { Child } from './child.ts';
 import type { AgentVerb, OwnerVerb } from './control.ts';
 import { Desk } from './desk.ts';
@@ -26,7 +27,7 @@ export interface MachineHostOptions {
   /** The machine's process has changed. */
   readonly onProcess: () => void;
   readonly accel: 'tcg' | 'kvm';
-  readonly agentToken: string;
+  readonly agentTokens: AgentTokens;
   readonly witness: Witness | undefined;
 }
 
@@ -142,7 +143,7 @@ export class MachineHost {
     mkdirSync(machine.dir, { recursive: true });
     writeFileSync(machine.config, JSON.stringify(config, null, 2), { mode: 0o600 });
     writeFileSync(join(machine.dir, 'ca.pem'), this.#o.pki.caPem);
-    writeFileSync(join(machine.dir, 'agent.token'), this.#o.agentToken, { mode: 0o600 });
+    void this.#o.agentTokens.keep(name, join(machine.dir, 'agent.token'));
     this.#link.set(power === 'on' ? (cut ? 'cut' : 'up') : 'dark');
     if (power === 'on') this.#startAll();
   }

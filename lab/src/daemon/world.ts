@@ -37,6 +37,11 @@ export class World {
     return offered && this.#nodeState(machine) === 'Ready';
   }
 
+  /** Undefined while the machine has no Node. */
+  nodeUid(machine: string): string | undefined {
+    return this.#nodes.store.get(machine)?.metadata.uid;
+  }
+
   machine(entry: MachineEntry, guests: readonly number[]): MachineView {
     const node = this.#nodes.store.get(entry.name);
     const instances = this.#instances.store

@@ -70,6 +70,18 @@ export const validatingWebhookConfigurations = cluster(
   'validatingwebhookconfigurations',
   'ValidatingWebhookConfiguration',
 );
+export const validatingAdmissionPolicies = cluster(
+  'admissionregistration.k8s.io',
+  'v1',
+  'validatingadmissionpolicies',
+  'ValidatingAdmissionPolicy',
+);
+export const validatingAdmissionPolicyBindings = cluster(
+  'admissionregistration.k8s.io',
+  'v1',
+  'validatingadmissionpolicybindings',
+  'ValidatingAdmissionPolicyBinding',
+);
 export const mutatingWebhookConfigurations = cluster(
   'admissionregistration.k8s.io',
   'v1',

@@ -21,7 +21,7 @@ export function createAdmission(store: Store, policies: Policies, webhooks: Webh
       return webhooks.mutate({ ...request, object: filled });
     },
     async validate(request) {
-      refuseByNodeRestriction(request);
+      refuseByNodeRestriction(store, request);
       const { operation, subresource, object, user, resource, namespace } = request;
       if (object !== undefined && subresource === '' && (operation === 'CREATE' || operation === 'UPDATE')) {
         auth.refuseEscalation(user, resource, object, namespace);

@@ -4,15 +4,18 @@
 import { forbidden } from '../errors/status.ts';
 import type { ApiObject } from '../registry/types.ts';
 import type { AdmissionRequest } from '../rest/parts.ts';
+import { asRecord, asString, member } from '../schema/json.ts';
+import type { Store } from '../storage/store.ts';
 
 const userPrefix = 'system:node:';
 const restricted = /(^|\.)node-restriction\.kubernetes\.io\//;
 
-export function refuseByNodeRestriction(request: AdmissionRequest): void {
+export function refuseByNodeRestriction(store: Store, request: AdmissionRequest): void {
   const { user, resource, operation } = request;
   if (!user.name.startsWith(userPrefix) || !user.groups.includes('system:nodes')) return;
   const node = user.name.slice(userPrefix.length);
   if (resource.group === '' && resource.plural === 'nodes') refuseNode(request, node);
+  if (resource.plural === 'serviceaccounts' && request.subresource === 'token') refuseToken(store, request, node);
   if (resource.group === '' && resource.plural === 'pods' && request.subresource === '' && operation === 'CREATE') {
     const mirror = request.object?.metadata?.annotations?.['kubernetes.io/config.mirror'];
     if (mirror === undefined)
@@ -32,6 +35,18 @@ export function refuseByNodeRestriction(request: AdmissionRequest): void {
       );
     }
   }
+}
+
+/** A kubelet asks for tokens of the pods that run on it, and for no others. */
+function refuseToken(store: Store, { resource, name, namespace, object }: AdmissionRequest, node: string): void {
+  const ref = asRecord(member(object, 'spec', 'boundObjectRef'));
+  const refuse = (why: string) => forbidden(resource, name, `node requested token ${why}`);
+  if (ref['kind'] !== 'Pod') throw refuse('not bound to a pod');
+  if (asString(ref['uid']) === '') throw refuse('with a pod binding without a uid');
+  const pod = store.get('/pods', namespace, asString(ref['name']));
+  if (pod?.metadata?.uid !== ref['uid'])
+    throw refuse(`bound to a pod that does not exist with uid ${String(ref['uid'])}`);
+  if (member(pod, 'spec', 'nodeName') !== node) throw refuse('bound to a pod scheduled on a different node');
 }
 
 function refuseNode(request: AdmissionRequest, node: string): void {

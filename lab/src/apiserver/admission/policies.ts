@@ -1,12 +1,6 @@
 // ValidatingAdmissionPolicies: the stored policies and their bindings, evaluated for a write in the order of their names. All
 // are evaluated; the first refusal is the one that is told. Facts: pkg/admission/plugin/policy/validating in apiserver.
-import {
-  bind,
-  evaluate,
-  plainValue,
-  type AdmissionBindings,
-  type NamedExpression,
-} from '../cel/admission-expressions.ts';
+import { bind, evaluate, type AdmissionBindings, type NamedExpression } from '../cel/admission-expressions.ts';
 import { failure, qualified, type ApiFailure } from '../errors/status.ts';
 import type { ApiObject, Registry, ServedResource } from '../registry/types.ts';
 import { objectSelector } from '../rest/label-selector.ts';
@@ -121,7 +115,7 @@ export class Policies {
       return policy.failurePolicy === 'Ignore' ? [] : [{ message: `failed to configure binding: ${params.error}` }];
     }
     const seen = bindingsOf(request, as, namespaceObject);
-    return params.found.flatMap((param) => evaluatePolicy(policy, { ...seen, params: plainValue(param) }));
+    return params.found.flatMap((param) => evaluatePolicy(policy, { ...seen, params: () => param }));
   }
 
   /** What the binding gives the policy; nothing found may be an error or no reason to evaluate at all. */
@@ -167,12 +161,14 @@ function bindingsOf(
 ): Omit<AdmissionBindings, 'params'> {
   const object = converted(request.object, request.resource, as);
   const old = converted(request.old, request.resource, as);
-  const { object: _object, oldObject: _old, ...rest } = reviewOf({ ...request, object, old }, as).request;
   return {
-    object: plainValue(object),
-    oldObject: plainValue(old),
-    request: plainValue(rest),
-    namespaceObject: plainValue(namespaceObject),
+    object: () => object,
+    oldObject: () => old,
+    request() {
+      const { object: _object, oldObject: _old, ...rest } = reviewOf({ ...request, object, old }, as).request;
+      return rest;
+    },
+    namespaceObject: () => namespaceObject,
   };
 }
 

@@ -20,6 +20,7 @@ const plurals: Readonly<Record<string, string>> = {
   RoleBinding: 'rolebindings',
   ServiceAccount: 'serviceaccounts',
   Pod: 'pods',
+  Node: 'nodes',
 };
 
 /** A store of a few objects that can lose some. */
@@ -268,6 +269,39 @@ describe('authentication', () => {
     });
     objects.items = objects.items.filter((item) => item !== pod);
     expect(await auth.authenticate(bearer(token))).toBe('invalid');
+  });
+
+  it('tells in the token of a pod where the pod runs, and lets it outlive that node', async () => {
+    const { auth, objects } = setup();
+    const node: ApiObject = { kind: 'Node', metadata: { name: 'pc-1', uid: 'u-n' } };
+    const pod = { kind: 'Pod', metadata: { name: 'p', namespace: 'lab', uid: 'u-p' }, spec: { nodeName: 'pc-1' } };
+    objects.items.push(node, pod);
+    const answer = await auth.requestToken(bob, { spec: { boundObjectRef: { kind: 'Pod', name: 'p' } } });
+    const { token } = answer['status'] as { token: string };
+    objects.items = objects.items.filter((item) => item !== node);
+    expect(await auth.authenticate(bearer(token))).toMatchObject({
+      extra: {
+        'authentication.kubernetes.io/node-name': ['pc-1'],
+        'authentication.kubernetes.io/node-uid': ['u-n'],
+        'authentication.kubernetes.io/pod-name': ['p'],
+      },
+    });
+  });
+
+  it('ends a token bound to a node with it, also when one of the name comes again', async () => {
+    const { auth, objects } = setup();
+    const node = (uid: string): ApiObject => ({ kind: 'Node', metadata: { name: 'pc-1', uid } });
+    const old = node('u-old');
+    objects.items.push(old);
+    const boundObjectRef = { kind: 'Node', name: 'pc-1', uid: 'u-old' };
+    const answer = await auth.requestToken(bob, { spec: { boundObjectRef } });
+    const { token } = answer['status'] as { token: string };
+    expect(await auth.authenticate(bearer(token))).toMatchObject({
+      extra: { 'authentication.kubernetes.io/node-name': ['pc-1'], 'authentication.kubernetes.io/node-uid': ['u-old'] },
+    });
+    objects.items = [...objects.items.filter((item) => item !== old), node('u-new')];
+    expect(await auth.authenticate(bearer(token))).toBe('invalid');
+    await expect(auth.requestToken(bob, { spec: { boundObjectRef } })).rejects.toMatchObject({ code: 409 });
   });
 
   it('refuses a token for less than ten minutes', async () => {

@@ -2,7 +2,7 @@
 // secret. A token is worth as much as what it is bound to: when that is gone or was made anew, it is refused.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
-import { invalid } from '../errors/status.ts';
+import { conflict, invalid } from '../errors/status.ts';
 import type { ApiObject, ObjectReader, User } from '../registry/types.ts';
 import { invalid as invalidField, required } from '../schema/errors.ts';
 import { asRecord, asString, isRecord, member, stringsOf } from '../schema/json.ts';
@@ -39,7 +39,8 @@ export function createServiceAccountTokens({ privateKeyPem, reader, now, newId }
   const stillThere = (claims: Record<string, unknown>, namespace: string): boolean =>
     Object.entries(plurals).every(([kind, plural]) => {
       const bound = claims[kind.toLowerCase()];
-      if (!isRecord(bound)) return true;
+      // A pod's token only tells of its node; it ends with the pod.
+      if (!isRecord(bound) || (kind === 'Node' && isRecord(claims['pod']))) return true;
       const object = reader.get('', plural, kind === 'Node' ? '' : namespace, asString(bound['name']));
       return object?.metadata?.uid === bound['uid'];
     });
@@ -82,7 +83,14 @@ export function createServiceAccountTokens({ privateKeyPem, reader, now, newId }
           throw refuse(invalidField('spec.boundObjectRef.kind', kind, 'must be Pod, Secret or Node'));
         const object = reader.get('', plural, kind === 'Node' ? '' : namespace, asString(ref['name']));
         if (!object) throw refuse(required('spec.boundObjectRef', `there is no ${kind} ${asString(ref['name'])}`));
+        const uid = asString(ref['uid']);
+        if (uid !== '' && uid !== object.metadata?.uid) throw otherUid(plural, asString(ref['name']), uid, object);
         claims[kind.toLowerCase()] = { name: object.metadata?.name, uid: object.metadata?.uid };
+        const node = kind === 'Pod' ? asString(member(object, 'spec', 'nodeName')) : '';
+        if (node !== '') {
+          const nodeUid = reader.get('', 'nodes', '', node)?.metadata?.uid;
+          claims['node'] = { name: node, ...(nodeUid !== undefined && { uid: nodeUid }) };
+        }
       }
       const issuedAt = Math.floor(now() / 1000);
       const wanted = stringsOf(spec['audiences']);
@@ -109,6 +117,11 @@ export function createServiceAccountTokens({ privateKeyPem, reader, now, newId }
   };
 }
 
+function otherUid(plural: string, name: string, uid: string, object: ApiObject) {
+  const why = `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`;
+  return conflict({ group: '', plural }, name, `${why} (${object.metadata?.uid ?? ''})`);
+}
+
 function userOf(
   namespace: string,
   account: Record<string, unknown>,
@@ -119,7 +132,8 @@ function userOf(
   for (const kind of ['pod', 'node'] as const) {
     if (!isRecord(claims[kind])) continue;
     extra[`authentication.kubernetes.io/${kind}-name`] = [asString(member(claims, kind, 'name'))];
-    extra[`authentication.kubernetes.io/${kind}-uid`] = [asString(member(claims, kind, 'uid'))];
+    const uid = asString(member(claims, kind, 'uid'));
+    if (uid !== '') extra[`authentication.kubernetes.io/${kind}-uid`] = [uid];
   }
   return {
     name: `system:serviceaccount:${namespace}:${asString(account['name'])}`,

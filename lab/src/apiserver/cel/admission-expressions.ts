@@ -11,13 +11,13 @@ export interface NamedExpression {
   readonly expression: string;
 }
 
-/** What expressions may name; made for one request, policy and parameter. */
+/** What expressions may name, each as JSON; asked for when an expression first names it. */
 export interface AdmissionBindings {
-  readonly object: unknown;
-  readonly oldObject: unknown;
-  readonly request: unknown;
-  readonly namespaceObject: unknown;
-  readonly params: unknown;
+  object(): unknown;
+  oldObject(): unknown;
+  request(): unknown;
+  namespaceObject(): unknown;
+  params(): unknown;
 }
 
 export type Evaluated = { readonly value: unknown } | { readonly error: string };
@@ -62,19 +62,28 @@ export function expressionFault(expression: string, offered: Offered): string | 
 /** The variables of a policy over what a request brings; reading one that fails throws. */
 export function bind(bindings: AdmissionBindings, variables: readonly NamedExpression[]): Record<string, unknown> {
   const composed: Record<string, unknown> = {};
-  const bound: Record<string, unknown> = { ...bindings, variables: composed };
+  const bound: Record<string, unknown> = { variables: composed };
+  for (const name of ['object', 'oldObject', 'request', 'namespaceObject', 'params'] as const) {
+    define(bound, name, () => plainValue(bindings[name]()));
+  }
   for (const { name, expression } of variables) {
-    let outcome: Evaluated | undefined;
-    Object.defineProperty(composed, name, {
-      enumerable: true,
-      get(): unknown {
-        outcome ??= evaluate(expression, bound);
-        if ('error' in outcome) throw new Error(`composited variable "${name}" fails to evaluate: ${outcome.error}`);
-        return outcome.value;
-      },
+    const outcomeOf = once(() => evaluate(expression, bound));
+    define(composed, name, () => {
+      const outcome = outcomeOf();
+      if ('error' in outcome) throw new Error(`composited variable "${name}" fails to evaluate: ${outcome.error}`);
+      return outcome.value;
     });
   }
   return bound;
+}
+
+function define(into: Record<string, unknown>, name: string, make: () => unknown): void {
+  Object.defineProperty(into, name, { enumerable: true, get: once(make) });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** @param bound what `bind` made. */
@@ -89,7 +98,7 @@ export function evaluate(expression: string, bound: Readonly<Record<string, unkn
 }
 
 /** JSON as these expressions see it: whole numbers are integers, absent is null. Fresh; the value is not touched. */
-export function plainValue(value: unknown): unknown {
+function plainValue(value: unknown): unknown {
   if (value === undefined) return null;
   if (Array.isArray(value)) return value.map(plainValue);
   if (isRecord(value)) {

@@ -257,6 +257,9 @@ async function handleSubresource(context: HandlerContext, exchange: Exchange, re
       return sendObject(exchange, resource, (await bindPod(parts, write, object)) as unknown as ApiObject, 201);
     case 'token': {
       const account = readObject(parts, exchange, resource);
+      const { subresource } = target;
+      const rest = { namespace, name, old: undefined, user, dryRun: write.options.dryRun, warnings };
+      await parts.admission.validate({ operation: 'CREATE', resource, subresource, object, ...rest });
       return sendObject(exchange, resource, await parts.auth.requestToken(account, object), 201);
     }
     case 'finalize':

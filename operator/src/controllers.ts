@@ -22,6 +22,7 @@ import type { LadderSettings } from './ladder/settings.ts';
 import type { PreemptionSettings } from './preemption/decide.ts';
 import { Preemption } from './preemption/reconcile.ts';
 import type { Reservation } from './queue/reservation.ts';
+import { isNewsOfFence } from './recovery/fence.ts';
 import { isFallingSilent, type Leases, type Patience, type Voice } from './recovery/leases.ts';
 import { Recovery } from './recovery/reconcile.ts';
 import { openAttempt } from './model/job.ts';
@@ -151,12 +152,13 @@ export function buildControllers(
   });
   const hearing =
     (voice: Voice) =>
-    ({ type, object }: Change<Lease>): void => {
+    ({ type, object, previous }: Change<Lease>): void => {
       const { name } = object.metadata;
       if (type !== 'deleted') o.leases.saw(voice, name, object);
       else if (voice === 'agent') o.leases.saw(voice, name, undefined);
       // A renewal is news only of a lost machine; for the others the time for the next look is set.
       if (type !== 'updated' || isGone(name)) recovery.enqueue(name);
+      if (voice === 'agent' && (type !== 'updated' || isNewsOfFence(previous, object))) matching.enqueue('pool');
     };
   world.informers.leases.onChange(hearing('kubelet'));
   world.informers.agentLeases.onChange(hearing('agent'));

@@ -21,6 +21,7 @@ import { MemoryHistory } from './ledger/memory-history.ts';
 import type { ConsoleSettings } from './lifecycle/console.ts';
 import { fieldManager } from './model/names.ts';
 import type { Options } from './options.ts';
+import { troubleOfPatience } from './recovery/fence.ts';
 import type { Leases, Voice } from './recovery/leases.ts';
 import { LeaseObservations } from './recovery/observations.ts';
 import { Authentication } from './server/authentication.ts';
@@ -69,6 +70,9 @@ export function assembleOperator(o: AssemblyOptions): Operator {
   const metrics = createKubeMetrics(registry, undefined, clock);
   const client = new KubeClient(o.transport, { fieldManager, onRequest: metrics.onRequest, clock, random });
   const leases: Leases = o.leases ?? new LeaseObservations(clock);
+  const settings = settingsOf(o.options);
+  for (const trouble of troubleOfPatience(settings.recovery))
+    log.warn(`two copies of a job could run at a time: ${trouble}`);
   const world = new World({
     client,
     log,
@@ -76,6 +80,7 @@ export function assembleOperator(o: AssemblyOptions): Operator {
     random,
     metrics: listening(metrics.informer, leases),
     gpuResource: o.options['gpu-resource'],
+    patience: settings.recovery,
     listening: o.listening,
   });
   const recorder = new EventRecorder({
@@ -87,7 +92,7 @@ export function assembleOperator(o: AssemblyOptions): Operator {
     newId,
   });
   const ledger = new Ledger({ history: o.history ?? new MemoryHistory(), recorder, clock, log, registry });
-  const program = buildControllers({ client, clock, log, registry, world, newId, ledger }, settingsOf(o.options), {
+  const program = buildControllers({ client, clock, log, registry, world, newId, ledger }, settings, {
     leases,
     metrics: metrics.controller,
     random,

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { durationMs } from './model/duration.ts';
 import { priorities } from './queue/priority.ts';
 import { defaultGpuResource } from './model/machine.ts';
+import { usualPatience } from './recovery/leases.ts';
 
 const duration = z.string().transform((text, context) => {
   try {
@@ -29,9 +30,9 @@ const schema = z.strictObject({
   namespace: z.string().min(1).default('idlewild-system'),
   'metrics-host': z.string().min(1).default('127.0.0.1'),
   'metrics-port': whole(65_535).default(0),
-  'lease-duration': positive.default(10_000),
-  'lease-margin': duration.default(1_000),
-  'lost-after': positive.default(60_000),
+  'lease-duration': positive.default(usualPatience.leaseDurationMs),
+  'lease-margin': duration.default(usualPatience.leaseMarginMs),
+  'lost-after': positive.default(usualPatience.lostAfterMs),
   'runners-up': whole(100).default(3),
   'hold-down': duration.default(60_000),
   'retry-base': duration.default(2_000),

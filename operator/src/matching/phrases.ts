@@ -53,6 +53,8 @@ export function clauseOf({ reason, machines: count, free }: ReasonTally, { needs
       return `${machines} ${is} cordoned`;
     case 'Tainted':
       return `${machines} ${is} tainted`;
+    case 'NotFenced':
+      return `${machines} could not be trusted to end ${one ? 'its' : 'their'} guests when cut off`;
     case 'VirtualizationNotReady':
       return `${machines} cannot start virtual machines yet`;
     case 'CpuModelMissing':
@@ -92,6 +94,8 @@ export function detailOf(group: ReasonTally, wanted: Requirement): string {
       return 'only machines without an owner wanted';
     case 'Tainted':
       return `tainted: ${quoted(group.taints.join(', '))}`;
+    case 'NotFenced':
+      return `not fenced: ${quoted(group.unfenced.join('; '))}`;
     case 'CpuModelMissing':
       return running
         ? `the guest was started with processor model ${quoted(running.cpuModel ?? 'of its host')}`

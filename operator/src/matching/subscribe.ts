@@ -116,6 +116,7 @@ export function standingObstacleOf(
   if (!machine.ready) return 'NotReady';
   if (machine.cordoned) return 'Cordoned';
   if (machine.otherTaints.length > 0) return 'Tainted';
+  if (machine.unfenced !== undefined) return 'NotFenced';
   if (!machine.virtualizationReady) return 'VirtualizationNotReady';
   if (!hasProcessor(machine, wanted, cpuModels)) return 'CpuModelMissing';
   return machine.hold ? 'HeldDown' : undefined;
@@ -151,6 +152,7 @@ export function isForEver(reason: MachineReason, machine: Machine, { needs }: Re
     case 'NotReady':
     case 'Cordoned':
     case 'Tainted':
+    case 'NotFenced':
     case 'VirtualizationNotReady':
     case 'CpuModelMissing':
     case 'HeldDown':

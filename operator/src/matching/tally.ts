@@ -19,6 +19,8 @@ export interface ReasonTally {
   readonly lends: Amount;
   /** Keys of taints that have no word of their own, the first eight of them. */
   readonly taints: readonly string[];
+  /** What is wrong with their fences, the first eight kinds of trouble. */
+  readonly unfenced: readonly string[];
 }
 
 export interface Tally {
@@ -43,7 +45,8 @@ export class Counting {
   add(machine: Machine, reason: MachineReason, forEver: boolean, free: Amount): void {
     let count = this.#counts.get(reason);
     if (!count) {
-      count = { reason, machines: 0, forEver: 0, names: [], free: { ...nothing }, lends: { ...nothing }, taints: [] };
+      const lists = { names: [], taints: [], unfenced: [] };
+      count = { reason, machines: 0, forEver: 0, free: { ...nothing }, lends: { ...nothing }, ...lists };
       this.#counts.set(reason, count);
     }
     count.machines += 1;
@@ -52,6 +55,7 @@ export class Counting {
     raise(count.free, free);
     raise(count.lends, machine.lends);
     if (reason === 'Tainted') for (const key of machine.otherTaints) count.taints = withFirst(count.taints, key);
+    if (reason === 'NotFenced') count.unfenced = withFirst(count.unfenced, machine.unfenced ?? '');
   }
 
   tally(fitting: number): Tally {

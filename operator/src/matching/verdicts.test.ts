@@ -69,6 +69,7 @@ class Model {
     migrations: () => [],
     launchers: () => [],
     otherPod: () => undefined,
+    unfenced: () => undefined,
   });
   readonly verdicts = new Verdicts();
   pool: Pool = poolOf({ nodes: [], jobs: [], vms: [], vmis: [], migrations: [] });

@@ -54,6 +54,29 @@ describe('a waiting job is told', () => {
     ]);
   });
 
+  it('what is wrong with the fences of machines, and what helps', () => {
+    const nodes = many(3, {});
+    const objects = { nodes, jobs: [], vms: [], vmis: [], migrations: [] };
+    const pool = poolOf(objects, {
+      unfenced: ({ metadata }) => (metadata.name === 'pc-2' ? 'too slow' : 'switched off'),
+    });
+    const wanted = requirementOf(aJob('j').job);
+    const { message, waiting } = explainTally({
+      wanted,
+      tally: tallyOf(subscribers(pool, wanted, { nowMs: noon })),
+      position: 1,
+    });
+    expect(message).toBe('1st in line; 3 machines could not be trusted to end their guests when cut off');
+    expect(waiting.reasons).toEqual([
+      {
+        reason: 'NotFenced',
+        machines: 3,
+        names: ['pc-0', 'pc-1', 'pc-2'],
+        message: 'not fenced: switched off; too slow',
+      },
+    ]);
+  });
+
   it.each<[string, SpecOverrides, MachineOverrides, string]>([
     ['cores', { resources: { cores: 3 } }, {}, '1 machine is 1 core short'],
     ['disk', { resources: { disk: '25Gi' } }, {}, '1 machine is 5 GiB of disk short'],

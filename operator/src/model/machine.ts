@@ -27,6 +27,8 @@ export interface Machine {
   readonly virtualizationReady: boolean;
   /** Keys of taints that keep guests away and have no word of their own here. */
   readonly otherTaints: readonly string[];
+  /** Why it cannot be trusted to destroy its guests when it is cut off, in words. */
+  readonly unfenced?: string | undefined;
   readonly architecture: string;
   readonly cpuModels: readonly string[];
   readonly cpuVendors: readonly string[];
@@ -63,6 +65,8 @@ export interface MachineContext {
   readonly requested?: Requests | undefined;
   /** The extended resource that counts as a graphics processor. */
   readonly gpuResource?: string | undefined;
+  /** What is wrong with its fence. */
+  readonly unfenced?: string | undefined;
   /** Holds that end by then are over, ms since the epoch; without it none is. */
   readonly nowMs?: number | undefined;
 }
@@ -88,7 +92,7 @@ const defaultRegistry = 'docker.io/';
 
 export function machineOf(
   node: Node,
-  { requested = noRequests, gpuResource, nowMs = 0 }: MachineContext = {},
+  { requested = noRequests, gpuResource, unfenced, nowMs = 0 }: MachineContext = {},
 ): Machine {
   const own = node.metadata.labels ?? {};
   const tainted = (node.spec?.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule');
@@ -116,6 +120,7 @@ export function machineOf(
     cordoned: node.spec?.unschedulable === true || has('node.kubernetes.io/unschedulable'),
     virtualizationReady: own[labels.schedulable] === 'true',
     otherTaints: tainted.map(({ key }) => key).filter((key) => !knownTaints.has(key)),
+    unfenced,
     architecture: own[labels.architecture] ?? node.status?.nodeInfo?.architecture ?? '',
     cpuModels: namesUnder(own, 'cpu-model.node.kubevirt.io/'),
     cpuVendors: namesUnder(own, 'cpu-vendor.node.kubevirt.io/'),

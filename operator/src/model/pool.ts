@@ -43,12 +43,19 @@ export interface Pool {
   changedSince?(earlier: Pool): Iterable<string> | undefined;
 }
 
-export type PoolContext = Omit<MachineContext, 'requested'>;
+export interface PoolContext extends Omit<MachineContext, 'requested' | 'unfenced'> {
+  /** What is wrong with the fence of a machine. */
+  readonly unfenced?: ((node: Node) => string | undefined) | undefined;
+}
 
 export function poolOf(objects: Objects, context: PoolContext = {}): Pool {
   const requested = requestsByNode(objects.otherPods ?? [], context.gpuResource ?? defaultGpuResource);
   const machines = objects.nodes.map((node) =>
-    machineOf(node, { ...context, requested: requested.get(node.metadata.name) }),
+    machineOf(node, {
+      ...context,
+      requested: requested.get(node.metadata.name),
+      unfenced: context.unfenced?.(node),
+    }),
   );
   const claims = byKey(objects.jobs, claimedKey);
   const vms = byKey(objects.vms, nameOf);

@@ -19,6 +19,7 @@ export const machineReasons = [
   'NotReady',
   'Cordoned',
   'Tainted',
+  'NotFenced',
   'VirtualizationNotReady',
   'CpuModelMissing',
   'HeldDown',

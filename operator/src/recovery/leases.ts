@@ -50,6 +50,9 @@ export interface Patience {
   readonly leaseMarginMs: number;
 }
 
+/** As the operator's flags are unless told. */
+export const usualPatience: Patience = { lostAfterMs: 60_000, leaseDurationMs: 10_000, leaseMarginMs: 1_000 };
+
 /** A lease may ask for no more than this. */
 const longestDurationMs = 300_000;
 

@@ -66,6 +66,15 @@ describe('the virtual machine of an attempt', () => {
     });
   });
 
+  it('says on the guest that a second copy of it is tolerated, beside what else is said there', () => {
+    const shared = { interruption: { exclusive: false }, resources: { graphicsMemory: '64Mi' } };
+    expect(rendered('shared', shared, undefined).vm.spec.template.metadata?.annotations).toEqual({
+      'idlewild.dev/exclusive': 'false',
+      'idlewild.dev/graphics-memory-mib': '64',
+    });
+    expect(rendered('batch', {}, undefined).vm.spec.template.metadata).not.toHaveProperty('annotations');
+  });
+
   it('has the longest name that a job may have within what a label can hold', () => {
     const { vm } = rendered('j'.repeat(43), {}, undefined);
     expect(vm.metadata.name.length).toBeLessThanOrEqual(50);

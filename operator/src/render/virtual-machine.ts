@@ -38,16 +38,21 @@ export function renderVirtualMachine(input: VmInput): VirtualMachine {
     spec: {
       // Once: a guest that ended stays ended, with its log; whether to try again is our decision.
       runStrategy: 'Once',
-      template: { metadata: { labels: own, ...graphicsShare(job) }, spec: instanceSpec(input) },
+      template: { metadata: { labels: own, ...annotationsOf(job) }, spec: instanceSpec(input) },
     },
   };
 }
 
-/** KubeVirt has no field for it; the annotation comes back with the instance, so that it is counted after a restart, too. */
-function graphicsShare({ spec }: ComputeJob): { annotations?: Record<string, string> } {
+/** What KubeVirt has no field for comes back with the instance: to us after a restart, to the machine's agent on its pod. */
+function annotationsOf({ spec }: ComputeJob): { annotations?: Record<string, string> } {
   const { graphicsMemory } = spec.resources;
-  if (graphicsMemory === undefined) return {};
-  return { annotations: { [annotations.graphicsMemory]: String(quantityToMebibytes(graphicsMemory)) } };
+  const own = {
+    ...(graphicsMemory === undefined
+      ? {}
+      : { [annotations.graphicsMemory]: String(quantityToMebibytes(graphicsMemory)) }),
+    ...(spec.interruption.exclusive ? {} : { [annotations.exclusive]: 'false' }),
+  };
+  return Object.keys(own).length === 0 ? {} : { annotations: own };
 }
 
 function instanceSpec({ job, attempt, cpuModel, gpuResource }: VmInput): VirtualMachineInstanceSpec {

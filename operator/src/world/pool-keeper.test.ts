@@ -28,6 +28,7 @@ class Cluster {
     vmi: (key) => this.vmis.get(key),
     migrations: (key) => [...this.migrations.values()].filter(({ spec }) => `default/${spec.vmiName}` === key),
     otherPod: (key) => this.pods.get(key),
+    unfenced: () => undefined,
     launchers: (key) => [...this.launchers.values()].filter((pod) => guestOfLauncher(pod) === key),
   });
   nowMs = noon;

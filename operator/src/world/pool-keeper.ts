@@ -27,6 +27,8 @@ export interface PoolSources {
   launchers(vmKey: string): readonly Pod[];
   /** Of pods that are no guests of ours. */
   otherPod(key: string): Pod | undefined;
+  /** What is wrong with the fence of a machine, in words. */
+  unfenced(node: Node): string | undefined;
 }
 
 const dirtyKinds = ['nodes', 'jobs', 'guests', 'pods'] as const;
@@ -72,6 +74,7 @@ export class PoolKeeper {
     this.#requested = new Requested(gpuResource);
   }
 
+  /** The Node itself, or what `unfenced` says of it. */
   nodeChanged(name: string): void {
     this.#dirty.nodes.add(name);
   }
@@ -107,7 +110,7 @@ export class PoolKeeper {
   #readNode(name: string, nowMs: number): void {
     const node = this.#sources.node(name);
     const context = { requested: this.#requested.on(name), gpuResource: this.#gpuResource, nowMs };
-    const machine = node && machineOf(node, context);
+    const machine = node && machineOf(node, { ...context, unfenced: this.#sources.unfenced(node) });
     const known = this.#slots.get(name);
     const before = known === undefined ? undefined : this.#machines[known];
     if (isDeepStrictEqual(before, machine)) return;

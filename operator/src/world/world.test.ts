@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { aMigration, aPod, aVm, aVmi } from '../../../test/builders/guest.ts';
 import { aJob } from '../../../test/builders/job.ts';
 import { aMachine, anOtherPod } from '../../../test/builders/node.ts';
+import type { Lease } from '../api/kubernetes.ts';
 import { KubeClient } from '../kube/client.ts';
 import { FakeClock } from '../kube/clock.ts';
 import type { KubeObject } from '../kube/object.ts';
@@ -150,6 +151,24 @@ describe('the world', () => {
     expect(names(world.migrationsTouching('pc-2'))).toEqual(['a-1-m1']);
     await clock.advance(30_000);
     expect(taken()).toEqual(['pc-1']);
+  });
+
+  it('knows of machines whose agents hold a lease whether they are fenced, and looks again when that may have changed', async () => {
+    const fence = JSON.stringify({ switchAfterSeconds: 7.5, killSeconds: 0.5, checkSeconds: 0.6 });
+    const lease = (version: string, renewTime: string, own: Record<string, string> = {}): Lease => ({
+      metadata: { name: 'pc-1', namespace: 'idlewild-machines', resourceVersion: version, annotations: own },
+      spec: { leaseDurationSeconds: 10, renewTime },
+    });
+    const armed = { labels: { 'idlewild.dev/fence': 'armed' } };
+    const nodes = [aMachine('pc-1', armed), aMachine('pc-2'), aMachine('pc-3', armed)];
+    const { world, tables } = await worldOf({ nodes, leases: [lease('1', 'a')] });
+    const trouble = (): (string | undefined)[] => world.pool().machines.map(({ unfenced }) => unfenced);
+    expect(trouble()).toEqual([expect.stringContaining('does not say how soon'), undefined, undefined]);
+    tables.send('leases', 'MODIFIED', lease('2', 'b', { 'idlewild.dev/fence': fence }));
+    expect(trouble()).toEqual([undefined, undefined, undefined]);
+    const before = world.pool();
+    tables.send('leases', 'MODIFIED', lease('3', 'c', { 'idlewild.dev/fence': fence }));
+    expect(world.pool()).toBe(before);
   });
 
   it('lifts a hold when its time has come, though nothing else happens', async () => {

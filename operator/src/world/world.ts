@@ -22,6 +22,8 @@ import { openAttempt } from '../model/job.ts';
 import { defaultGpuResource, isOwnerPresent } from '../model/machine.ts';
 import { labels, machineLeaseNamespace, managedSelector, unmanagedSelector } from '../model/names.ts';
 import type { Pool } from '../model/pool.ts';
+import { fenceTrouble, isNewsOfFence } from '../recovery/fence.ts';
+import { usualPatience, type Patience } from '../recovery/leases.ts';
 import { Freshest } from './freshest.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Promises } from './promises.ts';
@@ -34,6 +36,8 @@ export interface WorldOptions {
   readonly random?: (() => number) | undefined;
   readonly metrics?: InformerMetrics | undefined;
   readonly gpuResource?: string | undefined;
+  /** How long silence of machines is borne; as usual unless told. */
+  readonly patience?: Patience | undefined;
   /** How patiently objects are listened to, where that is to differ from what suits a real API server. */
   readonly listening?: Listening | undefined;
 }
@@ -77,10 +81,12 @@ export class World {
   readonly #vms: Freshest<VirtualMachine>;
   readonly #migrations: Freshest<VirtualMachineInstanceMigration>;
   readonly #clock: Clock;
+  readonly #patience: Patience;
   readonly #keeper: PoolKeeper;
 
   constructor(o: WorldOptions) {
     this.#clock = o.clock;
+    this.#patience = o.patience ?? usualPatience;
     this.gpuResource = o.gpuResource ?? defaultGpuResource;
     const informer = <T extends KubeObject>(
       type: ResourceType,
@@ -205,7 +211,7 @@ export class World {
   }
 
   #keep(): PoolKeeper {
-    const { vmis, pods, otherPods } = this.informers;
+    const { vmis, pods, otherPods, agentLeases: fences } = this.informers;
     const keeper = new PoolKeeper(
       {
         node: (name) => this.nodes.get(name),
@@ -215,10 +221,15 @@ export class World {
         migrations: (key) => this.migrationsOf(key),
         launchers: (key) => pods.store.byIndex('guest', key),
         otherPod: (key) => otherPods.store.get(key),
+        unfenced: ({ metadata: { name, labels: own } }) =>
+          fenceTrouble(own, fences.store.get(`${machineLeaseNamespace}/${name}`), this.#patience),
       },
       this.gpuResource,
     );
     this.nodes.onChange((node) => keeper.nodeChanged(keyOf(node)));
+    fences.onChange(({ type, object, previous }) => {
+      if (type !== 'updated' || isNewsOfFence(previous, object)) keeper.nodeChanged(object.metadata.name);
+    });
     this.jobs.onChange((job) => keeper.jobChanged(keyOf(job)));
     this.#vms.onChange((vm) => keeper.guestChanged(keyOf(vm)));
     vmis.onChange(({ object }) => keeper.guestChanged(keyOf(object)));

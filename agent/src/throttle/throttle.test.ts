@@ -125,6 +125,35 @@ describe.each(['v1', 'v2'] as const)('guests in groups of cgroup %s', (version) 
     expect([held.size, said]).toEqual([0, []]);
   });
 
+  it('get their share while they are being moved away, and only they', () => {
+    const uids = ['01234567-89ab-cdef-0123-456789abcdef', 'f1234567-89ab-cdef-0123-456789abcdef'];
+    const pods = uids.map((uid, index) => {
+      const slice = `kubepods.slice/kubepods-pod${uid.replaceAll('-', '_')}.slice`;
+      files(`${slice}/cri-1.scope`, { 'cgroup.procs': `${8 + index}\n` });
+      files(`proc/${8 + index}`, { comm: 'qemu-system-x86\n' });
+      return files(slice, { ...limited(-1, 100_000), 'cgroup.procs': '' });
+    });
+    const limits = () => pods.map(limitOf);
+    const held = throttle({ pods: [join(root, 'kubepods.slice')] });
+    held.apply(true);
+    expect(limits()).toEqual([heldBack, heldBack]);
+    held.apply(true, new Set([uids[1] ?? '']));
+    expect(limits()).toEqual([heldBack, unlimited]);
+    held.apply(true);
+    expect(limits()).toEqual([heldBack, heldBack]);
+    held.apply(false);
+    expect([...limits(), held.size]).toEqual([unlimited, unlimited, 0]);
+  });
+
+  it('that cannot be told apart get it all together', () => {
+    const group = files('guests', limited(-1, 100_000));
+    const held = throttle({ groups: [group] });
+    held.apply(true, new Set(['01234567-89ab-cdef-0123-456789abcdef']));
+    expect(limitOf(group)).toBe(unlimited);
+    held.apply(true);
+    expect(limitOf(group)).toBe(heldBack);
+  });
+
   it('wait while the owner’s own programs get the greatest weight, and these get back theirs', () => {
     const owner = files('user.slice', limited(-1, 100_000));
     const held = throttle({ owners: [owner, join(root, 'nowhere/user.slice')] });

@@ -10,6 +10,7 @@ import { isBeingDeleted, isOwnedBy } from '../api/meta.ts';
 import { secrets, virtualMachines } from '../api/resources.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '../kube/errors.ts';
 import type { ObjectRef } from '../kube/object.ts';
+import { durationMs } from '../model/duration.ts';
 import { attemptsOf, type Attempt } from '../model/job.ts';
 import { secretName } from '../model/names.ts';
 import type { ProgressReason } from '../model/reasons.ts';
@@ -50,13 +51,18 @@ async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Cr
   const { client, world, newId } = deps;
   const files = await filesOf(client, job);
   if (files.kind === 'missing') return { kind: 'blocked', reason: 'SecretMissing', message: files.message };
-  const { mode, script, resources } = job.spec;
+  const { mode, script, resources, interruption } = job.spec;
+  const { checkpoint } = interruption;
+  const saving = checkpoint && {
+    script: checkpoint.script,
+    withinSeconds: Math.ceil(durationMs(checkpoint.within) / 1000),
+  };
   const scratch = resources.disk !== undefined;
   const { namespace } = job.metadata;
   for (const name of formerSecrets(job, attempt)) await deleteSecret(deps, { namespace, name });
 
   let nonce = newId().slice(0, 16);
-  const userData = renderUserData({ nonce, mode, script, files: files.files, scratch }, base64);
+  const userData = renderUserData({ nonce, mode, script, files: files.files, scratch, checkpoint: saving }, base64);
   const rendered = renderSecret(job, attempt, base64(userData));
   const secret = { ...rendered, data: { ...rendered.data, [nonceKey]: base64(nonce) } };
   try {

@@ -25,6 +25,9 @@ function places(): GuestPlaces {
     state: join(root, 'state'),
     quieten: ':',
     powerOff: `echo off >>'${join(root, 'power')}'`,
+    units: join(root, 'units'),
+    inittab: join(root, 'inittab'),
+    rereadInittab: `echo again >>'${join(root, 'init')}'`,
   };
 }
 
@@ -118,6 +121,24 @@ describe.each(['busybox', 'dash'] as const)('the wrapper under %s', (shell) => {
     expect(markers.at(-1)).toEqual({ kind: 'exit', code: 125 });
     expect(console).toContain(`could not write ${join(root, 'blocked/file')}`);
     expect(console).not.toContain('ran\n');
+  });
+
+  it('has the checkpoint script run, where the job works, before busybox init powers off', () => {
+    writeFileSync(join(root, 'inittab'), '::sysinit:/start\n::shutdown:/bin/umount -a -r\n');
+    const script = 'mkdir -p work; echo 7 >step';
+    const checkpoint = { script: '#!/bin/sh\necho at $(cat step)\nexit 4\n', withinSeconds: 30 };
+    const { console, stderr } = run(shell, { script, checkpoint });
+    expect([stderr, console.includes('at 7')]).toEqual(['', false]);
+    const hook = join(root, 'state/before-power-off');
+    expect(read('inittab')).toBe(`::shutdown:${hook}\n::sysinit:/start\n::shutdown:/bin/umount -a -r\n`);
+    expect(read('init')).toBe('again\n');
+    expect(spawnSync(hook, { env: {} }).status).toBe(0);
+    expect(read('ttyS0')).toMatch(/saving the work\nat 7\nidlewild: the checkpoint script ended with exit code 4\n$/);
+  });
+
+  it('says so when nothing would run the checkpoint script', () => {
+    const { console } = run(shell, { script: 'true', checkpoint: { script: 'true', withinSeconds: 30 } });
+    expect(console).toContain('nothing here runs the checkpoint script before the guest is powered off');
   });
 
   it('lets a session stay: it says ready instead of an exit code, and leaves the power on', () => {

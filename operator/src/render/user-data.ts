@@ -2,6 +2,9 @@
 // Promises: POSIX sh and base64 only, no network, no package; whatever the user's files and script contain is carried as
 // base64 and never read by the wrapper's own shell. The wrapper's markers are what markers.ts reads.
 
+import { installCheckpoint, type CheckpointPlaces } from './checkpoint.ts';
+import { quoted } from './shell-word.ts';
+
 export interface GuestFile {
   /** Absolute. */
   readonly path: string;
@@ -19,14 +22,14 @@ export interface UserData {
   readonly files: readonly GuestFile[];
   /** Whether a scratch disk (serial "scratch") is attached. */
   readonly scratch: boolean;
+  /** Run when the guest is asked to power off. */
+  readonly checkpoint?: { readonly script: string; readonly withinSeconds: number } | undefined;
 }
 
 /** Where things are in the guest, and how it is powered off. */
-export interface GuestPlaces {
-  readonly terminal: string;
+export interface GuestPlaces extends CheckpointPlaces {
   readonly home: string;
   readonly scratch: string;
-  readonly state: string;
   /** Keeps kernel messages off the serial line. */
   readonly quieten: string;
   readonly powerOff: string;
@@ -39,6 +42,9 @@ export const guestPlaces: GuestPlaces = {
   state: '/var/lib/idlewild',
   quieten: 'dmesg -n 1 2>/dev/null',
   powerOff: 'poweroff -f || poweroff || systemctl poweroff',
+  units: '/run/systemd/system',
+  inittab: '/etc/inittab',
+  rereadInittab: 'kill -HUP 1',
 };
 
 /** Exit code of a job whose files could not be written, so that its script never ran. */
@@ -50,13 +56,17 @@ export function renderUserData(
   base64: (text: string) => string,
   places: GuestPlaces = guestPlaces,
 ): string {
-  const script = data.script;
+  const { script, checkpoint } = data;
   const files = data.files.map((file) => writeFile(file.path, file.base64, file.mode)).join('');
   const parts = [
     head(data.nonce, places),
     data.scratch ? scratchDisk(places) : '',
     files,
     script === undefined ? '' : writeFile(`${places.state}/script`, base64(script), '0700'),
+    checkpoint === undefined
+      ? ''
+      : writeFile(`${places.state}/checkpoint`, base64(checkpoint.script), '0700') +
+        installCheckpoint(checkpoint, places),
     'mark start\n',
     script === undefined ? 'code=0\n' : runScript(script, places),
     data.mode === 'Batch' ? reportExit(places) : 'mark ready\n',
@@ -140,9 +150,4 @@ function reportExit(places: GuestPlaces): string {
 [ ! -c "$terminal" ] || stty -F "$terminal" onlcr 2>/dev/null || sleep 1
 ${places.powerOff}
 `;
-}
-
-/** One word of POSIX shell, whatever `text` holds. */
-function quoted(text: string): string {
-  return /^[A-Za-z0-9_./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

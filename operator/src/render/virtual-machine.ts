@@ -7,6 +7,7 @@ import type { Affinity, Secret } from '../api/kubernetes.ts';
 import type { VirtualMachine, VirtualMachineInstanceSpec } from '../api/kubevirt.ts';
 import { ownerReference } from '../api/meta.ts';
 import { computeJobs } from '../api/resources.ts';
+import { durationMs } from '../model/duration.ts';
 import type { Attempt } from '../model/job.ts';
 import { quantityToMebibytes } from '../api/quantity.ts';
 import { defaultGpuResource } from '../model/machine.ts';
@@ -66,7 +67,7 @@ function instanceSpec({ job, attempt, cpuModel, gpuResource }: VmInput): Virtual
     architecture: job.spec.architecture,
     // External: an eviction only marks the instance, and we move it ourselves.
     evictionStrategy: 'External',
-    terminationGracePeriodSeconds: 30,
+    terminationGracePeriodSeconds: graceSeconds(job),
     affinity: pinnedTo(attempt.node),
     tolerations: [{ key: taints.volatile, operator: 'Exists' }],
     domain: {
@@ -89,6 +90,12 @@ function instanceSpec({ job, attempt, cpuModel, gpuResource }: VmInput): Virtual
       { name: 'init', cloudInitNoCloud: { secretRef: { name: secretName(job.metadata.name, attempt.number) } } },
     ],
   };
+}
+
+/** From the power button until the guest's power is taken: what it has to save its work. */
+function graceSeconds({ spec }: ComputeJob): number {
+  const { checkpoint } = spec.interruption;
+  return checkpoint === undefined ? 30 : Math.ceil(durationMs(checkpoint.within) / 1000);
 }
 
 /** Any machine of the pool: what a guest that may move is bound to. */

@@ -170,7 +170,7 @@ class Matcher {
     if (held.length === 0) kind.closedFromMs = Math.min(kind.closedFromMs ?? Infinity, endsAtMs);
     if (!kind.reserved && !this.#keeping.isFull) {
       kind.reserved = true;
-      this.#keeping.keep(waiter, held, nowMs);
+      this.#keeping.keep(waiter, verdicts.fittingWhenEmpty(kind.of), held, nowMs);
     }
     return undefined;
   }

@@ -107,6 +107,7 @@ class Model {
     const fitting = [...this.verdicts.fitting(of)].map(({ name }) => name).sort();
     return {
       fitting,
+      whenEmpty: [...this.verdicts.fittingWhenEmpty(of)].map(({ name }) => name).sort(),
       count: this.verdicts.fittingCount(of),
       each: names.filter((name) => this.verdicts.fits(of, name)),
       tally: this.verdicts.verdictOf(of),
@@ -123,8 +124,11 @@ class Model {
     const pool = { ...this.pool, taken: free };
     const verdict = subscribers(pool, wanted, { nowMs: noon });
     const fitting = verdict.fitting.map(({ machine }) => machine.name).sort();
+    const { cpuModels, machines } = this.pool;
+    const whenEmpty = machines.filter((each) => obstacleOf(each, each.offer, wanted, cpuModels) === undefined);
     return {
       fitting,
+      whenEmpty: whenEmpty.map(({ name }) => name).sort(),
       count: fitting.length,
       each: names.filter((name) => fitting.includes(name)),
       tally: tallyOf(verdict),

@@ -91,8 +91,16 @@ export class Verdicts {
   }
 
   /** The machines without any obstacle now, in no particular order. Not to be mixed with `take`: collect them first. */
-  *fitting(of: RequirementClass): Generator<Machine> {
-    const { cells } = this.#rowOfClass(of);
+  fitting(of: RequirementClass): Iterable<Machine> {
+    return this.#those(this.#rowOfClass(of).cells);
+  }
+
+  /** The machines that would be without any obstacle if nothing were on them. */
+  fittingWhenEmpty(of: RequirementClass): Iterable<Machine> {
+    return this.#those(this.#rowOfClass(of).standing);
+  }
+
+  *#those(cells: Uint8Array): Generator<Machine> {
     for (let slot = cells.indexOf(fits); slot >= 0; slot = cells.indexOf(fits, slot + 1)) {
       const machine = this.#machines[slot];
       if (machine) yield machine;

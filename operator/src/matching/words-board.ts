@@ -14,7 +14,7 @@ import { publishedNote, waitingNote } from './events.ts';
 import { explainWait } from './explain-wait.ts';
 import { isNews, Notices, type Said } from './notices.ts';
 import { waitingStatus, type Stamp } from './statuses.ts';
-import { obstacleOf, type Requirement } from './subscribe.ts';
+import type { Requirement } from './subscribe.ts';
 import type { RequirementClass, Verdicts } from './verdicts.ts';
 import type { WriteGate } from './write-gate.ts';
 import type { Explanation } from './words.ts';
@@ -100,17 +100,14 @@ export class WordsBoard {
   /** By key: when the first in line will start, as far as that can be told. */
   #expected({ waits, floor }: Pass): ReadonlyMap<string, number> {
     const { verdicts } = this.#o;
-    const { clock, world } = this.#o.deps;
+    const { clock } = this.#o.deps;
     const monotonic = clock.monotonic();
     if (this.#starts && this.#starts.atMs + estimateEveryMs > monotonic) return this.#starts.byKey;
-    const pool = world.pool();
     const candidates = new Map<RequirementClass, Machine[]>();
     const could = (requirement: Requirement): Machine[] => {
       const kind = verdicts.classOf(requirement);
-      const known = candidates.get(kind);
-      if (known) return known;
-      const found = pool.machines.filter((each) => !obstacleOf(each, each.offer, requirement, pool.cpuModels));
-      candidates.set(kind, found);
+      let found = candidates.get(kind);
+      if (!found) candidates.set(kind, (found = [...verdicts.fittingWhenEmpty(kind)]));
       return found;
     };
     const front = waits.slice(0, estimated).filter(({ own }) => !own);

@@ -55,12 +55,19 @@ export class Floor implements Occupancy {
   }
 }
 
+/** Pools share their lists of machines while no machine changes. */
+const sizes = new WeakMap<readonly Machine[], Pair>();
+
 /** Cores and MiB of all machines together. */
-export function sizeOf(pool: Pool): Pair {
+export function sizeOf({ machines }: Pool): Pair {
+  const known = sizes.get(machines);
+  if (known) return known;
   let [cores, memoryMiB] = [0, 0];
-  for (const { offer } of pool.machines) {
+  for (const { offer } of machines) {
     cores += offer.cores;
     memoryMiB += offer.memoryMiB;
   }
-  return { cores, memoryMiB };
+  const size = { cores, memoryMiB };
+  sizes.set(machines, size);
+  return size;
 }

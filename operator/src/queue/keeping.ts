@@ -2,8 +2,8 @@
 // Promises: no clock; a machine is kept for one job at most; whoever is let onto a kept machine does not delay that job, as far
 // as walltimes tell. Lives for one pass only.
 
-import { obstacleOf } from '../matching/subscribe.ts';
 import type { Amount } from '../model/capacity.ts';
+import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import type { Floor } from './floor.ts';
 import { backfill, reservationFor, withBeside, type Reservation } from './reservation.ts';
@@ -12,7 +12,6 @@ import type { Waiter } from './waiter.ts';
 export class Keeping {
   /** By job key. */
   readonly reservations = new Map<string, Reservation>();
-  readonly #pool: Pool;
   readonly #floor: Floor;
   readonly #most: number;
   /** By machine: for which job it is kept. */
@@ -20,7 +19,6 @@ export class Keeping {
 
   /** @param most machines that are kept, and never more than half of the pool. */
   constructor(pool: Pool, floor: Floor, most: number) {
-    this.#pool = pool;
     this.#floor = floor;
     this.#most = Math.min(most, Math.ceil(pool.machines.length / 2));
   }
@@ -43,16 +41,22 @@ export class Keeping {
     }
   }
 
-  /** Keeps a machine for the job, unless none could ever take it. */
-  keep({ key, requirement }: Waiter, avoided: readonly { readonly node: string }[], nowMs: number): void {
-    const { machines, cpuModels } = this.#pool;
-    const could = machines.filter(
-      (machine) =>
-        !this.#kept.has(machine.name) &&
-        !avoided.some(({ node }) => node === machine.name) &&
-        obstacleOf(machine, machine.offer, requirement, cpuModels) === undefined,
-    );
-    const reservation = reservationFor(requirement.needs, could, this.#floor, nowMs);
+  /**
+   * Keeps a machine for the job, unless none could ever take it.
+   * @param could machines that could take it but for what is on them.
+   */
+  keep(
+    { key, requirement }: Waiter,
+    could: Iterable<Machine>,
+    avoided: readonly { readonly node: string }[],
+    nowMs: number,
+  ): void {
+    const candidates: Machine[] = [];
+    for (const machine of could) {
+      const { name } = machine;
+      if (!this.#kept.has(name) && !avoided.some(({ node }) => node === name)) candidates.push(machine);
+    }
+    const reservation = reservationFor(requirement.needs, candidates, this.#floor, nowMs);
     if (!reservation) return;
     this.#kept.set(reservation.machine, reservation);
     this.reservations.set(key, reservation);

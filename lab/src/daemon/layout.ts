@@ -54,7 +54,7 @@ export interface MachineLayout {
   readonly host: string;
   /** Where its owner speaks to its agent. */
   readonly ownerSocket: string;
-  /** Below `host`: what its agent and its switch keep, until it loses power. */
+  /** Below `host`, where its agent looks for them: gone when it loses power. */
   readonly fence: string;
   readonly lease: string;
   readonly switchHeartbeat: string;

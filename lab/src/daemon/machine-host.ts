@@ -1,7 +1,7 @@
 // One machine as the lab holds it: its cable, its control group and its process, and the switches of its power.
 // Promises: `off` ends every process of the machine at one moment and cleans nothing, as a power cut does; nobody on the other
 // end of a connection hears of it. Remembering the switches is the caller's business.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MachineCgroup } from '../machines/cgroup/cgroup.ts';
 import { isEmulator, type ProcessIdentity } from '../machines/cgroup/processes.ts';
@@ -49,6 +49,8 @@ export class MachineHost {
   readonly #link: MachineLink;
   readonly #child: Child;
   readonly #agent: Child;
+  /** Plays the switch that a real machine's init keeps running. */
+  readonly #fence: Child;
   readonly #desk: Desk;
   readonly #cgroup: MachineCgroup;
   #entry: MachineEntry;
@@ -83,6 +85,18 @@ export class MachineHost {
       name: `agent of ${entry.name}`,
       args: () => [...agentNodeFlags, this.#agentProgram, ...this.#agentFlags()],
       logFile: join(layout.logs, `${entry.name}-agent.log`),
+      onStart: (pid) => this.#cgroup.adopt(pid),
+      say,
+    });
+    this.#fence = new Child({
+      name: `switch of ${entry.name}`,
+      program: ['sh', join(import.meta.dirname, '..', '..', '..', 'agent', 'host', 'idlewild-fence')],
+      args: () => [
+        machine.lease,
+        machine.switchHeartbeat,
+        ...this.#cgroup.guestDirs.flatMap((dir) => ['--guest-cgroup', dir]),
+      ],
+      logFile: join(layout.logs, `${entry.name}-fence.log`),
       onStart: (pid) => this.#cgroup.adopt(pid),
       say,
     });
@@ -136,11 +150,14 @@ export class MachineHost {
       runtime: machine.runtime,
       bootQueue: layout.bootQueue,
       guestCgroups: this.#cgroup.guestDirs,
+      lease: machine.lease,
       ...(witness === undefined ? {} : { witness: machine.witnessSocket }),
       accel,
     };
     await witness?.listen(machine.witnessSocket, name);
     mkdirSync(machine.dir, { recursive: true });
+    // A lab that starts anew is a power cut to all its machines.
+    rmSync(machine.fence, { recursive: true, force: true });
     writeFileSync(machine.config, JSON.stringify(config, null, 2), { mode: 0o600 });
     writeFileSync(join(machine.dir, 'ca.pem'), this.#o.pki.caPem);
     void this.#o.agentTokens.keep(name, join(machine.dir, 'agent.token'));
@@ -172,8 +189,11 @@ export class MachineHost {
     this.#desk.leave();
     this.#child.forget();
     this.#agent.forget();
+    this.#fence.forget();
     await this.#cgroup.kill();
-    await Promise.all([this.#child.ended(), this.#agent.ended()]);
+    await Promise.all([this.#child.ended(), this.#agent.ended(), this.#fence.ended()]);
+    // It is in the machine's memory.
+    rmSync(machineLayoutOf(this.#o.layout, this.name).fence, { recursive: true, force: true });
   }
 
   on(cut: boolean): void {
@@ -199,7 +219,7 @@ export class MachineHost {
   async close(): Promise<void> {
     this.#cgroup.resume();
     this.#desk.close();
-    await Promise.all([this.#child.stop(stopGraceMs), this.#agent.stop(stopGraceMs)]);
+    await Promise.all([this.#child, this.#agent, this.#fence].map((child) => child.stop(stopGraceMs)));
     await this.#cgroup.kill();
     await this.#cgroup.remove();
     await this.#link.close();
@@ -207,6 +227,8 @@ export class MachineHost {
 
   #startAll(): void {
     this.#child.start();
+    mkdirSync(machineLayoutOf(this.#o.layout, this.name).fence, { recursive: true });
+    this.#fence.start();
     this.#agent.start();
   }
 

@@ -22,6 +22,7 @@ import { Handler } from '../virt/handler/reconcile.ts';
 import type { VirtualMachineInstance } from '../virt/model/instance.ts';
 import type { LauncherPod } from '../virt/model/launcher-pod.ts';
 import { BootQueue } from '../virt/qemu/boot-queue.ts';
+import { forgetGuestGroups } from './cgroup/guest-group.ts';
 import { readConfig, type MachineConfig } from './config.ts';
 import { endpointServer } from './endpoint/server.ts';
 import { logPath } from './pods/launcher.ts';
@@ -153,6 +154,7 @@ async function main(configFile: string): Promise<void> {
 
 /** The guests of the last life died with it; their disks and sockets go too. Logs of finished pods stay. */
 function forgetLastLife(config: MachineConfig): void {
+  forgetGuestGroups(config.guestCgroups);
   rmSync(config.runtime, { recursive: true, force: true });
   mkdirSync(config.runtime, { recursive: true, mode: 0o700 });
   const podsDir = join(config.dir, 'pods');

@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, rmdirSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { guestGroupsIn } from './guest-group.ts';
 import { descendantsOf, identityOf, isAlive, isStopped, signal, type ProcessIdentity } from './processes.ts';
 
 export interface GuestCaps {
@@ -91,7 +92,11 @@ export class MachineCgroup {
   /** Every living process of the machine. */
   processes(): number[] {
     const dirs =
-      this.kind === 'v2' ? [join(this.#tree, 'supervisor'), ...this.guestDirs] : this.kind === 'v1' ? [this.#tree] : [];
+      this.kind === 'v2'
+        ? [join(this.#tree, 'supervisor'), ...this.guestDirs, ...this.guestDirs.flatMap(guestGroupsIn)]
+        : this.kind === 'v1'
+          ? [this.#tree]
+          : [];
     const grouped = dirs.flatMap((dir) => {
       try {
         return readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
@@ -158,7 +163,7 @@ export class MachineCgroup {
         : this.kind === 'v1'
           ? [...this.guestDirs, this.#tree]
           : [];
-    for (const dir of dirs) await removeEmpty(dir);
+    for (const dir of [...this.guestDirs.flatMap(guestGroupsIn), ...dirs]) await removeEmpty(dir);
     // The parent is shared by the machines of a lab and goes with the last of them.
     for (const parent of new Set(dirs.map((dir) => dirname(this.kind === 'v2' ? this.#tree : dir)))) {
       rmdirIf(parent, ['EBUSY', 'ENOTEMPTY', 'ENOENT']);

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import type { Logger } from 'pino';
+import type { GuestGroup } from '../../machines/cgroup/guest-group.ts';
 import { LogTail, type LogWriter } from '../../machines/logs/log-file.ts';
 import type { BootQueue } from '../qemu/boot-queue.ts';
 import type { AgentInfo } from '../qemu/guest-agent.ts';
@@ -19,7 +20,7 @@ export interface HeldGuestOptions {
   /** Of the launcher pod; the guest's disks come below it. */
   readonly dir: string;
   readonly socketDir: string;
-  readonly cgroupProcs: readonly string[];
+  readonly group: GuestGroup;
   readonly lease: GuestLease | undefined;
   readonly witness: string | undefined;
   readonly boots: BootQueue;
@@ -181,8 +182,8 @@ export class HeldGuest {
   }
 
   async #start(incoming: boolean): Promise<Guest> {
-    const { spec, dir, socketDir, cgroupProcs, lease, witness, log, consoleLog } = this.#o;
-    const where = { dir: join(dir, 'guest'), socketDir, cgroupProcs, lease, witness };
+    const { spec, dir, socketDir, group, lease, witness, log, consoleLog } = this.#o;
+    const where = { dir: join(dir, 'guest'), socketDir, cgroupProcs: group.procs, lease, witness };
     const options = { ...where, log, incoming, signal: this.#giveUp.signal };
     const guest = await Guest.start(spec, options);
     this.#guest = guest;
@@ -220,6 +221,7 @@ export class HeldGuest {
   async #finish(end: GuestEnd): Promise<void> {
     await rm(join(this.#o.dir, 'guest'), { recursive: true, force: true });
     await rm(this.#o.socketDir, { recursive: true, force: true });
+    this.#o.group.remove();
     this.#become({ state: 'ended', end });
   }
 

@@ -16,6 +16,7 @@ import type { VirtualMachineInstance } from '../model/instance.ts';
 import type { LauncherPod } from '../model/launcher-pod.ts';
 import { mergePatch } from '../model/merge-patch.ts';
 import { migrationDefaults } from '../model/migration.ts';
+import { GuestGroup } from '../../machines/cgroup/guest-group.ts';
 import type { BootQueue } from '../qemu/boot-queue.ts';
 import type { GuestSpec } from '../qemu/guest-spec.ts';
 import { phaseAfter, type GuestEnd, type GuestStep } from './decide.ts';
@@ -172,7 +173,7 @@ export class Handler {
       spec,
       dir: launcher.dir,
       socketDir: join(config.runtime, launcher.uid.slice(0, 8)),
-      cgroupProcs: config.guestCgroups.map((dir) => join(dir, 'cgroup.procs')),
+      group: new GuestGroup(config.guestCgroups, launcher.uid),
       lease: config.lease === undefined ? undefined : { file: config.lease, pod: launcher.uid },
       witness: config.witness,
       boots,

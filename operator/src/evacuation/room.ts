@@ -7,13 +7,10 @@ import type { Pool } from '../model/pool.ts';
 import type { Promised } from '../world/promises.ts';
 import type { World } from '../world/world.ts';
 
-/** Guests that wait are asked about after many changes, and there are more kinds of them than of jobs. */
-const forgetAfter = 512;
-
 export class Room {
   readonly #world: Pick<World, 'pool' | 'promises'>;
   readonly #clock: Clock;
-  readonly #verdicts = new Verdicts(forgetAfter);
+  readonly #verdicts = new Verdicts();
   #pool: Pool | undefined;
   #open: readonly Promised[] = [];
 

@@ -216,7 +216,7 @@ describe('verdicts', () => {
   });
 
   it('forget classes that nobody asks for, and know them again when somebody does', () => {
-    const verdicts = new Verdicts();
+    const verdicts = new Verdicts(50);
     const pool = poolOf({ nodes: [aMachine('pc')], jobs: [], vms: [], vmis: [], migrations: [] });
     verdicts.sync(pool);
     const rare = wantedBy({ resources: { cores: 2 } });

@@ -49,8 +49,8 @@ export class Verdicts {
   readonly #rowOf = new WeakMap<Requirement, Row>();
   readonly #forgetAfter: number;
 
-  /** @param forgetAfter a class that nobody asked for during this many syncs is forgotten. */
-  constructor(forgetAfter = 16) {
+  /** @param forgetAfter a class that nobody asked for during this many syncs is forgotten; to know it anew costs a walk over the pool. */
+  constructor(forgetAfter = 256) {
     this.#forgetAfter = forgetAfter;
   }
 
@@ -148,12 +148,13 @@ export class Verdicts {
 
   #count({ cells, fitting }: Row, without: number | undefined): Tally {
     const counting = new Counting();
-    cells.forEach((cell, slot) => {
+    for (let slot = 0; slot < this.#machines.length; slot++) {
+      const cell = cells[slot] ?? empty;
+      if (cell === fits || cell === empty || slot === without) continue;
       const machine = this.#machines[slot];
       const reason = machineReasons[(cell & (forEverBit - 1)) - 1];
-      if (cell === fits || cell === empty || !machine || !reason || slot === without) return;
-      counting.add(machine, reason, (cell & forEverBit) !== 0, this.#free[slot] ?? nothing);
-    });
+      if (machine && reason) counting.add(machine, reason, (cell & forEverBit) !== 0, this.#free[slot] ?? nothing);
+    }
     return counting.tally(fitting - (without !== undefined && cells[without] === fits ? 1 : 0));
   }
 

@@ -3,8 +3,8 @@
 // what is spared; what could not be signalled is thrown, after everything else has been.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { groupsBelow, guestGroups, type GuestPlaces } from '../throttle/guest-groups.ts';
+import { join } from 'node:path';
+import { groupsBelow, guestGroups, podOf, type GuestPlaces } from '../throttle/guest-groups.ts';
 
 export interface Swept {
   /** Process ids that were there before; 0 stands for one of another namespace. */
@@ -41,13 +41,6 @@ function partsOf(dir: string, spared: ReadonlySet<string>): Target[] {
   if (kept.length === 0) return [{ dir, whole: true }];
   const others = below.filter((group) => !kept.some((each) => group === each || group.startsWith(`${each}/`)));
   return [dir, ...others].map((each) => ({ dir: each, whole: false }));
-}
-
-const podName = /(?:^|-)pod([0-9a-f]{8}[0-9a-f_-]{28})(?:\.slice)?$/;
-
-/** The uid of the pod that a group is called after. */
-function podOf(dir: string): string | undefined {
-  return podName.exec(basename(dir))?.[1]?.replaceAll('_', '-');
 }
 
 function kill({ dir, whole }: Target, proc: string): void {

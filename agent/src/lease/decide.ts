@@ -61,7 +61,8 @@ export function decideLease(facts: LeaseFacts): LeaseStep {
   const sameBoot = seen.kind === 'there' && machineOf(seen.holder) === machine && seen.boot === boot;
   if (sameBoot && holder !== undefined) return { kind: 'leave' };
   if (sameBoot && fresh && (!expired || clean)) return { kind: 'takeOver' };
-  if (!clean) return { kind: 'end', reason: endReason(facts, sameBoot) };
+  // Whoever held it has guests, whatever was true before.
+  if (!clean || holder !== undefined) return { kind: 'end', reason: endReason(facts, sameBoot) };
   if (seen.kind === 'there' && !fresh && !isFree(seen, facts)) return { kind: 'wait' };
   return { kind: 'join' };
 }

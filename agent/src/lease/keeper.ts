@@ -230,9 +230,10 @@ export class LeaseKeeper {
     } catch (error) {
       // Or the write of ours whose answer came too late.
       const overtaken = isConflict(error) || (previous ? isNotFound(error) : isAlreadyExists(error));
-      if (!overtaken) throw error;
-      this.#lease = undefined;
-      return false;
+      // Whatever the server says may be about the Lease: that of an update of one that was deleted is "internal error".
+      if (toKubeError(error).status !== undefined) this.#lease = undefined;
+      if (overtaken) return false;
+      throw error;
     }
     this.#fresh = false;
     this.#holder = holder;
@@ -245,6 +246,7 @@ export class LeaseKeeper {
   #permit(sentS: number): void {
     const { terms, fence } = this.#o;
     this.#term = termFrom(sentS, terms);
+    this.#clean = false;
     this.#pods = new Map(this.#shared.map((pod) => [pod, sentS + terms.sharedSeconds]));
     fence.permit(sentS + terms.switchAfterSeconds, this.#pods);
   }

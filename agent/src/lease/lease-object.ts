@@ -38,6 +38,8 @@ export function claimedLease(
     metadata: {
       name,
       namespace,
+      // Kubernetes makes a Lease that is updated but does not exist, unless it is told which one is meant.
+      ...(previous?.metadata.uid === undefined ? {} : { uid: previous.metadata.uid }),
       ...(previous?.metadata.resourceVersion === undefined
         ? {}
         : { resourceVersion: previous.metadata.resourceVersion }),

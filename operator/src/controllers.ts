@@ -12,6 +12,7 @@ import { Room } from './evacuation/room.ts';
 import { Traffic } from './evacuation/traffic.ts';
 import { Wakes } from './evacuation/wakes.ts';
 import type { VirtualMachineInstanceMigration } from './api/kubevirt.ts';
+import { Approval } from './approval/reconcile.ts';
 import { Holds } from './holds/reconcile.ts';
 import { Consoles, type ConsoleSettings } from './lifecycle/console.ts';
 import type { LifecycleSettings } from './lifecycle/decide.ts';
@@ -112,6 +113,9 @@ export function buildControllers(
   const holds = new Holds(deps);
   const holding = controller('holds', 2, holds);
 
+  const approval = new Approval(deps);
+  const approving = controller('approval', 2, approval);
+
   const ofJob = <T extends KubeObject>(informer: Informer<T>, keyOfJob: (object: T) => string | undefined): void =>
     informer.onChange(({ object }) => {
       const key = keyOfJob(object);
@@ -149,6 +153,7 @@ export function buildControllers(
     recovery.enqueue(change.object.metadata.name);
     wakes.sawNode(change);
     if (holds.concerns(change)) holding.enqueue(change.object.metadata.name);
+    if (approval.concerns(change)) approving.enqueue(change.object.metadata.name);
   });
   const hearing =
     (voice: Voice) =>
@@ -162,6 +167,9 @@ export function buildControllers(
     };
   world.informers.leases.onChange(hearing('kubelet'));
   world.informers.agentLeases.onChange(hearing('agent'));
+  world.informers.agentLeases.onChange(({ type, object }) => {
+    if (type !== 'updated') approving.enqueue(object.metadata.name);
+  });
   // What happens on a machine concerns recovery only when the machine is lost, or its Node is gone.
   const isGone = (name: string): boolean => {
     const node = world.nodes.get(name);
@@ -169,6 +177,7 @@ export function buildControllers(
   };
   const onMachine = (name: string | undefined): void => {
     if (name !== undefined && isGone(name)) recovery.enqueue(name);
+    if (name !== undefined && approval.isLeaving(name)) approving.enqueue(name);
   };
   world.informers.vmis.onChange(({ object }) => onMachine(object.status?.nodeName));
   world.informers.pods.onChange(({ object }) => onMachine(object.spec.nodeName));
@@ -183,7 +192,9 @@ export function buildControllers(
       queue.recallUsage();
       try {
         await Promise.all(
-          [matching, preempting, lifecycle, recovery, evacuation, ladder, holding].map((each) => each.run(signal)),
+          [matching, preempting, lifecycle, recovery, evacuation, ladder, holding, approving].map((each) =>
+            each.run(signal),
+          ),
         );
       } finally {
         await queue.close();

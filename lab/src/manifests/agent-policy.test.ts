@@ -155,17 +155,22 @@ describe('somebody with the token of the agent of pc-1', () => {
     }
   });
 
-  it('can write nothing once its machine is revoked, and is nobody once its Node is gone', async () => {
+  it('can only renew its Lease while there is one once its machine is revoked, and is nobody once its Node is gone', async () => {
     expect(await steal('POST', leasesPath, lease('pc-1'))).toMatchObject({ status: 201 });
     await server.patch(own, 'merge', { metadata: { labels: { [approved]: 'revoked' } } });
     const refused = await patch(own, { metadata: { labels: { 'idlewild.dev/pool': 'on' } } });
     expect(refused.body.message).toContain('pc-1 is revoked: its agent may write nothing');
     const renewal = await server.get(`${leasesPath}/pc-1`);
+    const renewed = { ...(renewal.body['spec'] as object), renewTime: '2026-03-04T10:00:00.000000Z' };
+    const kept = await steal('PUT', `${leasesPath}/pc-1`, { ...renewal.body, spec: renewed });
+    expect(kept).toMatchObject({ status: 200 });
     expect(
-      await steal('PUT', `${leasesPath}/pc-1`, { ...renewal.body, spec: { holderIdentity: 'pc-1_1' } }),
+      await steal('PUT', `${leasesPath}/pc-1`, { ...kept.body, spec: { holderIdentity: 'pc-1_1' } }),
     ).toMatchObject({
       status: 403,
     });
+    await server.delete(`${leasesPath}/pc-1`);
+    expect(await steal('POST', leasesPath, lease('pc-1'))).toMatchObject({ status: 403 });
     const other = await tokenOf('pc-2');
     expect(await server.ask('POST', leasesPath, { as: other, body: lease('pc-2') })).toMatchObject({ status: 201 });
     await server.delete(own);

@@ -132,7 +132,8 @@ describe('a guest whose owner is back', () => {
     expect(decide([occupied, aMachine('pc-2')], { vmi: fixed })).toMatchObject({
       kind: 'stay',
       reason: 'NotMigratable',
-      message: 'the owner of pc-1 is back, but a GPU is attached; it runs on and is shut down at 12:01:00 UTC unless that changes',
+      message:
+        'the owner of pc-1 is back, but a GPU is attached; it runs on and is shut down at 12:01:00 UTC unless that changes',
     });
   });
 });

@@ -188,6 +188,8 @@ const ours: ReadonlySet<string> = new Set<StayReason>([
 
 function settle(job: ComputeJob, vmi: VirtualMachineInstance, attempt: Attempt): EvacuationDecision {
   const told = getCondition(job.status?.conditions, 'Interrupted');
+  // One that stands still is told by the ladder when it goes on.
+  if (job.status?.ladder?.frozen !== undefined) return { kind: 'wait' };
   if (told?.status !== 'True' || !ours.has(told.reason ?? '')) return { kind: 'wait' };
   const { migrationState: state, nodeName = attempt.node } = vmi.status ?? {};
   // KubeVirt's times are whole seconds, rounded down.
@@ -282,7 +284,7 @@ function anew(
     cause: leaving.reason,
     message: `${leaving.words}, but ${cannot}; ${why}`,
   });
-  if (leaving.reason === 'OwnerReturned') return stays(`it ${goesOn(job)}${parkWords(leaving)}`);
+  if (leaving.reason !== 'Drained') return stays(`it ${goesOn(job)}${parkWords(leaving)}`);
   if (job.spec.mode === 'Session') return stays('it runs on, as a session is not made anew');
   const of = { job, vmi, pool, verdicts, explain, source: leaving.from };
   const target = targetFor({ ...of, live: false, resting: new Set(), nowMs });

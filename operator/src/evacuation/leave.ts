@@ -1,13 +1,14 @@
 // Whether a guest has to leave its machine, and why.
 // Promises: pure and level-based: the answer follows from the instance and its machine as they are, so that a restart changes
-// nothing. A drain comes before the owner's return, which is a reason only when the yield ladder has come to that rung.
+// nothing. A revocation comes before a drain, and a drain before the owner's return, which is a reason only when the yield ladder
+// has come to that rung.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import type { Node } from '../api/kubernetes.ts';
 import type { VirtualMachineInstance } from '../api/kubevirt.ts';
 import { movesAtMs, parksAtMs } from '../ladder/deadlines.ts';
 import type { LadderSettings } from '../ladder/settings.ts';
-import { isOwnerPresent, type Machine } from '../model/machine.ts';
+import { isWantedBack, isYielding, type Machine } from '../model/machine.ts';
 import type { LeaveReason } from '../model/reasons.ts';
 
 export interface Leaving {
@@ -35,17 +36,18 @@ export function leavingOf(
 ): Leaving | undefined {
   const { nodeName, evacuationNodeName } = vmi.status ?? {};
   if (nodeName === undefined) return undefined;
-  if (evacuationNodeName === nodeName && !isOpen(machine)) {
+  if (evacuationNodeName === nodeName && !isOpen(machine) && !machine?.revoked) {
     return { reason: 'Drained', from: nodeName, words: `${nodeName} is drained`, urgent: false };
   }
-  if (!machine?.ownerPresent || job.status?.ladder?.parking !== undefined) return undefined;
+  if (!isYielding(machine) || job.status?.ladder?.parking !== undefined) return undefined;
   const standing = { job, machine, nowMs, settings };
   const movesMs = movesAtMs(standing);
   if (movesMs === undefined || movesMs > nowMs) return undefined;
+  const { revoked } = machine;
   return {
-    reason: 'OwnerReturned',
+    reason: revoked ? 'Revoked' : 'OwnerReturned',
     from: nodeName,
-    words: `the owner of ${nodeName} is back`,
+    words: revoked ? `${nodeName} is revoked by an admin` : `the owner of ${nodeName} is back`,
     urgent: machine.urgency !== undefined,
     parksAtMs: parksAtMs(standing),
   };
@@ -53,14 +55,14 @@ export function leavingOf(
 
 /** In how many ms a guest that need not leave yet has to; undefined when nothing is known of that. */
 export function leavesInMs(machine: Machine | undefined, { job, nowMs, settings }: Ask): number | undefined {
-  if (!machine?.ownerPresent || job.status?.ladder?.parking !== undefined) return undefined;
+  if (!isYielding(machine) || job.status?.ladder?.parking !== undefined) return undefined;
   const movesMs = movesAtMs({ job, machine, nowMs, settings });
   return movesMs === undefined || movesMs <= nowMs ? undefined : movesMs - nowMs;
 }
 
 /** Nothing of the instance asks for a look: most are in that state most of the time. */
 export function isUnasked(vmi: VirtualMachineInstance | undefined, node: Node | undefined): boolean {
-  return vmi === undefined || (!vmi.status?.evacuationNodeName && !(node && isOwnerPresent(node)));
+  return vmi === undefined || (!vmi.status?.evacuationNodeName && !(node && isWantedBack(node)));
 }
 
 /**

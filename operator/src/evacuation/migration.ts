@@ -80,6 +80,7 @@ function unfitWords(
 ): string | undefined {
   if (!machine) return `${target} is gone`;
   if (machine.cordoned || machine.otherTaints.length > 0) return `${target} takes no new guests`;
+  if (machine.revoked) return `${target} is revoked`;
   if (machine.ownerPresent) return `the owner of ${target} is back`;
   if (!machine.lending) return `${target} does not lend any more`;
   if (Object.values(freeOn(pool, machine)).every((left) => left >= 0)) return undefined;

@@ -24,7 +24,7 @@ export interface EndedMigration {
 }
 
 export type MigrationEntry = Interruption & {
-  readonly reason: 'Drained' | 'OwnerReturned' | 'Migrated' | 'MigrationFailed';
+  readonly reason: 'Drained' | 'OwnerReturned' | 'Revoked' | 'Migrated' | 'MigrationFailed';
   readonly message: string;
   readonly seconds: number;
 };
@@ -71,9 +71,9 @@ export function isRecorded(job: ComputeJob, migration: VirtualMachineInstanceMig
 }
 
 /** Why the guest was moved. KubeVirt marks those that it makes itself for a drained machine. */
-function reasonOf(migration: VirtualMachineInstanceMigration): 'Drained' | 'OwnerReturned' | 'Migrated' {
+function reasonOf(migration: VirtualMachineInstanceMigration): 'Drained' | 'OwnerReturned' | 'Revoked' | 'Migrated' {
   const own = annotationOf(migration, annotations.leaveReason);
-  if (own === 'OwnerReturned') return own;
+  if (own === 'OwnerReturned' || own === 'Revoked') return own;
   return isOurs(migration) || annotationOf(migration, 'kubevirt.io/evacuationMigration') !== undefined
     ? 'Drained'
     : 'Migrated';

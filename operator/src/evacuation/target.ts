@@ -8,7 +8,7 @@ import { rank } from '../matching/score.ts';
 import { requirementOf, type Requirement } from '../matching/subscribe.ts';
 import { withOwn } from '../matching/tally.ts';
 import type { RequirementClass, Verdicts } from '../matching/verdicts.ts';
-import { explainTally } from '../matching/words.ts';
+import { explainTally, isOfPool } from '../matching/words.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 
@@ -64,7 +64,7 @@ function wordsFor(
   const tally = withOwn(verdicts.verdictWithout(wants, source), own);
   const { waiting } = explainTally({ wanted, tally, position: 1 });
   const reasons = (waiting.reasons ?? [])
-    .filter(({ reason }) => reason !== 'NotApproved')
+    .filter(({ reason }) => isOfPool(reason))
     .map(({ reason, machines, message }) =>
       reason === 'HeldAgainst'
         ? `${machines} failed to take it a short while ago`

@@ -130,7 +130,7 @@ function closing({ spec, metadata }: Node): string {
   const presence = metadata.labels?.[labels.presence];
   // Of an owner who is back, the offer says whether it is urgent.
   const offer = presence === 'present' ? metadata.annotations?.[annotations.offer] : undefined;
-  return JSON.stringify([spec?.unschedulable, spec?.taints, presence, offer]);
+  return JSON.stringify([spec?.unschedulable, spec?.taints, presence, offer, metadata.labels?.[labels.approved]]);
 }
 
 /** What of a node says whether it could take a guest. Heartbeats and lists of images do not. */

@@ -15,7 +15,7 @@ import {
 import { isBeingDeleted } from '../api/meta.ts';
 import { inWords } from '../model/duration.ts';
 import { openAttempt, type Attempt } from '../model/job.ts';
-import type { Machine } from '../model/machine.ts';
+import { isYielding, type Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import { isCopying } from '../evacuation/failures.ts';
 import { movesAtMs, parksAtMs, parkWithinMs } from './deadlines.ts';
@@ -44,7 +44,11 @@ export type LadderDecision =
   | ({ readonly kind: 'resumed'; readonly node: string; readonly stoodMs: number | undefined } & Words)
   | ({ readonly kind: 'park'; readonly node: string } & Words)
   | { readonly kind: 'halt'; readonly vm: VirtualMachine }
-  | ({ readonly kind: 'end'; readonly reason: 'Parked' | 'OwnerReturned'; readonly secondsLost: number } & Words)
+  | ({
+      readonly kind: 'end';
+      readonly reason: 'Parked' | 'OwnerReturned' | 'Revoked';
+      readonly secondsLost: number;
+    } & Words)
   | { readonly kind: 'wait'; readonly retryInMs?: number | undefined };
 
 /** KubeVirt shows a moment later that a guest stands still; before that nobody can tell whether it does. */
@@ -60,7 +64,7 @@ export function climb(input: LadderInput): LadderDecision {
   const machine = pool.machine(vmi.status.nodeName ?? attempt.node);
   // Recovery ends everything that touches a lost machine.
   if (machine?.lost) return { kind: 'wait' };
-  return machine?.ownerPresent ? yielding(input, attempt, vmi, machine) : goOn(input, attempt, vmi);
+  return isYielding(machine) ? yielding(input, attempt, vmi, machine) : goOn(input, attempt, vmi);
 }
 
 function yielding(input: LadderInput, attempt: Attempt, vmi: VirtualMachineInstance, machine: Machine): LadderDecision {
@@ -69,7 +73,7 @@ function yielding(input: LadderInput, attempt: Attempt, vmi: VirtualMachineInsta
   const { ownerReturns } = job.spec.interruption;
   const { urgency } = machine;
   const ended = endedBecause(ownerReturns, machine);
-  if (ended !== undefined) return end(input, attempt, 'OwnerReturned', `${wordsOf(machine)}; ${ended}`);
+  if (ended !== undefined) return end(input, attempt, endFor(machine), `${wordsOf(machine)}; ${ended}`);
   const underWay = migrationOf(input, vmi);
   const standing = { job, machine, nowMs, settings };
   const parksMs = parksAtMs(standing);
@@ -122,7 +126,7 @@ function parking(input: LadderInput, attempt: Attempt, since: string): LadderDec
   }
   if (leftMs <= -settleMs) {
     const message = `the guest has not shut down within ${inWords(parkWithinMs(job, settings))}, and is ended`;
-    return end(input, attempt, 'OwnerReturned', message);
+    return end(input, attempt, endFor(input.pool.machine(attempt.node)), message);
   }
   // A guest that stands still hears nobody.
   if (vmi && isPausedByWish(vmi)) return { kind: 'unpause', vmi };
@@ -130,10 +134,15 @@ function parking(input: LadderInput, attempt: Attempt, since: string): LadderDec
   return { kind: 'wait', retryInMs: leftMs + settleMs };
 }
 
+/** What the end of an attempt is called that yields to its machine's owner or admin. */
+function endFor(machine: Machine | undefined): 'OwnerReturned' | 'Revoked' {
+  return machine?.revoked ? 'Revoked' : 'OwnerReturned';
+}
+
 function end(
   { job, nowMs }: LadderInput,
   attempt: Attempt,
-  reason: 'Parked' | 'OwnerReturned',
+  reason: 'Parked' | 'OwnerReturned' | 'Revoked',
   message: string,
   saved = false,
 ): LadderDecision {
@@ -153,6 +162,7 @@ function endedBecause(
     case 'Restart':
       return 'the attempt is given up, as its job says, and begun anew elsewhere';
     case 'Freeze':
+      if (urgency?.kind === 'revoked') return 'the job is not to be moved, and the attempt is given up';
       return urgency?.kind === 'memory'
         ? 'the job is not to be moved, and a frozen guest would keep the memory: the attempt is given up'
         : undefined;
@@ -167,6 +177,8 @@ function wordsOf({ name, urgency }: Machine): string {
       return `the owner of ${name} is back and short of memory`;
     case 'leaving':
       return `${name} shuts down or goes to sleep`;
+    case 'revoked':
+      return `${name} is revoked by an admin`;
     case undefined:
       return `the owner of ${name} is back`;
   }

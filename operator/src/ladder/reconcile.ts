@@ -11,7 +11,7 @@ import { isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import type { LedgerNote } from '../ledger/entry.ts';
 import { openAttempt } from '../model/job.ts';
-import { isOwnerPresent } from '../model/machine.ts';
+import { isWantedBack } from '../model/machine.ts';
 import * as status from '../model/status.ts';
 import { climb, type LadderDecision, type LadderInput } from './decide.ts';
 import { createLadderMetrics, type LadderMetrics } from './metrics.ts';
@@ -47,7 +47,7 @@ export class Ladder {
       metadata.name === attempt.virtualMachine;
     const vmi = world.vmisOf(key).find(ofAttempt);
     const node = world.nodes.get(vmi?.status?.nodeName ?? attempt.node);
-    if (!job.status?.ladder && !(node && isOwnerPresent(node))) return undefined;
+    if (!job.status?.ladder && !(node && isWantedBack(node))) return undefined;
     return {
       job,
       vm: world.vmsOf(key).find(ofAttempt),

@@ -95,6 +95,7 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
   OwnerReturned: silent(
     warning('Evacuate', 'attempt', 'The attempt was ended because the owner of its machine was back.'),
   ),
+  Revoked: warning('Yield', 'attempt', 'The attempt was ended because an admin had revoked its machine.'),
   Parked: warning('Yield', 'attempt', 'The guest has shut down for an owner; its job waits for a machine again.'),
   Preempted: warning('Preempt', 'attempt', 'The attempt was ended for a job of a higher priority.'),
   TakenAway: warning('Recover', 'attempt', 'Somebody deleted or stopped the virtual machine from outside.'),

@@ -55,7 +55,7 @@ function ofEnd(job: ComputeJob): LedgerNote[] {
   return [{ at: finishTime, reason: 'Finished', attempt: last?.number, node: last?.node, exitCode, outcome, message }];
 }
 
-const leaveReasons: readonly LeaveReason[] = ['Drained', 'OwnerReturned', 'MachineLost'];
+const leaveReasons: readonly LeaveReason[] = ['Drained', 'OwnerReturned', 'Revoked', 'MachineLost'];
 
 /** The status is text of the API; only the reasons that we know are lines of the ledger. */
 export function isAttemptEnd(reason: string | undefined): reason is AttemptEnd {

@@ -14,6 +14,7 @@ const byTheLab: ReadonlySet<string> = new Set<AttemptEnd>([
   'MachineLost',
   'Drained',
   'OwnerReturned',
+  'Revoked',
   'Preempted',
   'TakenAway',
 ]);

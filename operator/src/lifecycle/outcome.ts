@@ -72,6 +72,7 @@ function isRepeated(reason: AttemptEnd, when: readonly string[]): boolean {
     case 'MachineLost':
     case 'Drained':
     case 'OwnerReturned':
+    case 'Revoked':
     case 'Parked':
     case 'Preempted':
     case 'TakenAway':

@@ -23,6 +23,8 @@ export function clauseOf({ reason, machines: count, free }: ReasonTally, { needs
   switch (reason) {
     case 'NotApproved':
       return `${machines} ${is} not approved`;
+    case 'Revoked':
+      return `${machines} ${is} revoked by an admin`;
     case 'WrongArchitecture':
       return `${machines} ${has} another architecture`;
     case 'WrongRoom':
@@ -103,6 +105,7 @@ export function detailOf(group: ReasonTally, wanted: Requirement): string {
     case 'HeldAgainst':
       return 'the job did not start there a short while ago';
     case 'NotApproved':
+    case 'Revoked':
     case 'NotLending':
     case 'OwnerPresent':
     case 'MachineLost':

@@ -103,6 +103,7 @@ export function standingObstacleOf(
   wanted: Requirement,
   cpuModels: ReadonlyMap<string, string>,
 ): MachineReason | undefined {
+  if (machine.revoked) return 'Revoked';
   if (!machine.approved) return 'NotApproved';
   if (machine.architecture !== wanted.architecture) return 'WrongArchitecture';
   if (wanted.rooms.length > 0 && !wanted.rooms.includes(machine.room ?? '')) return 'WrongRoom';
@@ -135,6 +136,7 @@ export function ownObstacleOf(
 export function isForEver(reason: MachineReason, machine: Machine, { needs }: Requirement): boolean {
   switch (reason) {
     case 'NotApproved':
+    case 'Revoked':
     case 'WrongArchitecture':
     case 'WrongRoom':
     case 'LabelMismatch':

@@ -3,7 +3,7 @@
 // of the pool, on one line whatever names and labels hold.
 
 import type { Waiting } from '../model/status.ts';
-import type { WaitReason } from '../model/reasons.ts';
+import type { MachineReason, WaitReason } from '../model/reasons.ts';
 import { clauseOf, detailOf, oneLine } from './phrases.ts';
 import type { Requirement, Verdict } from './subscribe.ts';
 import { tallyOf, type ReasonTally, type Tally } from './tally.ts';
@@ -41,16 +41,23 @@ export function explainTally({ wanted, tally, position }: ExplanationInput): Exp
     return { reason, message, waiting: { position, message, reasons } };
   };
   const place = `${ordinal(position)} in line`;
-  const counted = tally.reasons.filter(({ reason }) => reason !== 'NotApproved');
+  const counted = tally.reasons.filter(({ reason }) => isOfPool(reason));
   const [first] = counted;
   if (!first) return say('NoMachines', `${place}; the pool has no approved machine`);
   if (tally.fitting === 0 && counted.every(isForEver)) {
-    const short = reasons.filter(({ reason }) => reason !== 'NotApproved').map(({ message }) => message);
+    const short = reasons.filter(({ reason }) => isOfPool(reason)).map(({ message }) => message);
     return say('Unsatisfiable', `no machine of the pool could ever satisfy this: ${short.join('; ')}`);
   }
   // What keeps most of the machines that could ever do it away is the one word for it.
   const { reason } = counted.find((group) => !isForEver(group)) ?? first;
   return say(reason, `${place}; ${counted.map((group) => clauseOf(group, wanted)).join(', ')}`);
+}
+
+const outside: ReadonlySet<string> = new Set<MachineReason>(['NotApproved', 'Revoked']);
+
+/** A machine that no admin approves is none of the pool, and no reason to wait. */
+export function isOfPool(reason: string): boolean {
+  return !outside.has(reason);
 }
 
 function isForEver({ forEver, machines }: ReasonTally): boolean {

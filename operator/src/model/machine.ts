@@ -16,6 +16,8 @@ export interface Machine {
   readonly dedicated: boolean;
   /** By an admin: a node cannot give itself this label. */
   readonly approved: boolean;
+  /** An admin took its approval back: its guests have to leave. */
+  readonly revoked: boolean;
   readonly lending: boolean;
   readonly ownerPresent: boolean;
   /** Why its guests have to leave sooner than its owner's mere return asks for. */
@@ -49,9 +51,9 @@ export interface Machine {
   readonly images: ReadonlySet<string>;
 }
 
-/** The owner is short of memory, which frozen guests do not give back; or the machine shuts down or goes to sleep. */
+/** The owner is short of memory, which frozen guests do not give back; the machine shuts down or goes to sleep; or it is revoked. */
 export type Urgency =
-  | { readonly kind: 'memory' }
+  | { readonly kind: 'memory' | 'revoked' }
   /** `untilMs`: for so long it waits for its guests, ms since the epoch; undefined when it does not say. */
   | { readonly kind: 'leaving'; readonly untilMs?: number | undefined };
 
@@ -88,6 +90,9 @@ const knownTaints: ReadonlySet<string> = new Set([
   'node.kubernetes.io/unreachable',
 ]);
 
+/** The value of the approval's label that takes it back; `true` gives it. */
+export const revoked = 'revoked';
+
 const defaultRegistry = 'docker.io/';
 
 export function machineOf(
@@ -112,9 +117,10 @@ export function machineOf(
     room: own[labels.room],
     dedicated: own[labels.class] === 'dedicated',
     approved: own[labels.approved] === 'true' && !has(taints.pendingApproval),
+    revoked: isRevoked(node),
     lending: own[labels.pool] === 'on',
     ownerPresent: isOwnerPresent(node),
-    urgency: offer.urgency,
+    urgency: isRevoked(node) ? { kind: 'revoked' } : offer.urgency,
     ready: isReady(node) && !has('node.kubernetes.io/not-ready') && !has('node.kubernetes.io/unreachable'),
     lost: has(taints.lost),
     cordoned: node.spec?.unschedulable === true || has('node.kubernetes.io/unschedulable'),
@@ -135,9 +141,23 @@ export function machineOf(
   };
 }
 
+/** Its guests are on the yield ladder. */
+export function isYielding(machine: Machine | undefined): machine is Machine {
+  return machine !== undefined && (machine.ownerPresent || machine.revoked);
+}
+
 /** Declared lost by recovery. */
 export function isLost(node: Node): boolean {
   return node.spec?.taints?.some(({ key }) => key === taints.lost) === true;
+}
+
+/** Its owner or its admin wants it back: every guest on it has to yield. */
+export function isWantedBack(node: Node): boolean {
+  return isOwnerPresent(node) || isRevoked(node);
+}
+
+export function isRevoked({ metadata }: Node): boolean {
+  return metadata.labels?.[labels.approved] === revoked;
 }
 
 export function isOwnerPresent({ metadata, spec }: Node): boolean {

@@ -4,6 +4,8 @@
 /** Why a machine is no subscriber of a publication. */
 export const machineReasons = [
   'NotApproved',
+  /** An admin took its approval back. */
+  'Revoked',
   'WrongArchitecture',
   'WrongRoom',
   'LabelMismatch',
@@ -53,6 +55,8 @@ export const attemptEnds = [
   'MachineLost',
   'Drained',
   'OwnerReturned',
+  /** An admin took the machine's approval back, and the guest could not leave in time. */
+  'Revoked',
   /** Asked to save its work and shut down, as nothing could take it. */
   'Parked',
   'Preempted',
@@ -99,4 +103,4 @@ export type LadderReason =
   | 'Parking';
 
 /** Why a guest has to leave its machine. */
-export type LeaveReason = 'Drained' | 'OwnerReturned' | 'MachineLost';
+export type LeaveReason = 'Drained' | 'OwnerReturned' | 'Revoked' | 'MachineLost';

@@ -15,6 +15,7 @@ import {
   untilJob,
   type LabCluster,
 } from '../src/cluster.ts';
+import { random } from '../src/random.ts';
 
 const seed = Number(process.env.IDLEWILD_SEED ?? 20261121);
 /** Enough to hit every kind of moment, and few enough that a slow machine comes to an end. */
@@ -30,16 +31,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab.stop();
 }, 60_000);
-
-/** A small generator (mulberry32): the same seed gives the same moments. */
-function random(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 async function operatorPid(): Promise<number | undefined> {
   const status = await lab.lab('status', '--json');

@@ -35,11 +35,21 @@ export interface LabCluster {
   stop(): Promise<void>;
 }
 
+export interface LabSettings {
+  readonly machines?: number;
+  /** See `lab up --witness`. */
+  readonly witness?: boolean;
+  readonly operatorFlags?: readonly string[];
+}
+
 /** Starts a lab of its own in a directory of its own; takes a few seconds once the images are built. */
-export async function startLab(options: { machines?: number } = {}): Promise<LabCluster> {
+export async function startLab(options: LabSettings = {}): Promise<LabCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'iw-e2e-'));
   const lab = (...args: string[]) => run(process.execPath, [cli, ...args, '--dir', dir]);
-  const upArgs = ['up', '--detach', ...(options.machines === undefined ? [] : ['--machines', `${options.machines}`])];
+  const { machines, witness = false, operatorFlags = [] } = options;
+  const flags = operatorFlags.map((flag) => `--operator-flag=${flag}`);
+  const size = machines === undefined ? [] : ['--machines', `${machines}`];
+  const upArgs = ['up', '--detach', ...size, ...(witness ? ['--witness'] : []), ...flags];
   const up = async () => {
     const started = await lab(...upArgs);
     if (started.code !== 0) throw new Error(`lab up failed: ${started.stderr}${started.stdout}`);

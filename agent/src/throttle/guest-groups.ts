@@ -15,7 +15,7 @@ export interface GuestPlaces {
 }
 
 /** As kubelets name them: pod<uid>, or kubepods-burstable-pod<uid>.slice with _ for -. */
-const podName = /(?:^|-)pod[0-9a-f]{8}[0-9a-f_-]{28}(?:\.slice)?$/;
+const podName = /(?:^|[-/])pod[0-9a-f]{8}[0-9a-f_-]{28}(?:\.slice)?$/;
 /** A pod lies below its class of service. */
 const podDepth = 2;
 /** The kernel keeps 15 characters of a name. */

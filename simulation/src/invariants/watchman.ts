@@ -12,7 +12,9 @@ import type { Check, CheckContext } from './check.ts';
 import { ClaimChecks } from './claims.ts';
 import { isWaiting } from './facts.ts';
 import { GuestChecks } from './guests.ts';
+import { Keeping } from './keeping.ts';
 import { LeftoverChecks } from './leftovers.ts';
+import { OrderChecks } from './order.ts';
 import { RecentWrites, Violation } from './violation.ts';
 import { WaitingChecks } from './waiting.ts';
 
@@ -20,6 +22,7 @@ export class Watchman {
   violation: Violation | undefined;
   readonly guests: GuestChecks;
   readonly budgets: BudgetChecks;
+  readonly order: OrderChecks;
   readonly #checks: readonly Check[];
   readonly #simulation: Simulation;
 
@@ -40,7 +43,9 @@ export class Watchman {
     this.guests = new GuestChecks(context);
     this.budgets = new BudgetChecks(context);
     const waits = new WaitingChecks(context, this.guests);
-    this.#checks = [new ClaimChecks(context), waits, new LeftoverChecks(context), this.budgets];
+    const keeping = new Keeping(context);
+    this.order = new OrderChecks(context, keeping);
+    this.#checks = [new ClaimChecks(context, keeping), this.order, waits, new LeftoverChecks(context), this.budgets];
     api.onWrite((write) => {
       const atMs = clock.monotonic();
       recent.saw(write, atMs);

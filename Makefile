@@ -16,8 +16,12 @@ lint: setup
 bench: setup ## measures speed and memory, about ten minutes; ARGS="claims" takes one of the measurements
 	@exec $(NODE) bench/main.ts $(ARGS)
 
-setup: node_modules/.installed
+setup: node_modules/.installed web/dist/index.html
 	@$(NODE) scripts/setup.ts
+
+web/dist/index.html: node_modules/.installed $(shell find web -path web/dist -prune -o -type f -print) operator/src/portal/rows.ts
+	@echo "building the pages ..."
+	@npm run --silent build -w web -- --logLevel warn
 
 node_modules/.installed: package-lock.json package.json $(wildcard */package.json)
 	@command -v npm >/dev/null || { echo "npm is missing. Install Node 20 or newer with npm, then run make again."; exit 1; }
@@ -27,4 +31,4 @@ node_modules/.installed: package-lock.json package.json $(wildcard */package.jso
 
 clean: ## stop the lab and remove everything that make has built in this directory
 	@[ ! -d .lab ] || [ ! -x node_modules/.bin/node ] || $(NODE) lab/src/cli.ts down
-	rm -rf .lab node_modules
+	rm -rf .lab node_modules web/dist

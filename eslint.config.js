@@ -12,6 +12,10 @@ const labUsesRuntimeOnly = {
   regex: '^@idlewild/operator/(?!(api|kube)/)',
   message: 'The lab may use the operator only through its api/ and kube/ folders.',
 };
+const webKnowsTheApiOnly = {
+  regex: '^@idlewild/operator/(?!(api/|portal/(schemas|rows)\\.ts$))',
+  message: 'Pages know the portal by its API: its schemas, and how rows are made of objects.',
+};
 const noReconcile = { regex: '/reconcile\\.ts$', message: 'The server reads the model; it never calls a reconciler.' };
 const impureGlobals = ['setTimeout', 'setInterval', 'fetch', 'process'].map((name) => ({
   name,
@@ -24,9 +28,9 @@ const impureCalls = [
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '.lab/', 'operator/src/api/compute-job.ts'] },
+  { ignores: ['node_modules/', '.lab/', 'web/dist/', 'web/public/', 'operator/src/api/compute-job.ts'] },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommended],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -50,9 +54,14 @@ export default tseslint.config(
     rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames] }] },
   },
   {
-    files: ['operator/src/server/**/*.ts'],
+    files: ['operator/src/server/**/*.ts', 'operator/src/portal/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, noLabInOperator, noReconcile] }] },
+  },
+  {
+    files: ['web/src/**/*.ts', 'web/src/**/*.tsx'],
+    ignores: ['**/*.test.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, noLabInOperator, webKnowsTheApiOnly] }] },
   },
   {
     files: ['lab/**/*.ts'],

@@ -15,12 +15,13 @@ function run(command: string, args: readonly string[]): void {
 }
 
 /**
- * The guest script is tested under the shell of the tiny image, too; the agent beside a played logind. The last has no program of
+ * The guest script is tested under the shell of the tiny image, too; the pages in a browser; the agent beside a played logind. The last has no program of
  * its own: its folder, seen from a folder of programs, tells that it is there.
  */
 const wanted = [
   ...labPackages,
   { name: 'busybox', program: 'busybox' },
+  { name: 'chromium', program: 'chromium' },
   { name: 'systemd', program: 'systemd-inhibit' },
   { name: 'python3-dbusmock', program: '../lib/python3/dist-packages/dbusmock' },
 ];

@@ -6,6 +6,7 @@
 
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
+import type { WebSocket } from 'ws';
 import { errorFromResponse, KubeError, toKubeError } from './errors.ts';
 import { encodeBody, parseJson, plainHeaders, queryString } from './http-message.ts';
 
@@ -77,6 +78,8 @@ export interface Transport {
     readonly signal: AbortSignal;
     readonly onEvent: (event: { readonly type: string; readonly object: unknown }) => void;
   }) => Promise<void>;
+  /** A WebSocket to a path that is one. Absent where the server is within the same process. */
+  readonly dial?: (request: { readonly path: string; readonly signal: AbortSignal }) => Promise<WebSocket>;
   /** Ends all connections; requests in flight fail. */
   close(): Promise<void>;
 }
@@ -188,6 +191,8 @@ export function createTransport(options: TransportOptions): Transport {
         throw toKubeError(error, attempted);
       }
     },
+
+    dial: async (request) => (await import('./socket.ts')).dial(options, { ...request, path: prefix + request.path }),
 
     async close() {
       await Promise.all([requests.destroy(), streams.destroy()]);

@@ -64,9 +64,16 @@ export class Authentication {
 
   /** Throws Problem 401, 429 when the address has failed too often, 503 when nobody can tell. */
   async userOf(request: Request): Promise<User> {
-    const address = request.socket.remoteAddress ?? '';
     const token = tokenOf(request);
     if (token === undefined) throw notAuthenticated('a bearer token of the cluster is needed');
+    return this.userOfToken(token, request.socket.remoteAddress ?? '');
+  }
+
+  /**
+   * The same for a token that came by another way than the header.
+   * @param address whose guess it is, should it be none.
+   */
+  async userOfToken(token: string, address: string): Promise<User> {
     const digest = createHash('sha256').update(token).digest('base64');
     const now = this.#clock.monotonic();
     let answer = this.#known.get(digest, now);
@@ -124,7 +131,8 @@ export class Authentication {
   }
 }
 
-function tokenOf(request: Request): string | undefined {
+/** The bearer token of the Authorization header, if there is one of the right form. */
+export function tokenOf(request: Pick<Request, 'headers'>): string | undefined {
   const header = request.headers.authorization ?? '';
   return header.length > longestToken ? undefined : bearer.exec(header)?.[1];
 }

@@ -2,19 +2,21 @@
 // Promises: an answer is believed for ten seconds at most; a question that cannot be answered is a no with 503, never a yes.
 
 import { createHash } from 'node:crypto';
-import { computeJobs, subjectAccessReviews } from '../api/resources.ts';
+import { computeJobs, subjectAccessReviews, type ResourceType } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { User } from './authentication.ts';
 import { ExpiringCache } from './expiring-cache.ts';
 import { Problem } from './problem.ts';
 
-/** What somebody wants to do with ComputeJobs. */
+/** What somebody wants to do, with ComputeJobs unless another resource is named. */
 export interface Access {
-  readonly verb: 'get' | 'list' | 'watch';
-  /** Undefined: in all namespaces. */
+  readonly verb: 'get' | 'list' | 'watch' | 'create' | 'patch' | 'delete';
+  readonly resource?: Pick<ResourceType, 'group' | 'version' | 'plural'> | undefined;
+  readonly subresource?: string | undefined;
+  /** Undefined: in all namespaces, or of no namespace. */
   readonly namespace?: string | undefined;
-  /** Undefined: any job. */
+  /** Undefined: any of them. */
   readonly name?: string | undefined;
 }
 
@@ -34,6 +36,11 @@ export class Authorization {
 
   /** Throws Problem 403 when they may not, 503 when nobody can tell. */
   async require(user: User, access: Access): Promise<void> {
+    if (!(await this.allows(user, access))) throw new Problem(403, `"${user.name}" may not ${inWords(access)}`);
+  }
+
+  /** Throws Problem 503 when nobody can tell. */
+  async allows(user: User, access: Access): Promise<boolean> {
     const question = JSON.stringify([user, access]);
     const key = createHash('sha256').update(question).digest('base64');
     const now = this.#clock.monotonic();
@@ -43,16 +50,15 @@ export class Authorization {
       this.#known.set(key, answer, now);
       answer.catch(() => this.#known.delete(key));
     }
-    let allowed: boolean;
     try {
-      allowed = await answer;
+      return await answer;
     } catch (error) {
       throw new Problem(503, 'the API server could not be asked what you may', { cause: error });
     }
-    if (!allowed) throw new Problem(403, `"${user.name}" may not ${inWords(access)}`);
   }
 
-  async #review(user: User, { verb, namespace, name }: Access): Promise<boolean> {
+  async #review(user: User, access: Access): Promise<boolean> {
+    const { verb, resource = computeJobs, subresource, namespace, name } = access;
     const review = {
       apiVersion: 'authorization.k8s.io/v1',
       kind: 'SubjectAccessReview',
@@ -63,10 +69,11 @@ export class Authorization {
         extra: user.extra,
         ...(user.uid === undefined ? {} : { uid: user.uid }),
         resourceAttributes: {
-          group: computeJobs.group,
-          version: computeJobs.version,
-          resource: computeJobs.plural,
+          group: resource.group,
+          version: resource.version,
+          resource: resource.plural,
           verb,
+          ...(subresource === undefined ? {} : { subresource }),
           ...(namespace === undefined ? {} : { namespace }),
           ...(name === undefined ? {} : { name }),
         },
@@ -82,7 +89,11 @@ export class Authorization {
   }
 }
 
-function inWords({ verb, namespace, name }: Access): string {
-  const what = name === undefined ? 'ComputeJobs' : `ComputeJob "${name}"`;
-  return `${verb} ${what} ${namespace === undefined ? 'in all namespaces' : `in namespace "${namespace}"`}`;
+function inWords({ verb, resource, subresource, namespace, name }: Access): string {
+  const where = namespace === undefined ? 'in all namespaces' : `in namespace "${namespace}"`;
+  if (resource !== undefined) {
+    const what = `${resource.plural}${subresource === undefined ? '' : `/${subresource}`}`;
+    return `${verb} ${what}${name === undefined ? '' : ` "${name}"`}${namespace === undefined ? '' : ` ${where}`}`;
+  }
+  return `${verb} ${name === undefined ? 'ComputeJobs' : `ComputeJob "${name}"`} ${where}`;
 }

@@ -12,6 +12,10 @@ const titles = {
   404: 'Not found',
   405: 'Method not allowed',
   406: 'Not acceptable',
+  409: 'Conflict',
+  413: 'Too large',
+  415: 'Unsupported media type',
+  422: 'Invalid',
   429: 'Too many requests',
   500: 'Internal error',
   503: 'Not available',
@@ -56,7 +60,7 @@ export function answerProblems(log: Logger) {
       return;
     }
     const problem =
-      error instanceof Problem ? error : new Problem(500, 'the operator could not answer', { cause: error });
+      error instanceof Problem ? error : new Problem(500, 'the request could not be answered', { cause: error });
     if (problem.status >= 500) log.error({ path: request.path, err: problem.cause ?? problem }, 'a request failed');
     response.status(problem.status).set(problem.headers).set('cache-control', 'no-store');
     response.type('application/problem+json').send(

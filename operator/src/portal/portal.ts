@@ -1,0 +1,164 @@
+// The portal: everything that a user of the lab does in a browser, under the user's own rights. One process, any number of replicas.
+// Promises: it keeps nothing that a restart would lose; anonymous calls get 401 on every path under /api and on every WebSocket, but
+// for the login itself. Must not decide anything about jobs: it only asks the API server, in words that its user may use.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
+import { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { Transport } from '../kube/transport.ts';
+import { Authentication } from '../server/authentication.ts';
+import { Authorization } from '../server/authorization.ts';
+import { answerProblems, Problem } from '../server/problem.ts';
+import { Callers, type Caller } from './callers.ts';
+import { consolePath, consoleRoute } from './consoles.ts';
+import { endpoint, routesOf, type Endpoint } from './endpoint.ts';
+import { jobEndpoints } from './job-endpoints.ts';
+import { loginRoutes, meEndpoint } from './login.ts';
+import { machineEndpoints } from './machine-endpoints.ts';
+import { openApiOf } from './openapi.ts';
+import { pagesOf, securityHeaders } from './pages.ts';
+import { document } from './schemas.ts';
+import { Sessions } from './sessions.ts';
+import { Sources } from './sources.ts';
+import { streamRoute } from './stream.ts';
+import { Tickets } from './tickets.ts';
+import { serveUpgrades } from './upgrades.ts';
+import { Visibility } from './visibility.ts';
+
+export interface PortalOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  /** Origins under which browsers reach it; those of loopback at its own port unless any is given. */
+  readonly publicUrls: readonly string[];
+  /** 32 bytes each; the first one seals. */
+  readonly sessionKeys: readonly Uint8Array[];
+  /** The built pages; without them only the API is served. */
+  readonly web?: string | undefined;
+}
+
+export interface RunningPortal {
+  readonly port: number;
+  /** Where a browser finds it. */
+  readonly url: string;
+  /** Resolves once everything has been read that it answers from. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
+  const { clock, log } = o;
+  const client = new KubeClient(o.transport, { fieldManager: 'idlewild-portal', clock });
+  const secure = o.publicUrls.length > 0 && o.publicUrls.every((url) => url.startsWith('https:'));
+  let origins: ReadonlySet<string> = new Set(o.publicUrls.map((url) => new URL(url).origin));
+  const authentication = new Authentication(client, clock);
+  const authorization = new Authorization(client, clock);
+  const sessions = new Sessions(o.sessionKeys, clock);
+  const callers = new Callers({ authentication, sessions, origins: () => origins, secure });
+  const sources = new Sources({ client, clock, log });
+  const visibility = new Visibility(authorization, () => sources.namespaceNames());
+  const tickets = new Tickets(sessions, clock);
+  const pages = o.web === undefined ? undefined : pagesOf(o.web);
+
+  const endpoints: Endpoint[] = [
+    meEndpoint(visibility),
+    ...jobEndpoints({ client, sources, authorization, visibility, tickets, now: clock.now }),
+    ...machineEndpoints({ client, sources, authorization }),
+  ];
+  endpoints.push(
+    endpoint({
+      method: 'get',
+      path: '/api/v1/openapi.json',
+      summary: 'This document',
+      tag: 'about',
+      answer: document,
+      handle: () => Promise.resolve(openApiOf(endpoints, '0.1.0')),
+    }),
+  );
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.get('/healthz', (_request, response) => {
+    response.type('text/plain').send('ok\n');
+  });
+  app.get('/readyz', (_request, response) => {
+    const missing = sources.notReady();
+    response.status(missing.length === 0 ? 200 : 503).type('text/plain');
+    response.send(missing.length === 0 ? 'ok\n' : `not ready: ${missing.join(', ')}\n`);
+  });
+  app.use(securityHeaders(secure));
+  app.use(loginRoutes({ authentication, callers, sessions }));
+  // Before the body is read: nobody may make us read one who has not said who they are.
+  const known = new WeakMap<Response, Caller>();
+  app.use('/api', async (request, response, next) => {
+    known.set(response, await callers.of(request));
+    next();
+  });
+  app.use('/api', express.json({ limit: '1mb' }));
+  app.use(routesOf(endpoints, { callerOf: (response) => known.get(response)!, clock }));
+  app.use('/api', () => {
+    throw new Problem(404, 'there is no such resource');
+  });
+  if (pages !== undefined) app.use(pages.router);
+  app.use(() => {
+    throw new Problem(404, 'there is no such page');
+  });
+  app.use(unreadable);
+  app.use(answerProblems(log));
+
+  const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 30_000 }, app);
+  const build = pages?.build ?? 'none';
+  const upgrades = serveUpgrades(server, {
+    callers,
+    log,
+    routes: {
+      '/api/v1/stream': streamRoute({ sources, visibility, authorization, callers, client, clock, log, build }),
+      [consolePath]: consoleRoute({ client, authorization, callers, tickets, log }),
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(o.port, o.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const { port } = server.address() as AddressInfo;
+  if (origins.size === 0) origins = new Set([`http://127.0.0.1:${port}`, `http://localhost:${port}`]);
+  const stop = new AbortController();
+  const reading = sources.run(stop.signal);
+  return {
+    port,
+    url: o.publicUrls[0] ?? `http://127.0.0.1:${port}`,
+    ready: async () => {
+      await Promise.all([sources.jobs.synced(), sources.nodes.synced(), sources.namespaces.synced()]);
+    },
+    close: async () => {
+      stop.abort();
+      upgrades.close();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      await reading;
+    },
+  };
+}
+
+/** What express says of a body that it could not read. */
+function unreadable(error: unknown, _request: Request, _response: Response, next: NextFunction): void {
+  const { type } = error as { type?: unknown };
+  if (type === 'entity.too.large') next(new Problem(413, 'the body is too large'));
+  else if (type === 'entity.parse.failed') next(new Problem(400, 'the body is no JSON'));
+  else if (typeof type === 'string' && /^(encoding|charset|request)\./.test(type))
+    next(new Problem(400, 'the body cannot be read'));
+  else next(error);
+}

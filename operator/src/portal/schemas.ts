@@ -1,0 +1,194 @@
+// The words of the portal's API: what is asked and answered, validated by the same schemas that its document is made from.
+// Promises: a row holds what a list shows and nothing that grows with a job's script. Must not hold behaviour.
+
+import { z } from 'zod';
+
+const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const machineName = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
+const time = z.string().meta({ format: 'date-time' });
+
+export const namespaceName = z.string().regex(label, 'must be the name of a namespace');
+export const jobName = z.string().regex(label, 'must be the name of a ComputeJob');
+export const jobPath = z.strictObject({ namespace: namespaceName, name: jobName });
+export const machinePath = z.strictObject({ name: z.string().regex(machineName, 'must be the name of a machine') });
+export const yes = z.enum(['true', 'false']).default('false');
+
+export const loginBody = z.strictObject({
+  token: z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(8192, 'is too long for a token')
+    .regex(/^[A-Za-z0-9._~+/-]+=*$/, 'has characters that no token has'),
+});
+
+/** What somebody may do in a namespace that they see. */
+const namespaceAccess = z.object({ name: z.string(), create: z.boolean(), delete: z.boolean() });
+export type NamespaceAccess = z.output<typeof namespaceAccess>;
+
+export const me = z.object({
+  name: z.string(),
+  groups: z.array(z.string()),
+  /** When the session ends; absent for programs. */
+  until: time.optional(),
+  namespaces: z.array(namespaceAccess),
+  machines: z.object({ list: z.boolean(), change: z.boolean() }),
+});
+export type Me = z.output<typeof me>;
+
+export const jobRow = z.object({
+  uid: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  created: time,
+  deleting: z.boolean().optional(),
+  mode: z.enum(['Batch', 'Session']),
+  console: z.enum(['VNC', 'Serial', 'None']),
+  image: z.string(),
+  cores: z.number(),
+  memory: z.string(),
+  priority: z.string(),
+  phase: z.string(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  node: z.string().optional(),
+  attempt: z.number().optional(),
+  attempts: z.number(),
+  position: z.number().optional(),
+  estimate: time.optional(),
+  /** What comes between the job and its end just now. */
+  interrupted: z.object({ reason: z.string(), message: z.string(), since: time }).optional(),
+  started: time.optional(),
+  finished: time.optional(),
+  exitCode: z.number().optional(),
+});
+export type JobRow = z.output<typeof jobRow>;
+
+const amount = z.object({
+  cores: z.number(),
+  memoryMiB: z.number(),
+  diskMiB: z.number(),
+  graphicsMiB: z.number(),
+  gpus: z.number(),
+});
+
+export const machineRow = z.object({
+  name: z.string(),
+  room: z.string().optional(),
+  dedicated: z.boolean(),
+  approved: z.boolean(),
+  lending: z.boolean(),
+  ownerPresent: z.boolean(),
+  ready: z.boolean(),
+  lost: z.boolean(),
+  cordoned: z.boolean(),
+  architecture: z.string(),
+  lends: amount,
+  used: z.object({ cores: z.number(), memoryMiB: z.number(), guests: z.number() }),
+  since: time.optional(),
+  hold: z.object({ until: time, message: z.string() }).optional(),
+});
+export type MachineRow = z.output<typeof machineRow>;
+
+/** A job as kubectl would send it; the cluster's own schema is the judge of its spec. */
+export const jobBody = z.strictObject({
+  apiVersion: z.literal('idlewild.dev/v1alpha1').optional(),
+  kind: z.literal('ComputeJob').optional(),
+  metadata: z.strictObject({
+    name: z.string().min(1, 'must not be empty').max(253),
+    labels: z.record(z.string(), z.string()).optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  }),
+  spec: z.record(z.string(), z.unknown()),
+});
+
+/** A ComputeJob as the API server has it. */
+export const job = z.looseObject({ metadata: z.looseObject({ name: z.string() }), spec: z.looseObject({}) });
+
+/** How many machines could take a job: now, when something about them changes, and never. */
+export const fit = z.object({
+  now: z.number(),
+  later: z.number(),
+  never: z.number(),
+  /** How many are kept off by which reason. */
+  reasons: z.record(z.string(), z.number()),
+});
+export type Fit = z.output<typeof fit>;
+
+export const machineChange = z
+  .strictObject({ approved: z.boolean().optional(), cordoned: z.boolean().optional() })
+  .refine((change) => Object.keys(change).length > 0, 'at least one of approved and cordoned is needed');
+
+export const consoleProtocol = z.enum(['vnc', 'serial']);
+export type ConsoleProtocol = z.output<typeof consoleProtocol>;
+export const consoleBody = z.strictObject({ protocol: consoleProtocol });
+export const consoleTicket = z.object({
+  /** Opens one console once, soon: as a sub-protocol of the WebSocket at `path`, beside plain.kubevirt.io. */
+  ticket: z.string(),
+  path: z.string(),
+  virtualMachine: z.string(),
+});
+export type ConsoleTicket = z.output<typeof consoleTicket>;
+
+/** An OpenAPI document. */
+export const document = z.looseObject({ openapi: z.string() });
+
+/** RFC 9457. */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number(),
+  detail: z.string(),
+  instance: z.string().optional(),
+  parameters: z.array(z.object({ parameter: z.string(), message: z.string() })).optional(),
+});
+export type ProblemBody = z.output<typeof problem>;
+
+/** What a page asks of its live stream. */
+export const streamRequest = z.union([
+  z.strictObject({ op: z.literal('sub'), id: z.int(), topic: z.literal('jobs'), since: z.string().max(64).optional() }),
+  z.strictObject({ op: z.literal('sub'), id: z.int(), topic: z.literal('machines') }),
+  z.strictObject({
+    op: z.literal('sub'),
+    id: z.int(),
+    topic: z.enum(['job', 'events', 'output']),
+    namespace: namespaceName,
+    name: jobName,
+  }),
+  z.strictObject({ op: z.literal('unsub'), id: z.int() }),
+]);
+export type StreamRequest = z.output<typeof streamRequest>;
+export type Subscription = Extract<StreamRequest, { op: 'sub' }>;
+
+/** One thing that was told about a job, as an Event of the cluster. */
+export interface EventRow {
+  readonly uid: string;
+  readonly at: string;
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly count: number;
+  readonly about: string;
+}
+
+/** What a page hears. `rev` is opaque: `since` of the next subscription goes on from there. */
+export type StreamMessage =
+  | { readonly type: 'hello'; readonly now: number; readonly user: string; readonly build: string }
+  | { readonly type: 'beat'; readonly now: number }
+  | { readonly type: 'snapshot'; readonly id: number; readonly rev: string; readonly items: readonly unknown[] }
+  | {
+      readonly type: 'delta';
+      readonly id: number;
+      readonly rev: string;
+      readonly upserts: readonly unknown[];
+      readonly deletes: readonly string[];
+    }
+  | { readonly type: 'object'; readonly id: number; readonly object: unknown }
+  | {
+      readonly type: 'output';
+      readonly id: number;
+      readonly pod: string;
+      readonly attempt: number;
+      readonly text: string;
+    }
+  | { readonly type: 'error'; readonly id: number; readonly problem: ProblemBody };

@@ -1,0 +1,102 @@
+// One word, one colour and one sentence for the state of a job: the same in the list, on its page, in the title and on its console.
+// Promises: pure; works from a row alone.
+
+import type { JobRow } from '@idlewild/operator/portal/schemas.ts';
+
+/** Colours of the screen, see ui/theme.css; a state is never told by colour alone. */
+export type Ink = 'neutral' | 'run' | 'ok' | 'warn' | 'move' | 'bad';
+
+export const jobStates = [
+  'Waiting',
+  'Cannot run',
+  'Starting',
+  'Running',
+  'Slowed',
+  'Frozen',
+  'Moving',
+  'Restarting',
+  'Parked',
+  'Stopping',
+  'Done',
+  'Failed',
+] as const;
+export type JobState = (typeof jobStates)[number];
+
+export const inkOf: Readonly<Record<JobState, Ink>> = {
+  Waiting: 'neutral',
+  'Cannot run': 'warn',
+  Starting: 'run',
+  Running: 'run',
+  Slowed: 'warn',
+  Frozen: 'warn',
+  Moving: 'move',
+  Restarting: 'move',
+  Parked: 'neutral',
+  Stopping: 'neutral',
+  Done: 'ok',
+  Failed: 'bad',
+};
+
+export function stateOf(row: JobRow): JobState {
+  if (row.deleting) return 'Stopping';
+  switch (row.phase) {
+    case 'Succeeded':
+      return 'Done';
+    case 'Failed':
+      return 'Failed';
+    case 'Running':
+      return interruptedState(row) ?? (row.reason === 'GuestPaused' ? 'Frozen' : 'Running');
+    case 'Starting':
+      return row.attempts > 1 ? 'Restarting' : 'Starting';
+    default:
+      if (row.reason === 'Unsatisfiable') return 'Cannot run';
+      if (row.interrupted !== undefined && /park/i.test(row.interrupted.reason)) return 'Parked';
+      return row.attempts > 0 ? 'Restarting' : 'Waiting';
+  }
+}
+
+function interruptedState({ interrupted }: JobRow): JobState | undefined {
+  if (interrupted === undefined) return undefined;
+  if (/^migrating$/i.test(interrupted.reason)) return 'Moving';
+  if (/freeze|frozen|paused/i.test(interrupted.reason)) return 'Frozen';
+  if (/throttle|slow/i.test(interrupted.reason)) return 'Slowed';
+  if (/park/i.test(interrupted.reason)) return 'Parked';
+  return undefined;
+}
+
+export const isOver = (state: JobState): boolean => state === 'Done' || state === 'Failed';
+
+/** Why it is where it is, in a line. */
+export function sentenceOf(row: JobRow): string {
+  const state = stateOf(row);
+  switch (state) {
+    case 'Waiting':
+    case 'Cannot run':
+    case 'Parked':
+      return [row.position === undefined ? '' : `${ordinal(row.position)} in line`, row.message ?? 'just submitted']
+        .filter((part) => part !== '')
+        .join('; ');
+    case 'Starting':
+      return row.message ?? `on ${row.node}`;
+    case 'Running':
+      return row.interrupted?.message ?? `on ${row.node}`;
+    case 'Slowed':
+    case 'Frozen':
+    case 'Moving':
+      return row.interrupted?.message ?? row.message ?? '';
+    case 'Restarting':
+    case 'Failed':
+      return row.message ?? '';
+    case 'Done':
+      return row.exitCode === undefined ? (row.message ?? '') : `exit code ${row.exitCode}`;
+    case 'Stopping':
+      return 'its guest is being shut down';
+  }
+}
+
+const plural = new Intl.PluralRules('en', { type: 'ordinal' });
+const suffixes: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 'rd' };
+
+function ordinal(position: number): string {
+  return `${position}${suffixes[plural.select(position)] ?? 'th'}`;
+}

@@ -1,0 +1,156 @@
+// One job: what it does, what happened to it, what it prints, and what one can do with it.
+import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
+import { Button, Group, Loader, Modal, Tabs, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
+import { IconRepeat, IconTrash } from '@tabler/icons-react';
+import { useState } from 'react';
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
+import { call, jobPath } from '../../data/api.ts';
+import { isOver, sentenceOf, stateOf } from '../../data/job-state.ts';
+import { useJob } from '../../data/live.tsx';
+import { useMe } from '../../data/me.tsx';
+import { Empty } from '../../ui/empty.tsx';
+import { Page } from '../../ui/page.tsx';
+import { StateChip } from '../../ui/state-chip.tsx';
+import { JobEvents } from './job-events.tsx';
+import { JobFacts } from './job-facts.tsx';
+import { JobOutput } from './job-output.tsx';
+import { JobYaml } from './job-yaml.tsx';
+import { Timeline } from './timeline.tsx';
+
+export function JobPage() {
+  const { namespace = '', name = '' } = useParams();
+  const { job, refused } = useJob(namespace, name);
+  if (refused !== undefined) return <Empty title="You may not see this job">{refused}</Empty>;
+  if (job === undefined) return <Loader type="dots" aria-label="Loading" />;
+  if (job === null) {
+    return (
+      <Page title={name}>
+        <Empty
+          title="There is no such job"
+          action={
+            <Button component={Link} to="/jobs" variant="default">
+              All jobs
+            </Button>
+          }
+        >
+          It was deleted, or the name is another one. A job is deleted with all that it printed.
+        </Empty>
+      </Page>
+    );
+  }
+  return <Loaded key={job.metadata.uid} job={job} />;
+}
+
+const tabs = ['output', 'events', 'details', 'yaml'] as const;
+
+function Loaded({ job }: { readonly job: ComputeJob }) {
+  const row = jobRowOf(job);
+  const state = stateOf(row);
+  const [search, setSearch] = useSearchParams();
+  const wanted = search.get('tab') ?? 'output';
+  const tab = (tabs as readonly string[]).includes(wanted) ? wanted : 'output';
+  return (
+    <Page
+      title={row.name}
+      tab={`${state}: ${row.name}`}
+      beside={<StateChip state={state} />}
+      actions={
+        <>
+          <Button
+            component={Link}
+            to={`/new?from=${row.namespace}/${row.name}`}
+            variant="default"
+            leftSection={<IconRepeat size={16} aria-hidden />}
+          >
+            Run again
+          </Button>
+          <Remove job={job} over={isOver(state)} />
+        </>
+      }
+    >
+      <Text mb="md" className="quiet" aria-live="polite">
+        {sentenceOf(row)}
+      </Text>
+      <Timeline job={job} />
+      <Tabs
+        value={tab}
+        onChange={(value) => setSearch({ tab: value ?? 'output' }, { replace: true })}
+        mt="md"
+        keepMounted={false}
+      >
+        <Tabs.List>
+          <Tabs.Tab value="output">Output</Tabs.Tab>
+          <Tabs.Tab value="events">Events</Tabs.Tab>
+          <Tabs.Tab value="details">Details</Tabs.Tab>
+          <Tabs.Tab value="yaml">YAML</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="output" pt="md">
+          <JobOutput namespace={row.namespace} name={row.name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="events" pt="md">
+          <JobEvents namespace={row.namespace} name={row.name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="details" pt="md">
+          <JobFacts job={job} />
+        </Tabs.Panel>
+        <Tabs.Panel value="yaml" pt="md">
+          <JobYaml job={job} />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+/** Says what is lost before it is. */
+function Remove({ job, over }: { readonly job: ComputeJob; readonly over: boolean }) {
+  const { namespace = '', name, uid = '' } = job.metadata;
+  const { data: me } = useMe();
+  const [opened, { open, close }] = useDisclosure();
+  const [busy, setBusy] = useState(false);
+  const navigate = useNavigate();
+  const may = me?.namespaces.find((each) => each.name === namespace)?.delete === true;
+  const word = over ? 'Delete' : 'Stop';
+  const remove = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await call('DELETE', `${jobPath(namespace, name)}?uid=${encodeURIComponent(uid)}`);
+      notifications.show({ message: over ? `${name} was deleted` : `${name} is being stopped` });
+      void navigate('/jobs');
+    } catch (error) {
+      notifications.show({ color: 'red', title: `${name} was not deleted`, message: (error as Error).message });
+      setBusy(false);
+      close();
+    }
+  };
+  if (!may) return null;
+  return (
+    <>
+      <Button
+        variant="default"
+        leftSection={<IconTrash size={16} aria-hidden />}
+        onClick={open}
+        disabled={job.metadata.deletionTimestamp !== undefined}
+      >
+        {word}
+      </Button>
+      <Modal opened={opened} onClose={close} title={over ? `Delete ${name}?` : `Stop ${name} and delete it?`} centered>
+        <Text mb="md">
+          {over
+            ? 'The job goes from the list, and with it what its guests have printed.'
+            : 'Its virtual machine is shut down. What it has in memory and on its disk is gone, and so is what it has printed.'}
+        </Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>
+            Keep it
+          </Button>
+          <Button color="red" variant="filled" loading={busy} onClick={() => void remove()}>
+            {over ? 'Delete it' : 'Stop it'}
+          </Button>
+        </Group>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,25 @@
+// A job as kubectl would show it.
+import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import { Button, CopyButton, Group } from '@mantine/core';
+import { stringify } from 'yaml';
+import css from './job.module.css';
+
+export function JobYaml({ job }: { readonly job: ComputeJob }) {
+  const text = stringify(job, { lineWidth: 0 });
+  return (
+    <>
+      <Group justify="flex-end" mb="xs">
+        <CopyButton value={text}>
+          {({ copied, copy }) => (
+            <Button variant="default" size="xs" onClick={copy}>
+              {copied ? 'Copied' : 'Copy'}
+            </Button>
+          )}
+        </CopyButton>
+      </Group>
+      <pre className={css.text} tabIndex={0} aria-label="YAML of the job">
+        {text}
+      </pre>
+    </>
+  );
+}

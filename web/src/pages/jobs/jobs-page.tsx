@@ -1,0 +1,127 @@
+// All jobs that one may see, live: what each does, and why it waits. Thousands of them stay smooth, since only the rows in view are
+// drawn, out of plain elements. What is filtered is in the address.
+import { Button, Select, TextInput, VisuallyHidden } from '@mantine/core';
+import { IconPlus, IconSearch } from '@tabler/icons-react';
+import { useDeferredValue, useMemo } from 'react';
+import { Link, useSearchParams } from 'react-router';
+import { jobStates, sentenceOf, stateOf, type JobState } from '../../data/job-state.ts';
+import { useJobs } from '../../data/live.tsx';
+import type { JobRow } from '@idlewild/operator/portal/schemas.ts';
+import { Empty } from '../../ui/empty.tsx';
+import { Page } from '../../ui/page.tsx';
+import { JobTable } from './job-table.tsx';
+import css from './jobs.module.css';
+
+export function JobsPage() {
+  const { rows, refused } = useJobs();
+  const [search, setSearch] = useSearchParams();
+  const text = search.get('q') ?? '';
+  const state = search.get('state');
+  const namespace = search.get('namespace');
+  const set = (name: string, value: string | null): void => {
+    setSearch(
+      (before) => {
+        const next = new URLSearchParams(before);
+        if (value === null || value === '') next.delete(name);
+        else next.set(name, value);
+        return next;
+      },
+      { replace: true },
+    );
+  };
+  const deferred = useDeferredValue(rows);
+  const { shown, counts, namespaces, total } = useMemo(
+    () => chosen([...(deferred?.values() ?? [])], { text, state, namespace }),
+    [deferred, text, state, namespace],
+  );
+  const filtered = text !== '' || state !== null || namespace !== null;
+  return (
+    <Page title="Jobs" tab={total === 0 ? 'Jobs' : `${total} jobs`}>
+      <div className={css.filters} role="search">
+        <TextInput
+          aria-label="Search by name, machine or reason"
+          placeholder="Name, machine or reason"
+          leftSection={<IconSearch size={16} aria-hidden />}
+          value={text}
+          onChange={(event) => set('q', event.currentTarget.value)}
+        />
+        <Select
+          aria-label="State"
+          placeholder="Any state"
+          clearable
+          data={jobStates
+            .filter((each) => (counts.get(each) ?? 0) > 0 || each === state)
+            .map((each) => ({ value: each, label: `${each} (${counts.get(each) ?? 0})` }))}
+          value={state}
+          onChange={(value) => set('state', value)}
+        />
+        {(namespaces.length > 1 || namespace !== null) && (
+          <Select
+            aria-label="Namespace"
+            placeholder="Any namespace"
+            clearable
+            searchable
+            data={namespaces}
+            value={namespace}
+            onChange={(value) => set('namespace', value)}
+          />
+        )}
+      </div>
+      <VisuallyHidden role="status">{rows === undefined ? '' : `${shown.length} of ${total} jobs`}</VisuallyHidden>
+      {refused !== undefined ? (
+        <Empty title="You may not list jobs">{refused}</Empty>
+      ) : rows === undefined ? (
+        <div className={css.skeleton} aria-hidden />
+      ) : shown.length > 0 ? (
+        <JobTable rows={shown} manyNamespaces={namespaces.length > 1} />
+      ) : filtered ? (
+        <Empty
+          title="No job fits these filters"
+          action={
+            <Button variant="default" onClick={() => setSearch({}, { replace: true })}>
+              Show all {total} jobs
+            </Button>
+          }
+        >
+          {text !== '' ? `Nothing matches “${text}”. ` : ''}
+          {state !== null ? `No job is ${state.toLowerCase()}.` : ''}
+        </Empty>
+      ) : (
+        <Empty
+          title="No jobs yet"
+          action={
+            <Button component={Link} to="/new" leftSection={<IconPlus size={16} aria-hidden />}>
+              New job
+            </Button>
+          }
+        >
+          A job is a script or a desktop in a virtual machine of its own. It runs on whatever machine of the lab is
+          idle, and moves on when the owner of that machine returns.
+        </Empty>
+      )}
+    </Page>
+  );
+}
+
+interface Filter {
+  readonly text: string;
+  readonly state: string | null;
+  readonly namespace: string | null;
+}
+
+function chosen(rows: readonly JobRow[], { text, state, namespace }: Filter) {
+  const wanted = text.trim().toLowerCase();
+  const counts = new Map<JobState, number>();
+  const namespaces = new Set<string>();
+  const shown: JobRow[] = [];
+  for (const row of rows) {
+    namespaces.add(row.namespace);
+    if (namespace !== null && row.namespace !== namespace) continue;
+    const own = stateOf(row);
+    if (wanted !== '' && !`${row.name} ${row.node ?? ''} ${sentenceOf(row)}`.toLowerCase().includes(wanted)) continue;
+    counts.set(own, (counts.get(own) ?? 0) + 1);
+    if (state === null || own === state) shown.push(row);
+  }
+  shown.sort((a, b) => b.created.localeCompare(a.created) || a.name.localeCompare(b.name));
+  return { shown, counts, namespaces: [...namespaces].sort(), total: rows.length };
+}

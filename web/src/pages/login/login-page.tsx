@@ -1,0 +1,104 @@
+// Logging in with a token of the cluster.
+import {
+  Alert,
+  Button,
+  Center,
+  Code,
+  CopyButton,
+  Group,
+  Paper,
+  PasswordInput,
+  Stack,
+  Text,
+  Title,
+} from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState, type FormEvent } from 'react';
+import { useNavigate, useSearchParams } from 'react-router';
+import { call } from '../../data/api.ts';
+
+const command = 'kubectl create token NAME --namespace NAMESPACE --duration 8h';
+
+export function LoginPage() {
+  const [token, setToken] = useState('');
+  const [trouble, setTrouble] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const [search] = useSearchParams();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  useEffect(() => {
+    document.title = 'Log in · Idlewild';
+  }, []);
+  const login = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    setTrouble(undefined);
+    try {
+      await call('POST', '/api/v1/login', { body: { token: token.trim() } });
+      client.clear();
+      void navigate(ownPath(search.get('to')), { replace: true });
+    } catch (error) {
+      setTrouble((error as Error).message);
+      setBusy(false);
+    }
+  };
+  return (
+    <Center component="main" mih="100dvh" p="md">
+      <Paper withBorder radius="lg" p="xl" w="100%" maw={440}>
+        <form onSubmit={(event) => void login(event)}>
+          <Stack>
+            <div>
+              <Title order={1} size="h2">
+                Idlewild
+              </Title>
+              <Text className="quiet">The idle machines of your lab, at work for you.</Text>
+            </div>
+            <PasswordInput
+              label="Token of the cluster"
+              autoFocus
+              required
+              autoComplete="off"
+              value={token}
+              onChange={(event) => setToken(event.currentTarget.value)}
+            />
+            {trouble !== undefined && (
+              <Alert color="red" variant="outline" role="alert">
+                {trouble}
+              </Alert>
+            )}
+            <Button type="submit" loading={busy} disabled={token.trim() === ''}>
+              Log in
+            </Button>
+            <Stack gap={4}>
+              <Group justify="space-between">
+                <Text size="sm" className="quiet">
+                  A token comes from the command line:
+                </Text>
+                <CopyButton value={command}>
+                  {({ copied, copy }) => (
+                    <Button size="compact-xs" variant="default" onClick={copy}>
+                      {copied ? 'Copied' : 'Copy'}
+                    </Button>
+                  )}
+                </CopyButton>
+              </Group>
+              <Code block style={{ whiteSpace: 'pre-wrap' }}>
+                {command}
+              </Code>
+              <Text size="sm" className="quiet">
+                In a local lab: <Code>npm run lab -- token</Code>
+              </Text>
+            </Stack>
+          </Stack>
+        </form>
+      </Paper>
+    </Center>
+  );
+}
+
+/** Only ever a path of our own: an address from outside must not be able to send anybody elsewhere. */
+function ownPath(to: string | null): string {
+  if (to === null || !URL.canParse(to, location.origin)) return '/';
+  const url = new URL(to, location.origin);
+  return url.origin === location.origin && !url.pathname.startsWith('/login') ? url.pathname + url.search : '/';
+}

@@ -9,7 +9,7 @@ const kinds = Object.keys(singleFaults) as FaultKind[];
 const patienceMs = 240_000;
 const seeds = 50;
 
-describe.each(kinds.filter((kind) => kind !== 'expiredPage'))('under much of the fault "%s"', (kind) => {
+describe.each(kinds)('under much of the fault "%s"', (kind) => {
   it(
     'every scenario comes to its end',
     async () => {

@@ -11,6 +11,8 @@ import { faultyWatch } from './faulty-watch.ts';
 import type { SkewedClock } from './skewed-clock.ts';
 
 const longestMs = 10_000;
+/** Lists come in pages so small, whatever is asked for, where pages are to expire: a server may always give less. */
+const pageSize = 2;
 const leastMsBetweenJumps = 10_000;
 const mostMsBetweenJumps = 50_000;
 
@@ -82,7 +84,8 @@ export class Faults {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
   }
 
-  async #request(inner: Transport, request: TransportRequest): Promise<TransportResponse> {
+  async #request(inner: Transport, asked: TransportRequest): Promise<TransportResponse> {
+    const request = this.#inPages(asked);
     const { method, path, query } = request;
     const refused = (status: number, reason: string, retryAfter?: string): KubeError => {
       const body = { kind: 'Status', status: 'Failure', reason, message: `${reason}, by way of trial`, code: status };
@@ -110,6 +113,12 @@ export class Faults {
     if (cutOff) throw this.reset(method, path);
     if (response === undefined) throw failure;
     return response;
+  }
+
+  #inPages(request: TransportRequest): TransportRequest {
+    const { query } = request;
+    if (this.#calm || this.#rates.expiredPage === 0 || query?.['limit'] === undefined) return request;
+    return { ...request, query: { ...query, limit: pageSize } };
   }
 
   async #wait({ method, path, signal }: TransportRequest): Promise<void> {

@@ -1,6 +1,7 @@
 // What the owner of a machine feels of its guests: how soon these are held back after a key press, and how late the owner's own
-// programs run beside a guest that wants all of the processor, with and without the throttle, and alone, in the same run.
-// Usage (as root, with a cpu control group): node bench/owner.ts [--rounds N]
+// programs run beside a guest that wants all of the processor, with and without the throttle, and alone, in the same run. With
+// --guest-rounds also how soon a guest of a whole lab stands still, and goes on.
+// Usage (as root, with a cpu control group): node bench/owner.ts [--rounds N] [--guest-rounds N]
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
@@ -25,10 +26,19 @@ import { Desk } from '@idlewild/lab/daemon/desk.ts';
 import { agentNodeFlags, bundleAgent } from '../scripts/bundle-agent.ts';
 import { compared, quantile, type Figure } from './core/figures.ts';
 import { machineOf, table } from './core/report.ts';
+import { yielding } from './measurements/yielding.ts';
 
-const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '8' } } });
+const { values: flags } = parseArgs({
+  options: { rounds: { type: 'string', default: '8' }, 'guest-rounds': { type: 'string', default: '0' } },
+});
 const rounds = Number(flags.rounds);
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 99) throw new TypeError('--rounds must be from 1 to 99');
+const guestRounds = Number(flags['guest-rounds']);
+for (const [flag, count] of [
+  ['rounds', rounds],
+  ['guest-rounds', guestRounds],
+] as const) {
+  if (!Number.isInteger(count) || count < 0 || count > 99) throw new TypeError(`--${flag} must be from 0 to 99`);
+}
 
 /** Agents that are pressed at one after the other in each round. */
 const agents = 6;
@@ -84,7 +94,10 @@ const groups = new Groups();
 const children: ChildProcess[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'idlewild-owner-'));
 try {
-  const figures = [await keyToThrottle(), ...(await besideGuest())];
+  const figures = [
+    ...(rounds > 0 ? [await keyToThrottle(), ...(await besideGuest())] : []),
+    ...(guestRounds > 0 ? await yielding(guestRounds, say) : []),
+  ];
   process.stdout.write(`${machineOf()}\n"bare client" is the owner alone.\n\n${table(figures)}\n`);
 } finally {
   for (const child of children) child.kill('SIGKILL');

@@ -139,10 +139,11 @@ function pinnedNode(vm: VirtualMachine): string | undefined {
   return hosts.length === 1 ? hosts[0] : undefined;
 }
 
-function endOf(job: ComputeJob, { started, claimed }: Attempt): number | undefined {
+function endOf(job: ComputeJob, { started, claimed, secondsStill = 0 }: Attempt): number | undefined {
   const { walltime } = job.spec;
   const from = Date.parse(started ?? claimed ?? '');
-  const byWalltime = walltime === undefined || Number.isNaN(from) ? undefined : from + durationMs(walltime);
+  const byWalltime =
+    walltime === undefined || Number.isNaN(from) ? undefined : from + durationMs(walltime) + secondsStill * 1000;
   const notice = job.status?.preemption?.at;
   return notice === undefined ? byWalltime : Math.min(Date.parse(notice), byWalltime ?? Infinity);
 }

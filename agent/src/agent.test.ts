@@ -16,6 +16,7 @@ import { Agent } from './agent.ts';
 import type { Standing } from './lease/keeper.ts';
 import { askAgent, serveOwner } from './owner/server.ts';
 import { OwnersWill } from './owner/will.ts';
+import { PolicySource } from './presence/policy-source.ts';
 import { HostSensors } from './sensors/host.ts';
 import { heldBack, Throttle } from './throttle/throttle.ts';
 
@@ -64,7 +65,12 @@ beforeEach(async () => {
   stop = new AbortController();
   will = new OwnersWill(join(root, 'state/will'));
   const sensors = new HostSensors({ root, clock: systemClock, log });
-  const policy = { mode: 'WhenIdle', idleAfterMs: 500 } as const;
+  const policy = new PolicySource({
+    fallback: { mode: 'WhenIdle', idleAfterMs: 500 },
+    room: caps.room,
+    namespace: 'idlewild-system',
+    ...{ client, clock: systemClock, log },
+  });
   const places = { groups: [join(root, 'guests')], pods: [], owners: [], proc: '/proc' };
   const throttle = new Throttle({ ...places, file: join(root, 'state/held-back.json'), log });
   fenced = { armed: true };

@@ -17,7 +17,7 @@ import type { MachineState } from './owner/view.ts';
 import type { OwnersWill } from './owner/will.ts';
 import { decidePresence, type Presence } from './presence/decide.ts';
 import { isShortOfMemory } from './presence/pressure.ts';
-import type { Policy } from './presence/policy.ts';
+import type { PolicySource } from './presence/policy-source.ts';
 import type { Readings } from './presence/readings.ts';
 import { decideActivity, signAge, type Activity } from './throttle/decide.ts';
 import type { Throttle } from './throttle/throttle.ts';
@@ -43,7 +43,7 @@ export interface AgentOptions {
   readonly log: Logger;
   readonly sensors: Sensors;
   readonly will: OwnersWill;
-  readonly policy: Policy;
+  readonly policy: Pick<PolicySource, 'current' | 'problem' | 'read'>;
   readonly caps: Caps;
   readonly throttle: Pick<Throttle, 'apply'>;
   readonly lease: Pick<LeaseKeeper, 'standing'>;
@@ -89,7 +89,14 @@ export class Agent {
     const nowMs = clock.now();
     const readings = sensors.read();
     this.#attend(signAge(readings));
-    const owners = decidePresence({ readings, policy, dedicated: caps.dedicated, stopped: will.stopped, nowMs });
+    const { current } = policy;
+    const owners = decidePresence({
+      readings,
+      policy: current,
+      dedicated: caps.dedicated,
+      stopped: will.stopped,
+      nowMs,
+    });
     const next = this.#asJoined(owners);
     this.#lookAtFence();
     this.#lookAtUrgency(readings, nowMs);
@@ -183,16 +190,18 @@ export class Agent {
   }
 
   async #write(signal: AbortSignal): Promise<void> {
-    const { client, machine, caps, lease, log } = this.#o;
+    const { client, machine, caps, lease, policy, log } = this.#o;
     // What is written while it takes over from its predecessor would drive the guests away.
     if (lease.standing.kind === 'starting') return;
     const node = await client.get<Node>(nodes, { name: machine }, { signal });
+    if (await policy.read(node, signal)) this.look();
     const offer = {
       caps,
       presence: this.#presence,
       since: this.#since,
       bootedAt: this.#bootedAt,
       fenced: this.#fenced,
+      policyProblem: policy.problem,
       // Beside nobody it is the guests' own doing.
       pressure: this.#presence.present && this.#short ? ('memory' as const) : undefined,
       leavesBy: this.#leavesBy,

@@ -21,6 +21,7 @@ import { PresenceHistory } from './owner/history.ts';
 import { askAgent, serveOwner, servePage, wishes, type OwnersServerOptions } from './owner/server.ts';
 import { fenceNotes, inWords } from './owner/words.ts';
 import { OwnersWill } from './owner/will.ts';
+import { PolicySource } from './presence/policy-source.ts';
 import { HostSensors } from './sensors/host.ts';
 import { Logind } from './sensors/logind.ts';
 import { ShutdownGuard } from './shutdown/guard.ts';
@@ -74,6 +75,12 @@ async function run(options: Options): Promise<void> {
     epoch: () => randomBytes(8).toString('hex'),
     onChange: () => agent.look(),
   });
+  const policy = new PolicySource({
+    fallback: policyOf(options),
+    room: options.room,
+    namespace: options['policy-namespace'],
+    ...{ client, clock: systemClock, log },
+  });
   const agent = new Agent({
     machine: options.node,
     client,
@@ -86,7 +93,7 @@ async function run(options: Options): Promise<void> {
     throttle: { apply: (active) => throttle.apply(active, moving.pods) },
     leavesInMs: () => guard.leavesInMs,
     onPresence: (presence, at) => history.add(presence, at),
-    policy: policyOf(options),
+    policy,
     caps: {
       cores: options.cores,
       memoryMiB: options['memory-mib'],
@@ -121,7 +128,11 @@ async function run(options: Options): Promise<void> {
       ...agent.view(),
       guests: await guestList.list(),
       history: history.turns,
-      notes: [...(lock.impossible === undefined ? [] : [lock.impossible]), ...fenceNotes(fence)],
+      notes: [
+        ...(lock.impossible === undefined ? [] : [lock.impossible]),
+        ...fenceNotes(fence),
+        ...(policy.problem === undefined ? [] : [policy.problem]),
+      ],
     }),
     onWish: (wish) => {
       try {

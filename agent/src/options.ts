@@ -10,6 +10,7 @@ import { machineLeaseNamespace } from '@idlewild/operator/model/names.ts';
 import { checkFence } from '@idlewild/operator/recovery/fence-arithmetic.ts';
 import type { KeeperTerms } from './lease/keeper.ts';
 import type { Policy } from './presence/policy.ts';
+import { parseHours } from './presence/policy-document.ts';
 
 // Without words of its own, this part of zod says "invalid" to everything.
 z.config(en());
@@ -56,6 +57,7 @@ const schema = z.strictObject({
   lend: z._default(z.enum(['always', 'when-idle', 'never']), 'when-idle'),
   'idle-after': z._default(durationText, 600_000),
   'hours-file': z.optional(text),
+  'policy-namespace': z._default(text, 'idlewild-system'),
   'guest-cgroup': z._default(z.array(text), []),
   'pods-cgroup': z._default(z.array(text), []),
   'lease-namespace': z._default(text, machineLeaseNamespace),
@@ -93,6 +95,7 @@ export const usage = `The Idlewild agent: protects the owner of one machine, and
   --lend MODE           always, when-idle or never (when-idle)
   --idle-after DURATION how long nobody must have used it (10m)
   --hours-file FILE     JSON: {"timeZone", "windows": [{"days", "from", "to"}], "holidays"}
+  --policy-namespace NAME   where the ConfigMap idlewild-policy is, which comes before these three (idlewild-system)
   --guest-cgroup DIR    a control group of guests, held back while the owner is active; may be given again
   --pods-cgroup DIR     one of a kubelet, such as .../kubepods.slice: pods below it that run a guest; may be given again
   --lease-duration DURATION   how long the operator must have heard nothing before it gives the machine up (10s)
@@ -106,28 +109,6 @@ export const usage = `The Idlewild agent: protects the owner of one machine, and
                               below --root)
   --log-level LEVEL     trace, debug, info, warn, error or silent (info)
 `;
-
-const localTime = z.string().check(z.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 07:30'));
-const hours = z.strictObject({
-  timeZone: z.string().check(
-    z.refine((zone) => {
-      try {
-        new Intl.DateTimeFormat('en', { timeZone: zone });
-        return true;
-      } catch {
-        return false;
-      }
-    }, 'must be a time zone such as Europe/Berlin'),
-  ),
-  windows: z.array(
-    z.strictObject({
-      days: z.array(z.int().check(z.minimum(1), z.maximum(7))).check(z.minLength(1)),
-      from: localTime,
-      to: localTime,
-    }),
-  ),
-  holidays: z._default(z.array(z.iso.date()), []),
-});
 
 /** Throws TypeError with the flag's name and what is allowed. */
 export function parseOptions(args: readonly string[]): Options {
@@ -171,10 +152,7 @@ export function policyOf(options: Options): Policy {
   const mode = ({ always: 'Always', 'when-idle': 'WhenIdle', never: 'Never' } as const)[options.lend];
   const file = options['hours-file'];
   const base = { mode, idleAfterMs: options['idle-after'] };
-  if (file === undefined) return base;
-  const parsed = hours.safeParse(JSON.parse(readFileSync(file, 'utf8')));
-  if (!parsed.success) throw firstOf(parsed.error, `${file}: `);
-  return { ...base, hours: parsed.data };
+  return file === undefined ? base : { ...base, hours: [parseHours(readFileSync(file, 'utf8'), file)] };
 }
 
 function firstOf({ issues }: z.core.$ZodError, prefix: string): TypeError {

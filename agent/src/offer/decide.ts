@@ -24,6 +24,8 @@ export interface Offer {
   readonly since: string;
   /** When the machine was started, RFC 3339. */
   readonly bootedAt: string;
+  /** Why not all of what admins say of lending is followed. */
+  readonly policyProblem?: string | undefined;
   /** What the owner is short of. */
   readonly pressure?: 'memory' | undefined;
   /** Until when guests may leave a machine that sleeps or shuts down then, RFC 3339. */
@@ -53,6 +55,7 @@ export function offerPatch(node: Node, offer: Offer): object | undefined {
       reason: presence.reason,
       message: presence.message,
       bootedAt: offer.bootedAt,
+      policyProblem: offer.policyProblem,
       pressure: offer.pressure,
       leavesBy: offer.leavesBy,
     }),

@@ -113,11 +113,13 @@ describe('the presence of an owner', () => {
 describe('lending hours', () => {
   const nights: Policy = {
     ...policy,
-    hours: {
-      timeZone: 'Europe/Berlin',
-      windows: [{ days: [1, 2, 3, 4, 5], from: '20:00', to: '07:00' }],
-      holidays: ['2026-03-06'],
-    },
+    hours: [
+      {
+        timeZone: 'Europe/Berlin',
+        windows: [{ days: [1, 2, 3, 4, 5], from: '20:00', to: '07:00' }],
+        holidays: ['2026-03-06'],
+      },
+    ],
   };
   it.each([
     ['at noon', '2026-03-04T11:00:00Z', false],

@@ -2,7 +2,7 @@
 // Promises: pure. What is unknown never makes a machine look idle; being busy is believed of any one sensor at once, being idle
 // only when two kinds of sensor agree or nobody is logged in. The order of the rules is the order of the reasons.
 
-import { isWithin, type Policy } from './policy.ts';
+import { isOpen, type Policy } from './policy.ts';
 import type { Readings, Session } from './readings.ts';
 
 export const presenceReasons = [
@@ -58,7 +58,7 @@ export function decidePresence(input: PresenceInput): Presence {
   if (readings.leaving) return present('Leaving', 'it is about to sleep or to shut down');
   if (input.dedicated) return away('Dedicated', 'the machine has no owner');
   if (policy.mode === 'Never') return present('LendsNever', 'its policy is never to lend');
-  if (!isWithin(policy.hours, nowMs)) return present('OutsideHours', 'it is outside of its lending hours');
+  if (!isOpen(policy, nowMs)) return present('OutsideHours', 'it is outside of its lending hours');
   if (policy.mode === 'Always') return away('LendsAlways', 'its policy is to lend always');
   return bySupply(readings) ?? byPeople(readings, policy) ?? byWork(readings) ?? byIdleness(readings, policy);
 }

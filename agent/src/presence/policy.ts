@@ -1,5 +1,6 @@
 // When a machine lends, as its admin and its owner want it.
-// Promises: pure; hours are those of the policy's time zone, whatever the machine's.
+// Promises: pure; hours are those of the policy's time zone, whatever the machine's; of two policies the stricter one lends only
+// when both would.
 
 export type LendingMode = 'Always' | 'WhenIdle' | 'Never';
 
@@ -16,13 +17,29 @@ export interface Policy {
   readonly mode: LendingMode;
   /** Nobody touched it for this long, ms. */
   readonly idleAfterMs: number;
-  /** Without them it may lend at any hour. */
-  readonly hours?: LendingHours | undefined;
+  /** It lends only within all of them; without any at any hour. */
+  readonly hours?: readonly LendingHours[] | undefined;
 }
 
-/** Whether `hours` let the machine lend at `nowMs` (ms since the epoch). */
-export function isWithin(hours: LendingHours | undefined, nowMs: number): boolean {
-  if (!hours) return true;
+const byStrictness: readonly LendingMode[] = ['Always', 'WhenIdle', 'Never'];
+
+/** Lends only when both would. */
+export function stricter(a: Policy, b: Policy): Policy {
+  const rank = ({ mode }: Policy): number => byStrictness.indexOf(mode);
+  const hours = [...(a.hours ?? []), ...(b.hours ?? [])];
+  return {
+    mode: rank(a) >= rank(b) ? a.mode : b.mode,
+    idleAfterMs: Math.max(a.idleAfterMs, b.idleAfterMs),
+    ...(hours.length === 0 ? {} : { hours }),
+  };
+}
+
+/** Whether its hours let the machine lend at `nowMs` (ms since the epoch). */
+export function isOpen({ hours = [] }: Policy, nowMs: number): boolean {
+  return hours.every((each) => isWithin(each, nowMs));
+}
+
+function isWithin(hours: LendingHours, nowMs: number): boolean {
   const here = localTime(hours.timeZone, nowMs);
   if (hours.holidays.includes(here.date)) return true;
   const yesterday = here.day === 1 ? 7 : here.day - 1;

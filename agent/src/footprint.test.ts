@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
-import { nodes } from '@idlewild/operator/api/resources.ts';
+import { namespaces, nodes } from '@idlewild/operator/api/resources.ts';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { agentNodeFlags } from '../../scripts/bundle-agent.ts';
@@ -29,6 +29,7 @@ beforeAll(async () => {
   server = await TestServer.start();
   client = new KubeClient(transportFrom({ server: server.url, caPem: server.pki.caPem, token: 'admin' }));
   await client.create<Node>(nodes, { metadata: { name: 'pc-4' }, spec: {} } as Node);
+  await client.create(namespaces, { metadata: { name: 'idlewild-machines' } });
   mkdirSync(join(root, 'run'));
   for (const [name, text] of Object.entries({ 'ca.pem': server.pki.caPem, token: 'admin', 'run/utmp': '' })) {
     writeFileSync(join(root, name), text);
@@ -67,8 +68,10 @@ function residentMB(): number {
 describe('an agent at rest', () => {
   it('is small, and hardly ever at work', async () => {
     const deadline = performance.now() + 30_000;
-    const offered = async (): Promise<boolean> =>
-      (await client.get<Node>(nodes, { name: 'pc-4' })).metadata.labels?.['idlewild.dev/lend-cores'] === '1';
+    const offered = async (): Promise<boolean> => {
+      const { annotations = {} } = (await client.get<Node>(nodes, { name: 'pc-4' })).metadata;
+      return 'idlewild.dev/offer' in annotations && !annotations['idlewild.dev/offer']?.includes('Joining');
+    };
     while (!(await offered())) {
       if (performance.now() > deadline) throw new Error('the agent offered nothing within 30 s');
       await delay(50);

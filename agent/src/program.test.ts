@@ -1,11 +1,12 @@
-// The agent as the program that it is, beside a logind that obeys and a cluster that is away.
+// The agent as the program that it is, beside a logind that obeys and a real API server without KubeVirt.
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
 import { LogindMock } from './sensors/logind-mock.ts';
 import { askAgent } from './owner/server.ts';
 
@@ -17,6 +18,14 @@ B: EV=120013
 B: KEY=402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe
 `;
 
+let server: TestServer;
+beforeAll(async () => {
+  server = await TestServer.start();
+  await server.post('/api/v1/nodes', { metadata: { name: 'pc-4' } });
+  await server.post('/api/v1/namespaces', { metadata: { name: 'idlewild-machines' } });
+}, 60_000);
+afterAll(() => server.stop());
+
 let root: string;
 let mock: LogindMock;
 let agent: ChildProcess;
@@ -26,14 +35,16 @@ beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'iw-program-'));
   for (const dir of ['dev/input', 'proc/bus/input', 'cgroup']) mkdirSync(join(root, dir), { recursive: true });
   writeFileSync(join(root, 'proc/bus/input/devices'), keyboard);
-  writeFileSync(join(root, 'token'), 'x');
+  writeFileSync(join(root, 'token'), 'admin');
+  writeFileSync(join(root, 'ca.pem'), server.pki.caPem);
   // Without a process in it, so no guest holds up a shutdown.
   writeFileSync(join(root, 'cgroup/cgroup.procs'), '');
   execFileSync('mkfifo', [join(root, 'dev/input/event0')]);
   mock = await LogindMock.start(join(root, 'run/dbus/system_bus_socket'));
   const flags = {
     node: 'pc-4',
-    server: 'http://127.0.0.1:1',
+    server: server.url,
+    'ca-file': join(root, 'ca.pem'),
     'token-file': join(root, 'token'),
     root,
     'state-dir': join(root, 'state'),

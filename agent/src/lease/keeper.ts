@@ -54,6 +54,7 @@ export type Standing =
 
 /** How often guests that must not live are looked for. */
 const guardEveryMs = 500;
+const restEveryMs = 1_000;
 const learnEveryMs = 10_000;
 
 const causes: Readonly<Record<EndReason, string>> = {
@@ -121,7 +122,8 @@ export class LeaseKeeper {
       if (!mayLive(this.#term, boot.now())) await this.#end();
       this.#tell();
       const restMs = this.#term ? (this.#term.endS - boot.now()) * 1000 : guardEveryMs;
-      const pauseMs = restMs > 0 ? Math.min(restMs + 1, guardEveryMs) : guardEveryMs;
+      // The end of a term is met to the millisecond; a machine that was suspended meanwhile has the switch, too.
+      const pauseMs = restMs > 0 ? Math.min(restMs + 1, restEveryMs) : guardEveryMs;
       await clock.sleep(pauseMs, signal).catch(() => undefined);
     }
   }

@@ -263,6 +263,22 @@ describe('the pause before a repeat', () => {
     expect(match([aMachine('a')], [failed(1)], { nowS: 2 }).claimed).toEqual({ j: 'a' });
   });
 
+  it.each<[string, readonly number[], number]>([
+    ['once', [1], 0],
+    ['twice', [1, 1], 2],
+    ['four times', [1, 1, 1, 1], 8],
+    ['for ever', Array.from({ length: 30 }, () => 1), 300],
+    ['again after it had run for a good while', [1, 1, 301], 0],
+    ['twice after it had run for a good while', [301, 1, 1], 2],
+  ])('after the guest was taken away by hand %s, after seconds %j, is %i s', (_, lasted, seconds) => {
+    let job = aJob('j').published(-1000);
+    for (const each of lasted) job = job.claimedBy('pc-1', { at: -each }).ended('TakenAway', { at: 0 });
+    expect(notBefore(job.job, matchingSettings)).toBe(seconds === 0 ? 0 : noon + seconds * 1000);
+    const waiting = match([aMachine('a')], [job], { nowS: 0.5 });
+    if (seconds === 0) expect(waiting.claimed).toEqual({ j: 'a' });
+    else expect(waiting.why('j').message).toContain(`was taken away again; the next one begins after a pause of`);
+  });
+
   it('does not exist after an attempt that the lab took away', () => {
     const job = aJob('j').published(-100).claimedBy('pc-1').ended('MachineLost', { at: 0 });
     expect(match([aMachine('a')], [job], { nowS: 0 }).claimed).toEqual({ j: 'a' });

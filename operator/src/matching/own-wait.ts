@@ -43,6 +43,7 @@ function pauseInWords({ job, retryAtMs }: Waiter): OwnWait['said'] {
   const last = lastAttempt(job);
   // The pause in full, not what is left of it.
   const pause = inWords(retryAtMs - Date.parse(last?.ended ?? ''));
-  const message = `attempt ${last?.number} failed (${last?.reason}); the next one begins after a pause of ${pause}`;
+  const what = last?.reason === 'TakenAway' ? 'was taken away again' : `failed (${last?.reason})`;
+  const message = `attempt ${last?.number} ${what}; the next one begins after a pause of ${pause}`;
   return { reason: 'RetryBackoff', message };
 }

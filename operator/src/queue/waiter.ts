@@ -5,6 +5,7 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import { requirementOf, type Requirement } from '../matching/subscribe.ts';
 import { durationMs } from '../model/duration.ts';
 import { attemptsOf, lastAttempt, speaksAgainstMachine } from '../model/job.ts';
+import type { AttemptEnd } from '../model/reasons.ts';
 import { ageOf, type InLine } from './order.ts';
 import { effectivePriority, type NamespacePolicy, type Priority } from './priority.ts';
 
@@ -68,11 +69,21 @@ export function waiterOf(
   };
 }
 
-/** When the next attempt may begin after one that failed by itself, ms since the epoch. */
+/** When the next attempt may begin after one that failed by itself, or was taken away again, ms since the epoch. */
 export function notBefore(job: ComputeJob, settings: Pick<RetrySettings, 'retryBaseMs' | 'retryMaxMs'>): number {
   const last = lastAttempt(job);
-  const failures = job.status?.failures ?? 0;
-  const byItself = last?.reason === 'ScriptFailed' || last?.reason === 'StartFailed' || last?.reason === 'GuestCrashed';
-  if (!byItself || failures === 0 || last.ended === undefined) return 0;
-  return Date.parse(last.ended) + Math.min(settings.retryMaxMs, settings.retryBaseMs * 2 ** (failures - 1));
+  const { retryBaseMs, retryMaxMs } = settings;
+  const times = byItself.has(last?.reason ?? '') ? (job.status?.failures ?? 0) : takenAwayAgain(job, retryMaxMs);
+  if (times <= 0 || last?.ended === undefined) return 0;
+  return Date.parse(last.ended) + Math.min(retryMaxMs, retryBaseMs * 2 ** (times - 1));
+}
+
+const byItself: ReadonlySet<string> = new Set<AttemptEnd>(['ScriptFailed', 'StartFailed', 'GuestCrashed']);
+
+/** Beyond the first time, as often as somebody took the guest away soon after its claim, in one row. */
+function takenAwayAgain(job: ComputeJob, soonMs: number): number {
+  const others = attemptsOf(job).findLastIndex(({ reason, claimed = '', ended = '' }) => {
+    return reason !== 'TakenAway' || Date.parse(ended) - Date.parse(claimed) > soonMs;
+  });
+  return attemptsOf(job).length - 1 - others - 1;
 }

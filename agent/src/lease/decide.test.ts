@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { decideLease, inheritedTerm, mayLive, termFrom, type LeaseFacts, type Seen } from './decide.ts';
 
 const there = (holder: string, o: { boot?: string; quietMs?: number } = {}): Seen => ({
-  ...{ kind: 'there', holder, boot: o.boot ?? 'this', quietMs: o.quietMs ?? 0 },
+  ...{ kind: 'there', holder, sealed: holder.startsWith('lost:') },
+  ...{ boot: o.boot ?? 'this', quietMs: o.quietMs ?? 0 },
 });
 const starting: LeaseFacts = {
   ...{ seen: { kind: 'absent' }, machine: 'pc_2', boot: 'this', holder: undefined, candidate: undefined },
@@ -75,14 +76,13 @@ describe('an agent', () => {
 
   it('never joins or takes over a sealed lease while a guest may be left', () => {
     const holders = fc.constantFrom('pc_2_a', 'pc_2_b', 'lost:pc_2_a', '', 'pc-3_a');
+    const boots = fc.constantFrom('this', 'earlier');
+    const seen: fc.Arbitrary<Seen> = fc.oneof(
+      fc.constant<Seen>({ kind: 'absent' }),
+      fc.tuple(holders, boots, fc.nat(20_000)).map(([holder, boot, quietMs]) => there(holder, { boot, quietMs })),
+    );
     const facts: fc.Arbitrary<LeaseFacts> = fc.record({
-      seen: fc.oneof(
-        fc.constant<Seen>({ kind: 'absent' }),
-        fc.record({
-          ...{ kind: fc.constant('there' as const), holder: holders, boot: fc.constantFrom('this', 'earlier') },
-          quietMs: fc.nat(20_000),
-        }),
-      ),
+      seen,
       ...{ machine: fc.constant('pc_2'), boot: fc.constant('this'), leaseMs: fc.constant(10_000) },
       ...{ holder: fc.constantFrom(undefined, 'pc_2_a'), candidate: fc.constant(undefined) },
       ...{ fresh: fc.boolean(), expired: fc.boolean(), clean: fc.boolean() },
@@ -92,7 +92,7 @@ describe('an agent', () => {
         const { kind } = decideLease(each);
         if (kind === 'join') expect(each.clean).toBe(true);
         if (kind === 'takeOver') expect(each.clean || !each.expired).toBe(true);
-        if (each.seen.kind === 'there' && each.seen.holder.startsWith('lost:')) expect(['end', 'join']).toContain(kind);
+        if (each.seen.kind === 'there' && each.seen.sealed) expect(['end', 'join']).toContain(kind);
       }),
     );
   });

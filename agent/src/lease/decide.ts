@@ -9,6 +9,8 @@ export type Seen =
   | {
       readonly kind: 'there';
       readonly holder: string;
+      /** The operator has given the machine up: only a new holder may have it. */
+      readonly sealed: boolean;
       /** The boot of the machine that wrote it; empty when it does not say. */
       readonly boot: string;
       /** Monotonic, since when it has been seen unchanged, ms. */
@@ -51,9 +53,6 @@ export type LeaseStep =
   /** Another agent of this very machine has taken over. */
   | { readonly kind: 'leave' };
 
-/** How the operator marks a lease that it has declared lost: nobody but a new holder may renew it. */
-const sealPrefix = 'lost:';
-
 export function decideLease(facts: LeaseFacts): LeaseStep {
   const { seen, machine, boot, holder, candidate, fresh, expired, clean } = facts;
   if (seen.kind === 'unknown') return { kind: 'look' };
@@ -68,19 +67,15 @@ export function decideLease(facts: LeaseFacts): LeaseStep {
 }
 
 function endReason({ seen, holder, fresh }: LeaseFacts, sameBoot: boolean): EndReason {
-  if (seen.kind === 'there' && isSealed(seen.holder)) return 'Sealed';
+  if (seen.kind === 'there' && seen.sealed) return 'Sealed';
   if (holder !== undefined || !fresh) return 'Deprived';
   if (sameBoot) return 'Silent';
   return seen.kind === 'there' ? 'Restarted' : 'Unknown';
 }
 
 /** Nobody renews it. */
-function isFree({ holder, quietMs }: Seen & { kind: 'there' }, { leaseMs }: LeaseFacts): boolean {
-  return isSealed(holder) || holder === '' || quietMs >= leaseMs;
-}
-
-function isSealed(holder: string): boolean {
-  return holder.startsWith(sealPrefix);
+function isFree({ holder, sealed, quietMs }: Seen & { kind: 'there' }, { leaseMs }: LeaseFacts): boolean {
+  return sealed || holder === '' || quietMs >= leaseMs;
 }
 
 export function holderOf(machine: string, epoch: string): string {

@@ -12,6 +12,7 @@ import { virtualMachineInstances } from '@idlewild/operator/api/resources.ts';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
+import { sealOf } from '@idlewild/operator/recovery/seal.ts';
 import { pino } from 'pino';
 import { bootClock } from '../fence/boot.ts';
 import { Fence } from '../fence/fence.ts';
@@ -164,8 +165,7 @@ async function seal(): Promise<void> {
   await eventually(
     async () => {
       const lease = await leaseNow();
-      const spec = { ...lease.spec, holderIdentity: `lost:${lease.spec?.holderIdentity}` };
-      return admin.replace<Lease>(leases, { ...lease, spec }).catch(() => undefined);
+      return admin.replace<Lease>(leases, sealOf(lease)).catch(() => undefined);
     },
     (sealed) => sealed !== undefined,
   );
@@ -208,7 +208,7 @@ describe('the lease of a machine', () => {
     await until(() => isOver(guest));
     await until(async () => (await holderNow()) === `${name}_e1x`);
     await until(() => keeper.standing.kind === 'joined');
-    expect((await leaseNow()).spec?.leaseTransitions).toBe(1);
+    expect((await leaseNow()).spec?.leaseTransitions).toBe(2);
   }, 60_000);
 
   it('that is sealed is not taken anew while the cluster knows of a guest here', async () => {

@@ -5,6 +5,7 @@ import type { Lease, Node } from '@idlewild/operator/api/kubernetes.ts';
 import { microTime } from '@idlewild/operator/kube/micro-time.ts';
 import { annotations } from '@idlewild/operator/model/names.ts';
 import type { FenceTerms } from '@idlewild/operator/recovery/fence-arithmetic.ts';
+import { isSealed } from '@idlewild/operator/recovery/seal.ts';
 import type { Seen } from './decide.ts';
 
 export interface LeaseTerms extends FenceTerms {
@@ -61,9 +62,11 @@ export function claimedLease(
 }
 
 /** @param quietMs since when the lease has been seen unchanged. */
-export function seenOf({ metadata, spec }: Lease, quietMs: number): Seen {
+export function seenOf(lease: Lease, quietMs: number): Seen {
+  const { metadata, spec } = lease;
   return {
     kind: 'there',
+    sealed: isSealed(lease),
     holder: spec?.holderIdentity ?? '',
     boot: bootOf(metadata.annotations?.[annotations.fence]),
     quietMs,

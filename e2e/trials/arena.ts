@@ -135,6 +135,19 @@ export class Arena {
     process.kill(found.pid, 'SIGKILL');
   }
 
+  /** Resolves when the API server answers, with the seconds for which it has not since the call. */
+  async apiAway(): Promise<number> {
+    const began = now();
+    const { raw } = this.#cluster.client;
+    const answers = () =>
+      raw.request({ method: 'GET', path: '/readyz', timeoutMs: 1_000 }).then(
+        () => true,
+        () => false,
+      );
+    await until('the API server answers', answers, { everyMs: 50 });
+    return now() - began;
+  }
+
   /** Every job runs and is heard, and every machine lends. Holds for troubles that the trials made are lifted, as an admin may. */
   async calm(): Promise<void> {
     let troubles: string[] = [];
@@ -166,7 +179,8 @@ export class Arena {
       if (!isTrue(node.status?.conditions, 'Ready')) return [`${name} is not Ready`];
       if (has[labels.pool] !== 'on') return [`${name} lends nothing: ${notes?.[annotations.offer]}`];
       if (has[labels.fence] === 'off') return [`${name} has no fence`];
-      return isHeldDown(node) ? [`${name} is held down`] : [];
+      if (isHeldDown(node)) return [`${name} is held down`];
+      return holdOf(node).includes('"lost":true') ? [`${name} may yet be held down`] : [];
     });
   }
 
@@ -205,6 +219,9 @@ export function now(): number {
 }
 
 function isHeldDown(node: Node): boolean {
-  const hold = node.metadata.annotations?.[annotations.hold];
-  return hold !== undefined && hold.includes('"until"');
+  return holdOf(node).includes('"until"');
+}
+
+function holdOf({ metadata }: Node): string {
+  return metadata.annotations?.[annotations.hold] ?? '';
 }

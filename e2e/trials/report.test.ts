@@ -26,12 +26,13 @@ describe('the report', () => {
         trial({}),
         trial({ createdS: 13, runningS: 40, apartS: 3.04, violations: ['two at once'] }),
         { kind: 'agent-kill', job: 'b', machine: 'pc-2', violations: [], silentS: 0.31 },
+        { kind: 'agent-kill', job: 'c', machine: 'pc-2', violations: [], excused: 'it was dark' },
       ],
     );
     expect(rows.slice(2)).toEqual([
-      '| power-off | 2 | 1 | 12.0 | 13.0 | 17.0 | 40.0 | 3.0 | - |',
-      '| agent-kill | 1 | 0 | - | - | - | - | - | 0.3 |',
-      '| network-cut | 0 | 0 | - | - | - | - | - | - |',
+      '| power-off | 2 | 1 | 0 | 12.0 | 13.0 | 17.0 | 40.0 | 3.0 | - |',
+      '| agent-kill | 2 | 0 | 1 | - | - | - | - | - | 0.3 |',
+      '| network-cut | 0 | 0 | 0 | - | - | - | - | - | - |',
     ]);
   });
 
@@ -41,5 +42,7 @@ describe('the report', () => {
     );
     const wrong = trial({ createdS: undefined, runningS: undefined, apartS: undefined, violations: ['x', 'y'] });
     expect(lineOf(wrong)).toBe('power-off pc-1 a: VIOLATION, x, y');
+    const excused = { kind: 'api-restart', job: 'a', machine: 'pc-1', violations: [], excused: 'it was dark' };
+    expect(lineOf(excused)).toBe('api-restart pc-1 a: lost, as it was dark');
   });
 });

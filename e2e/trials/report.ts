@@ -7,6 +7,8 @@ export interface Trial {
   readonly machine: string;
   /** What must never be; empty for a good trial. */
   readonly violations: readonly string[];
+  /** The guest was lost, and had to be, since the API server was away for too long. */
+  readonly excused?: string | undefined;
   /** From the event to the replacement's VirtualMachine, seconds; undefined when the guest was to stay, or none came. */
   readonly createdS?: number | undefined;
   /** From the event to the first word of the guest in it. */
@@ -26,6 +28,7 @@ export function percentile(values: readonly number[], part: number): number | un
 const columns = [
   'trials',
   'wrong',
+  'excused',
   'created p50',
   'p95',
   'running p50',
@@ -52,6 +55,7 @@ export function table(kinds: readonly string[], trials: readonly Trial[]): strin
         kind,
         String(of.length),
         String(wrong),
+        String(of.filter(({ excused }) => excused !== undefined).length),
         ...[created, running].flatMap((values) => [
           seconds(percentile(values, 0.5)),
           seconds(percentile(values, 0.95)),
@@ -74,13 +78,13 @@ export function table(kinds: readonly string[], trials: readonly Trial[]): strin
 }
 
 /** One line of one trial. */
-export function lineOf({ kind, job, machine, violations, ...measured }: Trial): string {
+export function lineOf({ kind, job, machine, violations, excused, ...measured }: Trial): string {
   const words = Object.entries({
     'VM created after': measured.createdS,
     'guest running after': measured.runningS,
     'guests apart by': measured.apartS,
     'longest silence': measured.silentS,
   }).flatMap(([what, value]) => (value === undefined ? [] : [`${what} ${value.toFixed(2)} s`]));
-  const verdict = violations.length === 0 ? 'ok' : 'VIOLATION';
+  const verdict = violations.length > 0 ? 'VIOLATION' : excused === undefined ? 'ok' : `lost, as ${excused}`;
   return [`${kind} ${machine} ${job}: ${verdict}`, ...words, ...violations].join(', ');
 }

@@ -8,6 +8,8 @@ import type { Trial } from './report.ts';
 const replacedTimeoutMs = 180_000;
 /** Longer than any guest lives without its machine's lease, and than the operator waits before it replaces one. */
 const keptS = 16;
+/** An agent survives this whenever it comes: it renews every 2 s, asks again 2 s later at most, and ends its guests after 6 s. */
+const apiMayBeAwayS = 2;
 
 /** @param random from 0 up to but not including 1. Throws when the lab does not come to rest before or after the event. */
 export async function playRound(arena: Arena, kind: Kind, random: () => number): Promise<Trial[]> {
@@ -21,7 +23,8 @@ export async function playRound(arena: Arena, kind: Kind, random: () => number):
 
   arena.measureSilence();
   const at = now();
-  await strike(arena, kind, machine);
+  const awayS = await strike(arena, kind, machine);
+  const excused = awayS > apiMayBeAwayS ? `the API server was away for ${awayS.toFixed(1)} s` : undefined;
   const missing = kind.outcome === 'replaced' ? await replacement(arena, struck) : await delay(keptS * 1_000, '');
   if (kind.remedy !== undefined) {
     if ('machine' in kind.remedy) await arena.ask({ op: 'machine', verb: kind.remedy.machine, name: machine });
@@ -40,10 +43,12 @@ export async function playRound(arena: Arena, kind: Kind, random: () => number):
     ...measured,
     violations: [...wrong, ...arena.takeViolations(standing.name)],
   });
+  const lostTrial = (standing: Standing, what: string): Trial =>
+    excused === undefined ? trialOf(standing, {}, [what]) : trialOf(standing, { excused }, []);
   const trials = struck.map((standing) => {
     if (kind.outcome === 'kept') {
-      const lost = stayed(standing) ? [] : ['the guest was lost'];
-      return trialOf(standing, { silentS: silences.get(standing.name) }, lost);
+      const silentS = silences.get(standing.name);
+      return stayed(standing) ? trialOf(standing, { silentS }, []) : lostTrial(standing, 'the guest was lost');
     }
     const { name, attempt } = standing;
     const created = arena.createdAt(name, attempt + 1);
@@ -60,16 +65,20 @@ export async function playRound(arena: Arena, kind: Kind, random: () => number):
     );
   });
   const harmed = others.map((standing) =>
-    trialOf(standing, {}, stayed(standing) ? [] : ['the guest was lost although nothing befell its machine']),
+    stayed(standing)
+      ? trialOf(standing, {}, [])
+      : lostTrial(standing, 'the guest was lost although nothing befell its machine'),
   );
-  return [...trials, ...harmed.filter(({ violations }) => violations.length > 0)];
+  return [...trials, ...harmed.filter((trial) => trial.violations.length > 0 || trial.excused !== undefined)];
 }
 
-/** Everything of one kind happens at the same moment. */
-async function strike(arena: Arena, kind: Kind, machine: string): Promise<void> {
+/** Everything of one kind happens at the same moment. @returns how long the API server was away, seconds. */
+async function strike(arena: Arena, kind: Kind, machine: string): Promise<number> {
   if (kind.kill !== undefined) arena.kill(kind.kill);
+  const away = kind.kill === 'apiserver' ? arena.apiAway() : Promise.resolve(0);
   if (kind.machine !== undefined) await arena.ask({ op: 'machine', verb: kind.machine, name: machine });
   if (kind.agent !== undefined) await arena.ask({ op: 'agent', verb: kind.agent, name: machine });
+  return away;
 }
 
 /** Waits until the next attempt of each is heard; answers why not, or ''. */

@@ -1,5 +1,5 @@
 // The agent as a program: flags -> sensors and a client -> run until SIGTERM. `stop-now`, `lend-again` and `status` ask the one
-// that runs on this machine, for its owner.
+// that runs on this machine, for its owner; `preflight` looks whether the machine can join.
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -21,6 +21,7 @@ import { PresenceHistory } from './owner/history.ts';
 import { askAgent, serveOwner, servePage, wishes, type OwnersServerOptions } from './owner/server.ts';
 import { fenceNotes, inWords } from './owner/words.ts';
 import { OwnersWill } from './owner/will.ts';
+import { runPreflight } from './preflight/command.ts';
 import { PolicySource } from './presence/policy-source.ts';
 import { HostSensors } from './sensors/host.ts';
 import { Logind } from './sensors/logind.ts';
@@ -189,6 +190,7 @@ async function ask(command: string, args: string[]): Promise<void> {
 const [command = '', ...rest] = process.argv.slice(2);
 try {
   if (command === '--help') console.log(usage);
+  else if (command === 'preflight') process.exitCode = runPreflight(rest, (line) => console.log(line));
   else if (command === 'status' || wishes.some((wish) => wish === command)) await ask(command, rest);
   else await run(parseOptions(process.argv.slice(2)));
 } catch (error) {

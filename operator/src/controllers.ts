@@ -90,9 +90,10 @@ export function buildControllers(
 
   const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
+  const isSilent = (machine: string): boolean => isFallingSilent(o.leases, machine, settings.recovery);
   const queue = new Matching(deps, settings.matching, {
     wake: () => matching.enqueue('pool'),
-    isSilent: (machine) => isFallingSilent(o.leases, machine, settings.recovery),
+    isSilent,
     onPass: () => {
       if (preemption.concerned) preempting.enqueue('pool');
     },
@@ -105,7 +106,7 @@ export function buildControllers(
   const evacuation = controller(
     'evacuation',
     4,
-    new Evacuation(deps, { downtime, traffic, wakes, room }, settings.evacuation),
+    new Evacuation(deps, { downtime, traffic, wakes, room, isSilent }, settings.evacuation),
   );
 
   const ladder = controller('ladder', 8, new Ladder(deps, settings.ladder));

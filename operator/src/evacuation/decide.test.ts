@@ -33,11 +33,12 @@ interface Case {
   readonly vmi?: InstanceOverrides | VirtualMachineInstance;
   readonly job?: JobBuilder;
   readonly moving?: readonly Moving[];
+  readonly silent?: readonly string[];
   readonly nowS?: number;
 }
 
 function decide(nodes: Node[], o: Case = {}): EvacuationDecision {
-  const { job = running, nowS = 0, moving = [] } = o;
+  const { job = running, nowS = 0, moving = [], silent = [] } = o;
   const own = o.vm ?? vm;
   const vmi = o.vmi && 'metadata' in o.vmi ? o.vmi : aVmi(own, 'Running', 'pc-1', { evacuate: 'pc-1', ...o.vmi });
   const pool = poolOf({ nodes, jobs: [job.job], vms: [own], vmis: [vmi], migrations: [] });
@@ -54,10 +55,25 @@ function decide(nodes: Node[], o: Case = {}): EvacuationDecision {
     explain: true,
     moving,
     urgentWaits: false,
+    isSilent: (machine) => silent.includes(machine),
     nowMs: noon + nowS * 1000,
     settings,
   });
 }
+
+describe('a machine that has fallen silent', () => {
+  const nodes = [source, aMachine('pc-2'), aMachine('pc-3')];
+
+  it('gets no guests, for it may be lost soon', () => {
+    expect(decide(nodes, { silent: ['pc-3'] })).toMatchObject({ kind: 'migrate', target: 'pc-2' });
+  });
+
+  it('is looked at again soon when there is no other', () => {
+    const decision = decide(nodes, { silent: ['pc-2', 'pc-3'] });
+    expect(decision).toMatchObject({ kind: 'stay', reason: 'NoMachineForGuest', retryInMs: 1_000 });
+    expect(decision).toHaveProperty('message', expect.stringContaining('2 NotReady'));
+  });
+});
 
 describe('a guest whose machine is drained', () => {
   it('moves to the first runner-up that fits', () => {

@@ -53,9 +53,14 @@ export interface EvacuationInput {
   readonly moving: readonly Moving[];
   /** A guest that has to leave sooner than others waits for its turn. */
   readonly urgentWaits: boolean;
+  /** The machine has not been heard for a while, and may be lost soon. */
+  readonly isSilent: (machine: string) => boolean;
   readonly nowMs: number;
   readonly settings: EvacuationSettings;
 }
+
+/** How soon a machine is asked about again that had fallen silent. */
+const silentAgainMs = 1_000;
 
 export type StayReason =
   'NoMachineForGuest' | 'StillPinned' | 'NotMigratable' | 'WaitingForTurn' | 'MigrationFailed' | 'Migrating';
@@ -235,7 +240,9 @@ function leave(
     return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message, urgent: leaving.urgent };
   }
   const { resting, restUntilMs } = pauses;
-  const target = targetFor({ job, vmi, pool, verdicts, explain, source: leaving.from, live: true, resting, nowMs });
+  const { isSilent } = input;
+  const of = { job, vmi, pool, verdicts, explain, isSilent, source: leaving.from, nowMs };
+  const target = targetFor({ ...of, live: true, resting });
   if (target.machine === undefined) {
     return nobody(job, leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
   }
@@ -272,7 +279,7 @@ function boundBecause(
 
 /** For a guest that cannot move: the work is lost, so only for a drain, only where nobody sits, and only if it can go on elsewhere. */
 function anew(
-  { job, pool, verdicts, explain, nowMs }: EvacuationInput,
+  { job, pool, verdicts, explain, isSilent, nowMs }: EvacuationInput,
   vmi: VirtualMachineInstance,
   attempt: Attempt,
   leaving: Leaving,
@@ -286,8 +293,8 @@ function anew(
   });
   if (leaving.reason !== 'Drained') return stays(`it ${goesOn(job)}${parkWords(leaving)}`);
   if (job.spec.mode === 'Session') return stays('it runs on, as a session is not made anew');
-  const of = { job, vmi, pool, verdicts, explain, source: leaving.from };
-  const target = targetFor({ ...of, live: false, resting: new Set(), nowMs });
+  const of = { job, vmi, pool, verdicts, explain, isSilent, source: leaving.from, nowMs };
+  const target = targetFor({ ...of, live: false, resting: new Set() });
   if (target.machine === undefined) return nobody(job, leaving, target, undefined);
   const message = `${leaving.words} and ${cannot}; it is made anew elsewhere`;
   return { kind: 'recreate', attempt, leaving, target: target.machine, message };
@@ -296,9 +303,10 @@ function anew(
 function nobody(
   job: ComputeJob,
   leaving: Leaving,
-  { words, wants }: NoTarget,
-  retryInMs: number | undefined,
+  { words, wants, silent }: NoTarget,
+  restMs: number | undefined,
 ): EvacuationDecision {
+  const retryInMs = silent ? Math.min(silentAgainMs, restMs ?? Infinity) : restMs;
   const why = words === undefined ? '' : `: ${words}`;
   const message = `${leaving.words}, but no machine can take the guest, which ${goesOn(job)}${parkWords(leaving)}${why}`;
   return { kind: 'stay', reason: 'NoMachineForGuest', cause: leaving.reason, message, retryInMs, wants };

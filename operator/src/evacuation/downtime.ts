@@ -10,6 +10,8 @@ interface Watched {
   downMs: number;
   /** Since when the instance is not ready, monotonic ms. */
   downSince: number | undefined;
+  /** It was made to stand still besides, which is counted elsewhere. */
+  paused: boolean;
 }
 
 const mostWatched = 1000;
@@ -36,12 +38,12 @@ export class DowntimeObserver {
         if (this.#watched.size < mostWatched) break;
         this.#watched.delete(oldest);
       }
-      watched = { downMs: 0, downSince: undefined };
+      watched = { downMs: 0, downSince: undefined, paused: false };
       this.#watched.set(uid, watched);
     }
     const now = this.#clock.monotonic();
-    // One that is paused stands still for another reason, which is counted elsewhere.
-    const ready = isTrue(vmi.status?.conditions, 'Ready') || isTrue(vmi.status?.conditions, 'Paused');
+    if (isTrue(vmi.status?.conditions, 'Paused')) watched.paused = true;
+    const ready = watched.paused || isTrue(vmi.status?.conditions, 'Ready');
     if (!ready) watched.downSince ??= now;
     else if (watched.downSince !== undefined) {
       watched.downMs += now - watched.downSince;
@@ -49,10 +51,10 @@ export class DowntimeObserver {
     }
   }
 
-  /** Seconds; undefined when it was not watched, or the guest is not ready again yet. */
+  /** Seconds; undefined when it was not watched, was paused besides, or the guest is not ready again yet. */
   of(migrationUid: string): { readonly seconds?: number | undefined; readonly pending: boolean } {
     const watched = this.#watched.get(migrationUid);
-    if (!watched) return { pending: false };
+    if (!watched || watched.paused) return { pending: false };
     if (watched.downSince !== undefined) return { pending: true };
     return { seconds: Math.round(watched.downMs) / 1000, pending: false };
   }

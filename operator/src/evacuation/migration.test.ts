@@ -49,6 +49,7 @@ function decide(migration: VirtualMachineInstanceMigration, o: Case = {}): Evacu
     explain: true,
     moving: o.moving ?? [own],
     urgentWaits: false,
+    isSilent: () => false,
     nowMs: noon + nowS * 1000,
     settings,
   });

@@ -41,6 +41,8 @@ export interface EvacuationParts {
   readonly traffic: Traffic;
   readonly wakes: Wakes;
   readonly room: Room;
+  /** Whether a machine may be lost soon. */
+  readonly isSilent: (machine: string) => boolean;
 }
 
 export class Evacuation {
@@ -80,7 +82,7 @@ export class Evacuation {
   /** Undefined when there is nothing to decide. */
   #look(key: string): EvacuationInput | undefined {
     const { world, clock } = this.#deps;
-    const { traffic, room } = this.#parts;
+    const { traffic, room, isSilent } = this.#parts;
     const job = world.jobs.get(key);
     const attempt = job && lastAttempt(job);
     if (!job || !attempt) return undefined;
@@ -109,6 +111,7 @@ export class Evacuation {
       explain: this.#telling.isDue(key, job, 'NoMachineForGuest'),
       moving: traffic.moving(nowMs),
       urgentWaits: this.#urgent.size > 0,
+      isSilent,
       nowMs,
       settings: this.#settings,
     };

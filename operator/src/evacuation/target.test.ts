@@ -32,7 +32,15 @@ const overrides: fc.Arbitrary<MachineOverrides> = fc.oneof(
 const specs: SpecOverrides[] = [{}, { resources: { cores: 2 } }, { resources: { cores: 8 } }];
 
 /** The definition: every machine is asked. */
-function anew({ job, vmi, pool, source, live, resting, nowMs }: Omit<TargetInput, 'verdicts' | 'explain'>): unknown {
+function anew({
+  job,
+  vmi,
+  pool,
+  source,
+  live,
+  resting,
+  nowMs,
+}: Omit<TargetInput, 'verdicts' | 'explain' | 'isSilent'>): unknown {
   const running = {
     cpuModel: vmi.spec.domain.cpu?.model,
     cpuVendor: pool.machine(source)?.cpuVendors[0],
@@ -63,6 +71,8 @@ function told(target: Target): unknown {
     .matchAll(/(\d+ [A-Z][A-Za-z]+)/g);
   return { machine: undefined, reasons: [...words].flatMap(([each]) => each) };
 }
+
+const isSilent = (): boolean => false;
 
 interface Move {
   readonly machine: string;
@@ -106,7 +116,7 @@ describe('the machine for a guest that has to leave', () => {
           if (promise === null) promises.list(noon).forEach((each) => promises.withdraw(each));
           else promises.make({ kind: 'claim', job: 'default/o', guest: 'default/o-1', to: promise, needs });
           const of = { job: leaving.job, vmi, source, live, resting: new Set(resting), nowMs: noon };
-          const target = targetFor({ ...of, pool, verdicts: room.now(), explain: true });
+          const target = targetFor({ ...of, pool, verdicts: room.now(), isSilent, explain: true });
           expect(told(target)).toEqual(anew({ ...of, pool: promises.applyTo(pool, noon) }));
           if (target.machine === undefined && resting.length === 0) expect(room.hasSome(target.wants)).toBe(false);
         }
@@ -121,7 +131,16 @@ describe('the machine for a guest that has to leave', () => {
     const vmi = aVmi(vm, 'Running', 'pc-1');
     const pool = poolOf({ nodes: [aMachine('pc-1')], jobs: [job], vms: [vm], vmis: [vmi], migrations: [] });
     const room = new Room({ pool: () => pool, promises: new Promises() }, new FakeClock(noon));
-    const of = { job, vmi, pool, verdicts: room.now(), source: 'pc-1', live: true, resting: new Set<string>() };
+    const of = {
+      job,
+      vmi,
+      pool,
+      verdicts: room.now(),
+      isSilent,
+      source: 'pc-1',
+      live: true,
+      resting: new Set<string>(),
+    };
     expect(targetFor({ ...of, nowMs: noon, explain: false })).toMatchObject({ machine: undefined, words: undefined });
     expect(targetFor({ ...of, nowMs: noon, explain: true })).toMatchObject({ words: 'there is no other machine' });
   });

@@ -23,6 +23,8 @@ export interface TargetInput {
   readonly live: boolean;
   /** Machines that are not tried now. */
   readonly resting: ReadonlySet<string>;
+  /** The machine has not been heard for a while, and may be lost soon. */
+  readonly isSilent: (machine: string) => boolean;
   readonly nowMs: number;
   /** The words will be told. */
   readonly explain: boolean;
@@ -34,34 +36,44 @@ export interface NoTarget {
   readonly wants: RequirementClass;
   /** Undefined when nobody asked for them. */
   readonly words: string | undefined;
+  /** A machine would do if it were heard again, of which no event tells. */
+  readonly silent: boolean;
+}
+
+interface KeptOut {
+  readonly machine: Machine;
+  readonly reason: 'HeldAgainst' | 'NotReady';
 }
 
 export type Target = { readonly machine: string } | NoTarget;
 
 export function targetFor(input: TargetInput): Target {
-  const { job, source, nowMs, verdicts, explain } = input;
+  const { job, source, nowMs, verdicts, explain, isSilent } = input;
   const wanted = requirementFor(input);
   const wants = verdicts.classOf(wanted);
   const others = verdicts.fittingCount(wants) === 0 ? [] : [...verdicts.fitting(wants)];
-  const [resting, fitting] = [[] as Machine[], [] as Machine[]];
+  const [keptOut, fitting] = [[] as KeptOut[], [] as Machine[]];
   for (const machine of others) {
-    if (machine.name !== source) (wanted.heldAgainst.has(machine.name) ? resting : fitting).push(machine);
+    if (machine.name === source) continue;
+    if (wanted.heldAgainst.has(machine.name)) keptOut.push({ machine, reason: 'HeldAgainst' });
+    else if (isSilent(machine.name)) keptOut.push({ machine, reason: 'NotReady' });
+    else fitting.push(machine);
   }
   const preferred = (job.status?.subscribers ?? []).map(({ node }) => node);
   const freeOf = ({ name }: Machine) => verdicts.freeOn(name);
   const [best] = rank(fitting, wanted.image, { nowMs, preferred, freeOf, limit: 1 });
   if (best) return { machine: best.machine.name };
-  return { machine: undefined, wants, words: explain ? wordsFor(wanted, wants, resting, input) : undefined };
+  const words = explain ? wordsFor(wanted, wants, keptOut, input) : undefined;
+  return { machine: undefined, wants, words, silent: keptOut.some(({ reason }) => reason === 'NotReady') };
 }
 
 function wordsFor(
   wanted: Requirement,
   wants: RequirementClass,
-  resting: readonly Machine[],
+  keptOut: readonly KeptOut[],
   { verdicts, source }: TargetInput,
 ): string {
-  const own = resting.map((machine) => ({ machine, reason: 'HeldAgainst' as const }));
-  const tally = withOwn(verdicts.verdictWithout(wants, source), own);
+  const tally = withOwn(verdicts.verdictWithout(wants, source), keptOut);
   const { waiting } = explainTally({ wanted, tally, position: 1 });
   const reasons = (waiting.reasons ?? [])
     .filter(({ reason }) => isOfPool(reason))

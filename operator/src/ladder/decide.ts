@@ -214,6 +214,6 @@ function isPaused({ status }: VirtualMachineInstance): boolean {
 }
 
 /** Not for an error of its disk, which KubeVirt pauses for, too (PausedIOError; conditions in its domain-watcher). */
-function isPausedByWish(vmi: VirtualMachineInstance): boolean {
+export function isPausedByWish(vmi: VirtualMachineInstance): boolean {
   return isPaused(vmi) && getCondition(vmi.status?.conditions, 'Paused')?.reason !== 'PausedIOError';
 }

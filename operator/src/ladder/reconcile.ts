@@ -4,7 +4,7 @@
 import { getCondition } from '../api/conditions.ts';
 import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
 import type { VirtualMachine, VirtualMachineInstance } from '../api/kubevirt.ts';
-import { virtualMachineInstanceSubresources, virtualMachines } from '../api/resources.ts';
+import { virtualMachineInstances, virtualMachineInstanceSubresources, virtualMachines } from '../api/resources.ts';
 import type { Deps } from '../deps.ts';
 import type { Result } from '../kube/controller.ts';
 import { isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
@@ -13,7 +13,7 @@ import type { LedgerNote } from '../ledger/entry.ts';
 import { openAttempt } from '../model/job.ts';
 import { isWantedBack } from '../model/machine.ts';
 import * as status from '../model/status.ts';
-import { climb, type LadderDecision, type LadderInput } from './decide.ts';
+import { climb, isPausedByWish, type LadderDecision, type LadderInput } from './decide.ts';
 import { createLadderMetrics, type LadderMetrics } from './metrics.ts';
 import type { LadderSettings } from './settings.ts';
 import { goesOn, parks, yields } from './statuses.ts';
@@ -79,6 +79,8 @@ export class Ladder {
         return this.#ask(job, decision.vmi, decision.kind);
       case 'resumed': {
         const { node, attempt, message, stoodMs } = decision;
+        const still = stoodMs === undefined ? undefined : await this.#stillNow(attempt.virtualMachine, job);
+        if (still) return this.#ask(job, still, 'unpause');
         const seconds = stoodMs === undefined ? undefined : stoodMs / 1000;
         const told = { at, attempt: attempt.number, node, message };
         const note = seconds === undefined ? undefined : ({ reason: 'Resumed', rung: 'Freeze', seconds } as const);
@@ -91,8 +93,10 @@ export class Ladder {
         await this.#write(job, parks(job, told), { ...told, reason: 'Parking', rung: 'Park', cause: 'OwnerReturned' });
         return 0;
       }
-      case 'halt':
-        return this.#halt(job, decision.vm);
+      case 'halt': {
+        const still = await this.#stillNow(decision.vm.metadata.name, job);
+        return still ? this.#ask(job, still, 'unpause') : this.#halt(job, decision.vm);
+      }
       case 'end':
         return this.#end(job, decision, at);
     }
@@ -121,6 +125,21 @@ export class Ladder {
       log.debug({ instance: name, err: error }, `${what} was refused`);
     }
     return askedMs;
+  }
+
+  /**
+   * Our cache may be behind what we have done ourselves: a guest that is forgotten while it stands still would stand for
+   * ever, and one that is asked to shut down would not hear it.
+   */
+  async #stillNow(name: string, job: ComputeJob): Promise<VirtualMachineInstance | undefined> {
+    const ref = { namespace: job.metadata.namespace, name };
+    try {
+      const vmi = await this.#deps.client.get<VirtualMachineInstance>(virtualMachineInstances, ref);
+      return isPausedByWish(vmi) ? vmi : undefined;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   /** KubeVirt presses the guest's power button, and takes its power when the grace period of its template is over. */

@@ -5,6 +5,7 @@ import { limits } from './limits.ts';
 import { rivals } from './rivals.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { copying, failsOnce, image, later, runs, step, whole } from './steps.ts';
+import { visits } from './visits.ts';
 
 const moved = { reason: 'Drained', rung: 'Migrate' };
 
@@ -58,12 +59,7 @@ export const scenarios: readonly Scenario[] = [
     steps: [runs('a', (pool, machine) => pool.kubeVirt.drain(machine))],
     ends: { a: { phase: 'Succeeded', exitCode: 0, attempt: 1 } },
   },
-  {
-    name: 'an owner who returns',
-    jobs: { a: image('exit-when-moved') },
-    steps: [runs('a', (pool, machine) => pool.owner(machine, true))],
-    ends: { a: { phase: 'Succeeded', attempt: 1, interruptions: [{ reason: 'OwnerReturned', rung: 'Migrate' }] } },
-  },
+  ...visits,
   {
     name: 'a migration that fails once',
     behaviour: () => {

@@ -13,6 +13,7 @@ export function aMachine(name: string, room: string): Node {
         [labels.pool]: 'on',
         [labels.class]: 'desktop',
         [labels.presence]: 'away',
+        [labels.fence]: 'armed',
         [labels.lendCores]: '2',
         [labels.lendMemory]: '2048',
         [labels.lendDisk]: '20480',

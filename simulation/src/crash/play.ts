@@ -127,14 +127,23 @@ function hasEnded(pool: Pool, name: string, end: End): boolean {
   return end === 'gone' ? job === undefined : includes(job?.status, end);
 }
 
+const nobodyThere = new KubeError('the API server does not answer', { kind: 'network' });
+
 function refusing(inner: Transport, { refuses }: Scenario, pool: Pool): Transport {
-  if (!refuses) return inner;
+  const { watch } = inner;
   return {
     ...inner,
     request: (request) => {
-      const refusal = refuses(request, pool);
+      const refusal = pool.isDown ? nobodyThere : refuses?.(request, pool);
       return refusal instanceof KubeError ? Promise.reject(refusal) : inner.request(request);
     },
+    ...(watch && {
+      watch: async (request) => {
+        const down = pool.untilDown;
+        if (!down.aborted) await watch({ ...request, signal: AbortSignal.any([request.signal, down]) });
+        if (down.aborted && !request.signal.aborted) throw nobodyThere;
+      },
+    }),
   };
 }
 

@@ -2,7 +2,7 @@
 // Promises: everything that scenarios do to the pool goes through here; leases are real objects that machines renew.
 
 import type { ComputeJob, ComputeJobSpec } from '@idlewild/operator/api/compute-job.ts';
-import type { Node } from '@idlewild/operator/api/kubernetes.ts';
+import type { Lease, Node } from '@idlewild/operator/api/kubernetes.ts';
 import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '@idlewild/operator/api/kubevirt.ts';
 import {
   computeJobs,
@@ -18,7 +18,8 @@ import {
 import { microTime } from '@idlewild/operator/kube/micro-time.ts';
 import { keyOf, type KubeObject } from '@idlewild/operator/kube/object.ts';
 import { parseHold } from '@idlewild/operator/holds/state.ts';
-import { annotations, labels, taints } from '@idlewild/operator/model/names.ts';
+import { isLost } from '@idlewild/operator/model/machine.ts';
+import { annotations, labels, machineLeaseNamespace, taints } from '@idlewild/operator/model/names.ts';
 import type { Logger } from 'pino';
 import { readJobSchema } from '../api/job-schema.ts';
 import { MemoryApi } from '../api/memory-api.ts';
@@ -26,12 +27,15 @@ import { VirtualClock } from '../clock/virtual-clock.ts';
 import { plainBehaviour, type Behaviour } from '../kubevirt/behaviour.ts';
 import { SimulatedKubeVirt } from '../kubevirt/simulated-kubevirt.ts';
 import type { Random } from '../world/random.ts';
+import { Agents } from '../machines/agents.ts';
 import { aMachine } from './machine.ts';
 
 export const namespace = 'lab';
 export const otherNamespace = 'other';
 const leaseNamespace = 'kube-node-lease';
 const renewMs = 2_000;
+const kubeletRenewMs = 10_000;
+const retryMs = 500;
 const jobSchema = readJobSchema();
 /** What attempts are made of: nothing of it may be left when the jobs are gone. */
 const madeForJobs = [virtualMachines, virtualMachineInstances, virtualMachineInstanceMigrations, pods, secrets];
@@ -47,6 +51,8 @@ export class Pool {
   readonly twins: string[] = [];
   /** Why the API server refuses to make launcher pods, while it does. */
   podRefusal: string | undefined;
+  #down = new AbortController();
+  readonly #agents: Agents;
   readonly #machines: readonly string[];
 
   constructor(o: { rooms: Rooms; behaviour: Partial<Behaviour>; random: Random; log: Logger }) {
@@ -59,7 +65,10 @@ export class Pool {
       started: (guest) => {
         const others = this.kubeVirt.hosts.list().flatMap(({ name }) => this.kubeVirt.guests.on(name));
         const twin = others.find(({ job, vmiUid }) => job === guest.job && vmiUid !== guest.vmiUid);
-        if (twin) this.twins.push(`${guest.job}: ${twin.vmi} on ${twin.node}, ${guest.vmi} on ${guest.node}`);
+        // Of some a second copy is tolerated.
+        const { exclusive = true } = this.job(guest.job)?.spec.interruption ?? {};
+        if (twin && exclusive)
+          this.twins.push(`${guest.job}: ${twin.vmi} on ${twin.node}, ${guest.vmi} on ${guest.node}`);
       },
     });
     for (const name of [namespace, otherNamespace]) this.api.create(namespaces, { metadata: { name } });
@@ -67,7 +76,41 @@ export class Pool {
       this.kubeVirt.cluster.create<Node>(nodes, aMachine(name, room));
       this.api.create(leases, { metadata: { namespace: leaseNamespace, name }, spec: {} } as never);
     }
-    this.#renew();
+    const ids = o.random.fork('agents');
+    this.#agents = new Agents(this.#machines, {
+      ...{ api: this.api, clock, hosts: this.kubeVirt.hosts, guests: this.kubeVirt.guests },
+      epoch: () => ids.hex(16),
+      isServed: () => !this.isDown,
+      assumesRenewals: false,
+    });
+    this.#renew(0);
+  }
+
+  /** The agent of a machine is killed, or stopped as if it were. */
+  stopAgent(machine: string): void {
+    this.#agents.of(machine).stop();
+  }
+
+  startAgent(machine: string): void {
+    this.#agents.of(machine).restart();
+  }
+
+  /** Nobody gets an answer from the API server: no machine, and no operator. */
+  get isDown(): boolean {
+    return this.#down.signal.aborted;
+  }
+
+  /** Aborted when the API server goes down the next time. */
+  get untilDown(): AbortSignal {
+    return this.#down.signal;
+  }
+
+  goDown(): void {
+    this.#down.abort();
+  }
+
+  comeUp(): void {
+    if (this.isDown) this.#down = new AbortController();
   }
 
   submit(name: string, spec: Partial<ComputeJobSpec>): void {
@@ -105,6 +148,15 @@ export class Pool {
     return this.api.list<VirtualMachineInstanceMigration>(virtualMachineInstanceMigrations);
   }
 
+  leaseHolder(machine: string): string | undefined {
+    const ref = { namespace: machineLeaseNamespace, name: machine };
+    return this.api.get<Lease>(leases, ref)?.spec?.holderIdentity;
+  }
+
+  isLost(machine: string): boolean {
+    return isLost(this.#node(machine));
+  }
+
   owner(machine: string, present: boolean, offer: Readonly<Record<string, string>> = {}): void {
     const own = present ? [{ key: taints.ownerPresent, effect: 'NoSchedule' as const }] : [];
     const node = this.#node(machine);
@@ -124,11 +176,13 @@ export class Pool {
 
   /** Everybody gone, everything on, nothing cordoned. */
   restore(): void {
+    this.comeUp();
     for (const machine of this.#machines) {
       this.kubeVirt.powerOn(machine);
       this.kubeVirt.link(machine);
       this.kubeVirt.uncordon(machine);
       this.owner(machine, false);
+      this.startAgent(machine);
     }
   }
 
@@ -163,13 +217,22 @@ export class Pool {
     return node;
   }
 
-  #renew(): void {
+  #renew(turn: number): void {
+    if (this.isDown) {
+      this.clock.setTimeout(() => this.#renew(turn), retryMs);
+      return;
+    }
+    this.#agents.beat();
+    if ((turn * renewMs) % kubeletRenewMs === 0) this.#renewKubelets();
+    this.clock.setTimeout(() => this.#renew(turn + 1), renewMs);
+  }
+
+  #renewKubelets(): void {
     const spec = { renewTime: microTime(this.clock.now()) };
     for (const name of this.#machines) {
       if (!this.kubeVirt.hosts.isReachable(name)) continue;
       this.api.patch(leases, { namespace: leaseNamespace, name }, { spec }, { user: 'machines' });
     }
-    this.clock.setTimeout(() => this.#renew(), renewMs);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { MigrationPlan } from '../kubevirt/behaviour.ts';
 import { limits } from './limits.ts';
+import { losses } from './losses.ts';
 import { rivals } from './rivals.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { copying, failsOnce, image, later, runs, step, whole } from './steps.ts';
@@ -146,5 +147,6 @@ export const scenarios: readonly Scenario[] = [
     ends: { a: { phase: 'Succeeded', exitCode: 0 } },
   },
   ...limits,
+  ...losses,
   ...rivals,
 ];

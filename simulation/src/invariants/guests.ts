@@ -58,7 +58,7 @@ export class GuestChecks {
     for (const other of this.#alive.get(guest.job) ?? []) {
       const heardMs = this.#heardMs.get(other.node) ?? Number.NEGATIVE_INFINITY;
       const unheard = !hosts.isReachable(other.node) || this.#o.clock.monotonic() - heardMs < returnMs;
-      if (unheard && this.#o.simulation.options.fencedAfterMs === undefined) this.splitBrains++;
+      if (unheard && !this.#o.simulation.options.fenced) this.splitBrains++;
       else this.#accuse(guest, other);
     }
   }

@@ -39,8 +39,6 @@ export interface Behaviour {
   readonly reactionMs: number;
   /** How long an ACPI shutdown takes. */
   readonly shutdownMs: number;
-  /** After this long without a renewed lease the machine's agent destroys its guests; undefined: there is no agent. */
-  readonly fencedAfterMs: number | undefined;
 }
 
 /** Guests named by their images, machines without trouble: what scenario tests start from. */
@@ -53,7 +51,6 @@ export function plainBehaviour(o: Partial<Behaviour> = {}): Behaviour {
     podRefusal: () => undefined,
     reactionMs: 40,
     shutdownMs: 2_000,
-    fencedAfterMs: undefined,
     ...o,
   };
 }
@@ -82,7 +79,6 @@ export function labBehaviour(
     guest: Behaviour['guest'];
     /** By node: how many times slower than the others. */
     slowness: (node: string) => number;
-    fencedAfterMs: number | undefined;
     /** Of migrations. */
     failing: number;
     stuck: number;
@@ -101,6 +97,5 @@ export function labBehaviour(
       if (random.chance(o.stuck)) return { outcome: random.pick(['stuckTarget', 'stuckCopy']), copyMs };
       return { outcome: 'succeeds', copyMs };
     },
-    fencedAfterMs: o.fencedAfterMs,
   });
 }

@@ -30,6 +30,7 @@ export function newInstance(vm: VirtualMachine, at: string): VirtualMachineInsta
       name: vm.metadata.name,
       namespace: vm.metadata.namespace ?? '',
       labels: template.metadata?.labels ?? {},
+      ...(template.metadata?.annotations === undefined ? {} : { annotations: template.metadata.annotations }),
       finalizers: [vmFinalizer, vmiFinalizer],
       ownerReferences: [ownerReference(virtualMachines, vm, { controller: true, blockOwnerDeletion: true })],
     },

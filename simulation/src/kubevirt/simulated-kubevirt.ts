@@ -225,13 +225,6 @@ export class SimulatedKubeVirt {
   #silent(host: Host): void {
     this.#lifecycle.silent(host);
     this.#kubelets.silent(host.name);
-    const { fencedAfterMs } = this.#stage.behaviour;
-    if (fencedAfterMs === undefined || !host.on) return;
-    const { heardMs } = host;
-    this.#stage.clock.setTimeout(() => {
-      if (this.hosts.isReachable(host.name) || host.heardMs !== heardMs) return;
-      for (const guest of this.guests.on(host.name)) this.guests.kill(guest.vmiUid, 'fenced');
-    }, fencedAfterMs);
   }
 
   #stepPod(key: string): void {

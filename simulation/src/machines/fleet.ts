@@ -52,7 +52,10 @@ function kindOf(index: number, rooms: number): RoomKind {
 }
 
 /** The Node as the machine's agent and KubeVirt have labelled it. */
-export function nodeOf(machine: FleetMachine, o: { readonly since: string; readonly random: Random }): Node {
+export function nodeOf(
+  machine: FleetMachine,
+  o: { readonly since: string; readonly random: Random; readonly fenced: boolean },
+): Node {
   const { name, room, kind, cores, memoryMiB, diskMiB, vendor } = machine;
   const models = [...baseline, ...newer.slice(0, o.random.fork(`cpu/${room}`).whole(0, newer.length))];
   return {
@@ -66,6 +69,7 @@ export function nodeOf(machine: FleetMachine, o: { readonly since: string; reado
         [labels.pool]: 'on',
         [labels.class]: kind === 'dedicated' ? 'dedicated' : 'desktop',
         [labels.presence]: 'away',
+        ...(o.fenced ? { [labels.fence]: 'armed' } : {}),
         [labels.lendCores]: String(cores),
         [labels.lendMemory]: String(memoryMiB),
         [labels.lendDisk]: String(diskMiB),

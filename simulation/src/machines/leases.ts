@@ -1,9 +1,13 @@
 // The machines' leases as the operator would observe them, without a write every two seconds for each machine.
 // Promises: silence counts from the last renewal that the API server would have stored. A machine that falls silent loses its
-// Lease object, and gets one when it is heard again: that is what brings the operator to look, in place of its regular looks.
+// kubelet's Lease, and gets one when it is heard again: that is what brings the operator to look, in place of its regular looks.
+// The Leases of agents are real, and written when a machine falls silent and when it is heard: seals and their conflicts are real, too.
 
+import type { Lease } from '@idlewild/operator/api/kubernetes.ts';
 import { leases } from '@idlewild/operator/api/resources.ts';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
+import { machineLeaseNamespace } from '@idlewild/operator/model/names.ts';
+import { isSealed } from '@idlewild/operator/recovery/seal.ts';
 import type { Hearing, Leases } from '@idlewild/operator/recovery/leases.ts';
 import type { Cluster } from '../kubevirt/cluster.ts';
 import type { Hosts } from '../kubevirt/hosts.ts';
@@ -14,10 +18,15 @@ const namespace = 'kube-node-lease';
 export class MachineLeases implements Leases {
   readonly blind = false;
   readonly #hosts: Hosts;
+  readonly #cluster: Cluster;
   readonly #clock: Clock;
+  readonly #fenced: boolean;
 
-  constructor(hosts: Hosts, cluster: Cluster, clock: Clock) {
+  /** @param fenced machines have agents. */
+  constructor(hosts: Hosts, cluster: Cluster, clock: Clock, fenced: boolean) {
     this.#hosts = hosts;
+    this.#cluster = cluster;
+    this.#fenced = fenced;
     this.#clock = clock;
     hosts.watch({
       silent: ({ name }) => {
@@ -33,7 +42,13 @@ export class MachineLeases implements Leases {
   of(machine: string): Hearing {
     const host = this.#hosts.get(machine);
     const silentMs = this.#clock.monotonic() - host.heardMs;
-    return { silentMs, renewed: true, ...(silentMs === 0 ? { lookAgainInMs: dayMs } : {}) };
+    return { silentMs, renewed: true, ...(silentMs === 0 ? { lookAgainInMs: dayMs } : {}), ...this.#agent(machine) };
+  }
+
+  #agent(machine: string): Pick<Hearing, 'agent'> {
+    if (!this.#fenced) return {};
+    const lease = this.#cluster.get<Lease>(leases, { namespace: machineLeaseNamespace, name: machine });
+    return { agent: { sealed: lease !== undefined && isSealed(lease), durationMs: 10_000 } };
   }
 
   saw(): void {}

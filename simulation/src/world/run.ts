@@ -52,9 +52,6 @@ const failing = {
   much: { migrations: 0.15, stuck: 0.1, pulls: 0.08 },
 } as const;
 
-/** An agent gives up its guests well before the operator counts its machine as lost, after 15 s. */
-const fenceMs = 10_000;
-
 export async function runWatched(o: RunOptions): Promise<RunResult> {
   const fenced = o.fenced ?? new Random(o.seed).fork('fence').chance(0.5);
   const simulation = new Simulation({
@@ -62,7 +59,7 @@ export async function runWatched(o: RunOptions): Promise<RunResult> {
     ...{ owners: o.owners, workload: o.workload, flags: o.flags ?? [] },
     trouble: rates[o.trouble],
     failing: failing[o.trouble],
-    fencedAfterMs: fenced ? fenceMs : undefined,
+    fenced,
     log: o.log ?? pino({ level: 'silent' }),
   });
   const tally = new Tally(simulation);

@@ -15,6 +15,7 @@ import { VirtualClock } from '../clock/virtual-clock.ts';
 import { labBehaviour, type GuestPlan, type GuestStart } from '../kubevirt/behaviour.ts';
 import { SimulatedKubeVirt } from '../kubevirt/simulated-kubevirt.ts';
 import { nodeOf, planFleet, type FleetMachine } from '../machines/fleet.ts';
+import { Agents } from '../machines/agents.ts';
 import { MachineLeases } from '../machines/leases.ts';
 import { Presence } from '../machines/presence.ts';
 import { planTrouble, TroubleMaker, type TroubleRates } from '../machines/trouble.ts';
@@ -35,8 +36,8 @@ export interface SimulationOptions {
   readonly trouble: TroubleRates;
   /** Migrations and image pulls that go wrong, as shares of all. */
   readonly failing: { readonly migrations: number; readonly stuck: number; readonly pulls: number };
-  /** Silence after which a machine's agent destroys its guests, ms; undefined: machines have no agent. */
-  readonly fencedAfterMs: number | undefined;
+  /** Whether machines have agents, which destroy guests when they are cut off. */
+  readonly fenced: boolean;
   /** Instead of patterns. */
   readonly owners?: OwnerTrace | undefined;
   /** Instead of generated jobs. */
@@ -83,7 +84,6 @@ export class Simulation {
       behaviour: labBehaviour(random.fork('behaviour'), {
         guest: (start) => this.#guest(start),
         slowness: (node) => machines.get(node)?.slowness ?? 1,
-        fencedAfterMs: options.fencedAfterMs,
         ...{ failing: failing.migrations, stuck: failing.stuck, failingPulls: failing.pulls },
       }),
     });
@@ -100,12 +100,13 @@ export class Simulation {
       log: options.log,
       registry: new Registry(),
       instance: 'simulated',
-      leases: new MachineLeases(hosts, cluster, clock),
+      leases: new MachineLeases(hosts, cluster, clock, options.fenced),
       listening: patience,
       // A stream within this process costs nothing, while reading now and then costs a request each.
       consoles: { liveStreams: Infinity },
     });
     this.#populate();
+    if (options.fenced) this.#startAgents();
   }
 
   /** @param isOver ends the run before its time. */
@@ -130,10 +131,22 @@ export class Simulation {
     const random = this.#random.fork('nodes');
     const since = new Date(clock.startMs - dayMs).toISOString();
     for (const machine of fleet) {
-      this.kubeVirt.cluster.create<Node>(nodes, nodeOf(machine, { since, random }));
+      this.kubeVirt.cluster.create<Node>(nodes, nodeOf(machine, { since, random, fenced: this.options.fenced }));
       this.kubeVirt.cluster.create(leases, { metadata: { namespace: 'kube-node-lease', name: machine.name } });
     }
     for (const [name, labels] of this.workload.namespaces) api.create(namespaces, { metadata: { name, labels } });
+  }
+
+  #startAgents(): void {
+    const { hosts, guests } = this.kubeVirt;
+    const ids = this.#random.fork('agents');
+    const names = this.fleet.map(({ name }) => name);
+    new Agents(names, {
+      ...{ api: this.api, clock: this.clock, hosts, guests },
+      epoch: () => ids.hex(16),
+      isServed: () => true,
+      assumesRenewals: true,
+    });
   }
 
   /** One timer for all jobs that are still to come. */

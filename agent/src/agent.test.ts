@@ -13,7 +13,7 @@ import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { pino } from 'pino';
 import { Agent } from './agent.ts';
-import type { Standing } from './lease/keeper.ts';
+import type { Standing } from './lease/standing.ts';
 import { askAgent, serveOwner } from './owner/server.ts';
 import { OwnersWill } from './owner/will.ts';
 import { PolicySource } from './presence/policy-source.ts';

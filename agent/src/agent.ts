@@ -11,7 +11,8 @@ import type { KubeClient } from '@idlewild/operator/kube/client.ts';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import { isConflict, toKubeError } from '@idlewild/operator/kube/errors.ts';
 import type { Fence } from './fence/fence.ts';
-import type { LeaseKeeper, Standing } from './lease/keeper.ts';
+import type { LeaseKeeper } from './lease/keeper.ts';
+import type { Standing } from './lease/standing.ts';
 import { offerPatch, type Caps } from './offer/decide.ts';
 import type { MachineState } from './owner/view.ts';
 import type { OwnersWill } from './owner/will.ts';
@@ -112,7 +113,7 @@ export class Agent {
   /** A machine that does not hold its lease lends nothing, whatever its owner does. */
   #asJoined(owners: Presence): Presence {
     const { standing } = this.#o.lease;
-    if (owners.present || standing.kind !== 'joining') return owners;
+    if (owners.present || standing.kind === 'starting' || standing.kind === 'joined') return owners;
     return { present: true, reason: 'Joining', message: standing.message };
   }
 
@@ -191,8 +192,9 @@ export class Agent {
 
   async #write(signal: AbortSignal): Promise<void> {
     const { client, machine, caps, lease, policy, log } = this.#o;
-    // What is written while it takes over from its predecessor would drive the guests away.
-    if (lease.standing.kind === 'starting') return;
+    // What is written before it is known who has the lease would drive guests away.
+    const { kind } = lease.standing;
+    if (kind === 'starting' || kind === 'cut') return;
     const node = await client.get<Node>(nodes, { name: machine }, { signal });
     if (await policy.read(node, signal)) this.look();
     const offer = {

@@ -8,7 +8,7 @@ import * as z from 'zod/mini';
 import { durationMs } from '@idlewild/operator/model/duration.ts';
 import { machineLeaseNamespace } from '@idlewild/operator/model/names.ts';
 import { checkFence } from '@idlewild/operator/recovery/fence-arithmetic.ts';
-import type { KeeperTerms } from './lease/keeper.ts';
+import type { KeeperTerms } from './lease/standing.ts';
 import type { Policy } from './presence/policy.ts';
 import { parseHours } from './presence/policy-document.ts';
 

@@ -18,7 +18,8 @@ import { bootClock } from '../fence/boot.ts';
 import { Fence } from '../fence/fence.ts';
 import { readPermission, writePermission } from '../fence/lease-file.ts';
 import { createHttpsTransport } from '../https-transport.ts';
-import { LeaseKeeper, type KeeperTerms } from './keeper.ts';
+import { LeaseKeeper } from './keeper.ts';
+import type { KeeperTerms } from './standing.ts';
 
 /** Quick, and yet with room for a machine that has other things to do. */
 const terms: KeeperTerms = {
@@ -252,7 +253,7 @@ describe('the lease of a machine', () => {
       const deadlineS = readPermission(file())?.deadlineS ?? 0;
       expect(diedS).toBeLessThan(deadlineS - terms.killSeconds);
       expect(diedS).toBeGreaterThanOrEqual(deadlineS - terms.switchAfterSeconds + terms.killAfterSeconds);
-      expect(keeper.standing).toMatchObject({ kind: 'joining' });
+      expect(keeper.standing).toMatchObject({ kind: 'cut', message: expect.stringContaining('cannot hold its lease') });
       const late = aGuest('guests');
       await until(() => isOver(late));
       line.set('up');
@@ -333,7 +334,7 @@ describe('a guest of which a second copy is tolerated', () => {
     const exclusive = aGuest('guests');
     const shared = aGuest(`guests/pod${pod}`);
     line.set('silent');
-    await until(() => isOver(exclusive) && keeper.standing.kind === 'joining');
+    await until(() => isOver(exclusive) && keeper.standing.kind === 'cut');
     expect(isOver(shared)).toBe(false);
     await seal();
     line.set('up');

@@ -13,25 +13,10 @@ import { isAlreadyExists, isConflict, isNotFound, toKubeError } from '@idlewild/
 import type { Logger } from 'pino';
 import type { BootClock } from '../fence/boot.ts';
 import type { Fence } from '../fence/fence.ts';
-import {
-  decideLease,
-  holderOf,
-  inheritedTerm,
-  mayLive,
-  termFrom,
-  type EndReason,
-  type Term,
-  type TermLengths,
-} from './decide.ts';
-import { claimedLease, seenOf, type LeaseTerms } from './lease-object.ts';
+import { decideLease, holderOf, inheritedTerm, mayLive, termFrom, type EndReason, type Term } from './decide.ts';
+import { claimedLease, seenOf } from './lease-object.ts';
 import { ownGuests, sharedPods } from './own-guests.ts';
-
-export interface KeeperTerms extends LeaseTerms, TermLengths {
-  readonly renewSeconds: number;
-  readonly requestTimeoutSeconds: number;
-  /** For guests of which a second copy is tolerated, from just before the last successful renewal was sent. */
-  readonly sharedSeconds: number;
-}
+import { causes, type KeeperTerms, type Standing } from './standing.ts';
 
 export interface KeeperOptions {
   readonly machine: string;
@@ -48,22 +33,10 @@ export interface KeeperOptions {
   readonly onChange: () => void;
 }
 
-/** Whether the machine may lend: not before it holds its lease and is clean of what ran here before. */
-export type Standing =
-  { readonly kind: 'starting' } | { readonly kind: 'joining'; readonly message: string } | { readonly kind: 'joined' };
-
 /** How often guests that must not live are looked for. */
 const guardEveryMs = 500;
 const restEveryMs = 1_000;
 const learnEveryMs = 10_000;
-
-const causes: Readonly<Record<EndReason, string>> = {
-  Silent: 'the cluster could not be reached for too long',
-  Sealed: 'the cluster had given this machine up, and may run it elsewhere',
-  Deprived: 'the lease of this machine was taken from it',
-  Restarted: 'it belonged to an earlier start of this machine',
-  Unknown: 'this machine has just joined, and nobody knew whose it was',
-};
 
 export class LeaseKeeper {
   readonly #o: KeeperOptions;
@@ -98,9 +71,8 @@ export class LeaseKeeper {
     const lives = mayLive(this.#term, this.#o.boot.now());
     if (this.#holder !== undefined && this.#settled && lives) return { kind: 'joined' };
     if (this.#fresh && lives) return { kind: 'starting' };
-    const { trouble } = this.#o.fence;
-    const message = trouble ?? this.#failing ?? 'it joins the cluster, and is cleaned of what ran before';
-    return { kind: 'joining', message };
+    const message = this.#o.fence.trouble ?? this.#failing ?? 'it joins the cluster, and is cleaned of what ran before';
+    return { kind: this.#holder !== undefined && this.#settled ? 'cut' : 'joining', message };
   }
 
   /** Until the signal ("stopped"), or another agent of this machine has taken over ("superseded"). */

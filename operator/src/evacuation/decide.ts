@@ -231,6 +231,14 @@ function leave(
   }
   const pauses = pausesOf(job, attempt.number, nowMs, settings);
   if (pauses.pausedUntilMs !== undefined) return { kind: 'wait', retryInMs: pauses.pausedUntilMs - nowMs };
+  const { resting, restUntilMs } = pauses;
+  const { isSilent } = input;
+  const of = { job, vmi, pool, verdicts, explain, isSilent, source: leaving.from, nowMs };
+  const target = targetFor({ ...of, live: true, resting });
+  // Nobody waits for a turn who has nowhere to go.
+  if (target.machine === undefined) {
+    return nobody(job, leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
+  }
   const later =
     leaving.urgent || !input.urgentWaits
       ? turnOf(leaving.from, machine?.room, moving, pool, settings.limits)
@@ -238,13 +246,6 @@ function leave(
   if (later !== undefined) {
     const message = `${leaving.words}, and ${later}; the guest ${goesOn(job)}`;
     return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message, urgent: leaving.urgent };
-  }
-  const { resting, restUntilMs } = pauses;
-  const { isSilent } = input;
-  const of = { job, vmi, pool, verdicts, explain, isSilent, source: leaving.from, nowMs };
-  const target = targetFor({ ...of, live: true, resting });
-  if (target.machine === undefined) {
-    return nobody(job, leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
   }
   return {
     kind: 'migrate',

@@ -6,6 +6,7 @@
 import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
 import type { Node } from '../api/kubernetes.ts';
+import { isMigrationOver } from '../api/kubevirt.ts';
 import type { VirtualMachineInstance, VirtualMachineInstanceMigration } from '../api/kubevirt.ts';
 import { nodes, virtualMachineInstanceMigrations, virtualMachineInstanceSubresources } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
@@ -98,7 +99,10 @@ export class Evacuation {
     const vmi = world.vmisOf(key).find(ofAttempt);
     const told = getCondition(job.status?.conditions, 'Interrupted')?.status === 'True';
     const node = world.nodes.get(vmi?.status?.nodeName ?? attempt.node);
-    if (!told && migrations.length === 0 && isUnasked(vmi, node)) return undefined;
+    // Guests that have moved keep their migrations, and most changes of them are of no concern here.
+    if (!told && isUnasked(vmi, node) && migrations.every((each) => isMigrationOver(each) && isRecorded(job, each))) {
+      return undefined;
+    }
     const nowMs = clock.now();
     return {
       job,

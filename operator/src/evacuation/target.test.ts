@@ -121,7 +121,7 @@ describe('the machine for a guest that has to leave', () => {
           if (target.machine === undefined && resting.length === 0) expect(room.hasSome(target.wants)).toBe(false);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

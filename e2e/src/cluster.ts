@@ -115,9 +115,10 @@ export async function until<T>(
   }
 }
 
-export type JobSpec = Partial<Omit<ComputeJob['spec'], 'resources' | 'retries'>> & {
+export type JobSpec = Partial<Omit<ComputeJob['spec'], 'resources' | 'retries' | 'interruption'>> & {
   resources?: Partial<ComputeJob['spec']['resources']>;
   retries?: Partial<ComputeJob['spec']['retries']>;
+  interruption?: Partial<ComputeJob['spec']['interruption']>;
 };
 
 /** A manifest of a job on the tiny image with 128 MiB, as JSON: YAML 1.1 would read words such as y and on as booleans. */

@@ -64,9 +64,8 @@ export class Arena {
     this.#nodes = new Informer({ ...shared, type: resources.nodes });
   }
 
-  /** Submits so many jobs; they run when it is calm. The lab must have a witness. */
-  static async open(cluster: LabCluster, jobs: number): Promise<Arena> {
-    const names = Array.from({ length: jobs }, (_, index) => `beat${index + 1}`);
+  /** Submits jobs of these names, whose guests beat; they run when it is calm. The lab must have a witness. */
+  static async open(cluster: LabCluster, names: readonly string[], shared: readonly string[] = []): Promise<Arena> {
     const arena = new Arena(cluster, names);
     arena.#vms.onChange(({ type, object }) => {
       if (type === 'added') arena.#created.set(object.metadata.name, now());
@@ -82,7 +81,10 @@ export class Arena {
       closeSync(arena.#log);
     });
     const spec = { script: beatScript, placement: { dedicatedOnly: false }, console: 'Serial' } as const;
-    for (const name of names) await submit(cluster, name, spec);
+    for (const name of names) {
+      const tolerant = shared.includes(name) ? { interruption: { exclusive: false } } : {};
+      await submit(cluster, name, { ...spec, ...tolerant });
+    }
     return arena;
   }
 
@@ -128,11 +130,11 @@ export class Arena {
     await ask(this.#layout.controlSocket, request);
   }
 
-  /** The lab starts it again. Throws when it does not run. */
-  kill(program: Program): void {
+  /** The lab starts what dies of it again. Throws when it does not run. */
+  signal(program: Program, name: NodeJS.Signals): void {
     const found = readState(this.#layout.stateFile)?.processes[program];
     if (found === undefined) throw new Error(`no ${program} runs`);
-    process.kill(found.pid, 'SIGKILL');
+    process.kill(found.pid, name);
   }
 
   /** Resolves when the API server answers, with the seconds for which it has not since the call. */

@@ -45,7 +45,10 @@ async function main(): Promise<void> {
   const events = Array.from({ length: whole('rounds', values.rounds) }, () => shuffled(chosen, chance)).flat();
 
   const cluster = await labForTrials(machines);
-  const arena = await Arena.open(cluster, jobs);
+  const arena = await Arena.open(
+    cluster,
+    Array.from({ length: jobs }, (_, index) => `beat${index + 1}`),
+  );
   const trials: Trial[] = [];
   try {
     for (const kind of events) {

@@ -74,7 +74,7 @@ export async function playRound(arena: Arena, kind: Kind, random: () => number):
 
 /** Everything of one kind happens at the same moment. @returns how long the API server was away, seconds. */
 async function strike(arena: Arena, kind: Kind, machine: string): Promise<number> {
-  if (kind.kill !== undefined) arena.kill(kind.kill);
+  if (kind.kill !== undefined) arena.signal(kind.kill, 'SIGKILL');
   const away = kind.kill === 'apiserver' ? arena.apiAway() : Promise.resolve(0);
   if (kind.machine !== undefined) await arena.ask({ op: 'machine', verb: kind.machine, name: machine });
   if (kind.agent !== undefined) await arena.ask({ op: 'agent', verb: kind.agent, name: machine });

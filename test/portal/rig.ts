@@ -133,6 +133,8 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
         metadata: { name, labels, annotations },
         ...(spec === undefined ? {} : { spec }),
       });
+      // A fresh node is tainted as not ready by the API server, for nobody else has looked at it.
+      await api.patch(`/api/v1/nodes/${name}`, 'merge', { spec: { taints: spec?.taints ?? null } });
       const answer = await api.patch(`/api/v1/nodes/${name}/status`, 'merge', { status });
       if (answer.status !== 200) throw new Error(answer.text);
     },

@@ -6,23 +6,37 @@ import { Refusal } from './data/api.ts';
 import { LiveProvider, useLink } from './data/live.tsx';
 import { useMe } from './data/me.tsx';
 import { JobsPage } from './pages/jobs/jobs-page.tsx';
+import { OverviewPage } from './pages/overview/overview-page.tsx';
 import { LoginPage } from './pages/login/login-page.tsx';
 import { Empty } from './ui/empty.tsx';
 import { Shell } from './ui/shell.tsx';
 
 const JobPage = lazy(() => import('./pages/jobs/job-page.tsx').then(({ JobPage: page }) => ({ default: page })));
 
+const NewJobPage = lazy(() =>
+  import('./pages/new-job/new-job-page.tsx').then(({ NewJobPage: page }) => ({ default: page })),
+);
+const MachinesPage = lazy(() =>
+  import('./pages/machines/machines-page.tsx').then(({ MachinesPage: page }) => ({ default: page })),
+);
+const ConsolePage = lazy(() =>
+  import('./consoles/console-page.tsx').then(({ ConsolePage: page }) => ({ default: page })),
+);
+
 const router = createBrowserRouter([
   { path: '/login', element: <LoginPage /> },
   {
     element: <LoggedIn />,
     children: [
+      { path: '/jobs/:namespace/:name/console', element: <ConsolePage /> },
       {
         element: <Shell />,
         children: [
-          { path: '/', element: <Navigate to="/jobs" replace /> },
+          { path: '/', element: <OverviewPage /> },
           { path: '/jobs', element: <JobsPage /> },
           { path: '/jobs/:namespace/:name', element: <JobPage /> },
+          { path: '/new', element: <NewJobPage /> },
+          { path: '/machines', element: <MachinesPage /> },
           { path: '*', element: <Empty title="There is no such page">Use the menu to find the way.</Empty> },
         ],
       },

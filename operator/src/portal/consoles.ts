@@ -28,6 +28,8 @@ export const consoleCodes = {
   rightWithdrawn: 4403,
   /** There is no such guest, or it does not run yet. */
   notThere: 4404,
+  /** Somebody else has the screen now. */
+  inUse: 4409,
   /** The guest's side ended: it moved, went off, or somebody else opened its console. */
   guestEnded: 4412,
   tooMany: 4429,
@@ -76,6 +78,10 @@ export function consoleRoute(o: ConsolesOptions): UpgradeRoute {
         page.once('close', () => open.delete(page));
         join(o, page, request, grant).catch((error: unknown) => {
           const { kind, message } = toKubeError(error);
+          if (/active vnc/i.test(message) && grant.protocol === 'vnc' && !grant.takeOver) {
+            page.close(consoleCodes.inUse, 'in use');
+            return;
+          }
           if (kind !== 'notFound' && kind !== 'conflict' && kind !== 'badRequest') {
             o.log.warn({ err: message, guest: grant.virtualMachine }, 'a console could not be opened');
           }
@@ -105,7 +111,8 @@ async function join(o: ConsolesOptions, page: WebSocket, request: IncomingMessag
   page.pause();
   page.once('close', () => ended.abort());
   const path = objectPath(virtualMachineInstanceSubresources, { namespace, name }, subresourceOf[protocol]);
-  const guest = await dial({ path, signal: ended.signal });
+  const query = protocol === 'vnc' && !grant.takeOver ? '?preserveSession=true' : '';
+  const guest = await dial({ path: path + query, signal: ended.signal });
   const checking = setInterval(() => {
     stillMay(o, request, grant).then(
       (code) => code !== undefined && page.close(code, 'no longer allowed'),

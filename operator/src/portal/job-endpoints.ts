@@ -117,7 +117,7 @@ export function jobEndpoints(o: JobEndpoints): Endpoint[] {
       params: jobPath,
       body: consoleBody,
       answer: consoleTicket,
-      handle: async ({ caller, params, body: { protocol } }) => {
+      handle: async ({ caller, params, body: { protocol, takeOver } }) => {
         const { namespace, name } = params;
         await authorization.require(caller.user, { verb: 'get', namespace, name });
         const found = sources.job(namespace, name);
@@ -126,7 +126,7 @@ export function jobEndpoints(o: JobEndpoints): Endpoint[] {
         if (attempt === undefined || attempt.ended !== undefined || attempt.created === undefined) {
           throw new Problem(409, `"${name}" has no guest at this moment`);
         }
-        const grant = { namespace, job: name, virtualMachine: attempt.virtualMachine, protocol };
+        const grant = { namespace, job: name, virtualMachine: attempt.virtualMachine, protocol, takeOver };
         await mayOpen(authorization, caller, grant);
         const ticket = await o.tickets.issue({ ...grant, holder: holderOf(caller) });
         return { ticket, path: consolePath, virtualMachine: attempt.virtualMachine };

@@ -121,7 +121,11 @@ export const machineChange = z
 
 export const consoleProtocol = z.enum(['vnc', 'serial']);
 export type ConsoleProtocol = z.output<typeof consoleProtocol>;
-export const consoleBody = z.strictObject({ protocol: consoleProtocol });
+export const consoleBody = z.strictObject({
+  protocol: consoleProtocol,
+  /** Ends the session that somebody else has now; without it that one is left alone. Only screens can tell. */
+  takeOver: z.boolean().default(false),
+});
 export const consoleTicket = z.object({
   /** Opens one console once, soon: as a sub-protocol of the WebSocket at `path`, beside plain.kubevirt.io. */
   ticket: z.string(),

@@ -13,8 +13,13 @@ export interface Grant {
   readonly job: string;
   readonly virtualMachine: string;
   readonly protocol: ConsoleProtocol;
+  readonly takeOver: boolean;
   /** The user's name, and the session if there is one. */
   readonly holder: string;
+}
+
+interface Granted extends Grant {
+  readonly jti: string;
 }
 
 const lifeMs = 30_000;
@@ -39,17 +44,10 @@ export class Tickets {
   async redeem(ticket: string, holder: string): Promise<Grant | undefined> {
     const claims = await this.#sessions.decrypt(ticket, 'console');
     if (claims === undefined) return undefined;
-    const {
-      jti,
-      namespace,
-      job,
-      virtualMachine,
-      protocol,
-      holder: whose,
-    } = claims as unknown as Grant & { jti: string };
+    const { jti, namespace, job, virtualMachine, protocol, takeOver, holder: whose } = claims as unknown as Granted;
     const now = this.#clock.monotonic();
     if (whose !== holder || this.#used.get(jti, now)) return undefined;
     this.#used.set(jti, true, now);
-    return { namespace, job, virtualMachine, protocol, holder: whose };
+    return { namespace, job, virtualMachine, protocol, takeOver, holder: whose };
   }
 }

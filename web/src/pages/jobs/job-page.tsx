@@ -4,7 +4,7 @@ import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
 import { Button, Group, Loader, Modal, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
-import { IconRepeat, IconTrash } from '@tabler/icons-react';
+import { IconRepeat, IconTerminal2, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { call, jobPath } from '../../data/api.ts';
@@ -59,6 +59,15 @@ function Loaded({ job }: { readonly job: ComputeJob }) {
       beside={<StateChip state={state} />}
       actions={
         <>
+          {row.console !== 'None' && row.node !== undefined && !isOver(state) && (
+            <Button
+              component={Link}
+              to={`/jobs/${row.namespace}/${row.name}/console`}
+              leftSection={<IconTerminal2 size={16} aria-hidden />}
+            >
+              Connect
+            </Button>
+          )}
           <Button
             component={Link}
             to={`/new?from=${row.namespace}/${row.name}`}

@@ -1,0 +1,83 @@
+// A terminal on a guest's serial console.
+// Promises: bytes in both directions as they are; the text so far stays when the line breaks, and where it went on is marked; nothing
+// that is typed while the line is down is sent later.
+
+import '@xterm/xterm/css/xterm.css';
+import { FitAddon } from '@xterm/addon-fit';
+import { Terminal } from '@xterm/xterm';
+import { pageNonce } from '../ui/nonce.ts';
+
+const pasteBytes = 1024;
+
+export class Serial {
+  readonly #terminal: Terminal;
+  readonly #fit = new FitAddon();
+  readonly #resizing: ResizeObserver;
+  readonly #encoder = new TextEncoder();
+  #socket: WebSocket | undefined;
+  #attached = 0;
+
+  constructor(element: HTMLElement) {
+    styleWithNonce();
+    this.#terminal = new Terminal({
+      scrollback: 5_000,
+      cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
+      fontSize: 14,
+      minimumContrastRatio: 4.5,
+      theme: { background: '#16181c', foreground: '#e6e6e6' },
+    });
+    this.#terminal.loadAddon(this.#fit);
+    this.#terminal.open(element);
+    this.#terminal.onData((text) => this.#send(this.#encoder.encode(text)));
+    this.#terminal.onBinary((text) => this.#send(Uint8Array.from(text, (letter) => letter.charCodeAt(0))));
+    this.#resizing = new ResizeObserver(() => {
+      if (element.clientWidth > 0) this.#fit.fit();
+    });
+    this.#resizing.observe(element);
+  }
+
+  attach(socket: WebSocket, live: () => void, where: string): void {
+    this.#socket = socket;
+    const number = ++this.#attached;
+    socket.addEventListener('open', () => {
+      if (number > 1) this.#terminal.write(`\r\n\x1b[2m-- ${where} --\x1b[0m\r\n`);
+      live();
+    });
+    socket.addEventListener('message', ({ data }) => {
+      if (data instanceof ArrayBuffer) this.#terminal.write(new Uint8Array(data));
+    });
+  }
+
+  focus(): void {
+    this.#terminal.focus();
+  }
+
+  type(text: string): void {
+    this.#terminal.paste(text);
+  }
+
+  close(): void {
+    this.#resizing.disconnect();
+    this.#terminal.dispose();
+  }
+
+  #send(bytes: Uint8Array<ArrayBuffer>): void {
+    for (let at = 0; at < bytes.length; at += pasteBytes) {
+      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes.slice(at, at + pasteBytes));
+    }
+  }
+}
+
+let styled = false;
+
+/** The terminal makes style elements, at its opening and later: under the page's policy each needs the nonce. */
+function styleWithNonce(): void {
+  if (styled) return;
+  styled = true;
+  const make = document.createElement.bind(document);
+  document.createElement = (name: string, options?: ElementCreationOptions): HTMLElement => {
+    const element = make(name, options);
+    if (name.toLowerCase() === 'style') element.nonce = pageNonce();
+    return element;
+  };
+}

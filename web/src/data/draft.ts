@@ -1,0 +1,174 @@
+// What the form of a new job holds, and the manifest that it stands for.
+// Promises: pure; a manifest says only what differs from the cluster's defaults; a draft of an old job makes the same job again.
+
+import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+
+export interface DraftFile {
+  readonly path: string;
+  readonly content: string;
+}
+
+export interface Draft {
+  readonly namespace: string;
+  readonly name: string;
+  readonly mode: 'Batch' | 'Session';
+  readonly image: string;
+  readonly script: string;
+  readonly cores: number;
+  readonly memory: string;
+  readonly disk: string;
+  readonly graphicsMemory: string;
+  readonly console: 'VNC' | 'Serial' | 'None';
+  readonly walltime: string;
+  readonly priority: string;
+  readonly ownerReturns: string;
+  readonly files: readonly DraftFile[];
+  /** Parts of an old job that the form has no field for. */
+  readonly rest: Readonly<Record<string, unknown>>;
+}
+
+export const images = [
+  { value: 'lab/tiny', label: 'tiny', detail: 'boots in seconds, for scripts' },
+  { value: 'lab/debian', label: 'Debian', detail: 'a whole distribution, serial console' },
+  { value: 'lab/desktop', label: 'Desktop', detail: 'a graphical desktop' },
+] as const;
+
+export const firstDraft: Draft = {
+  namespace: '',
+  name: '',
+  mode: 'Batch',
+  image: 'lab/tiny',
+  script: '#!/bin/sh\necho "hello from $(uname -n)"\n',
+  cores: 1,
+  memory: '256Mi',
+  disk: '',
+  graphicsMemory: '',
+  console: 'Serial',
+  walltime: '4h',
+  priority: 'Normal',
+  ownerReturns: 'Migrate',
+  files: [],
+  rest: {},
+};
+
+/** What changes with the choice between a script and a session; the rest of the draft stays. */
+export function asMode(draft: Draft, mode: Draft['mode']): Draft {
+  if (mode === draft.mode) return draft;
+  return mode === 'Session'
+    ? { ...draft, mode, image: 'lab/desktop', console: 'VNC', cores: Math.max(2, draft.cores), memory: '768Mi' }
+    : { ...draft, mode, image: 'lab/tiny', console: 'Serial' };
+}
+
+export interface Manifest {
+  readonly apiVersion: 'idlewild.dev/v1alpha1';
+  readonly kind: 'ComputeJob';
+  readonly metadata: { readonly name: string };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+export function manifestOf(draft: Draft): Manifest {
+  const { mode, image, script, cores, memory, disk, graphicsMemory, console, walltime, priority, ownerReturns } = draft;
+  const given = (name: string, value: string) => (value.trim() === '' ? {} : { [name]: value.trim() });
+  const { interruption, ...rest } = draft.rest;
+  const yields = { ...(interruption as object | undefined), ...(ownerReturns === 'Migrate' ? {} : { ownerReturns }) };
+  return {
+    apiVersion: 'idlewild.dev/v1alpha1',
+    kind: 'ComputeJob',
+    metadata: { name: draft.name },
+    spec: {
+      mode,
+      image: { containerDisk: image.trim() },
+      resources: {
+        cores,
+        ...given('memory', memory),
+        ...given('disk', disk),
+        ...given('graphicsMemory', graphicsMemory),
+      },
+      console,
+      ...(mode === 'Session' ? {} : { script }),
+      ...(draft.files.length === 0 ? {} : { files: draft.files.map(({ path, content }) => ({ path, content })) }),
+      ...given('walltime', walltime),
+      ...(priority === 'Normal' ? {} : { priority }),
+      ...(Object.keys(yields).length === 0 ? {} : { interruption: yields }),
+      ...rest,
+    },
+  };
+}
+
+/** @param name of the new job. */
+export function draftOf({ metadata, spec }: ComputeJob, name: string): Draft {
+  const { mode, image, script, resources, console, walltime, priority, interruption, files = [], ...others } = spec;
+  const plain = files.filter(({ content, secretKeyRef }) => content !== undefined && secretKeyRef === undefined);
+  const { ownerReturns, ...yields } = interruption;
+  return {
+    namespace: metadata.namespace ?? '',
+    name,
+    mode,
+    image: image.containerDisk,
+    script: script ?? '',
+    cores: resources.cores,
+    memory: String(resources.memory),
+    disk: String(resources.disk ?? ''),
+    graphicsMemory: String(resources.graphicsMemory ?? ''),
+    console,
+    walltime: walltime ?? '',
+    priority,
+    ownerReturns,
+    files: plain.map(({ path, content = '' }) => ({ path, content })),
+    rest: { ...others, interruption: yields, ...(plain.length === files.length ? {} : { files }) },
+  };
+}
+
+/** render, render-2, render-3 ... */
+export function nextName(name: string): string {
+  const [, stem = name, number] = /^(.*?)(?:-(\d+))?$/.exec(name) ?? [];
+  return `${stem.slice(0, 38)}-${Number(number ?? 1) + 1}`;
+}
+
+export type DraftField =
+  | 'name'
+  | 'image'
+  | 'script'
+  | 'cores'
+  | 'memory'
+  | 'disk'
+  | 'graphicsMemory'
+  | 'console'
+  | 'walltime'
+  | 'priority'
+  | 'files';
+
+const paths: Readonly<Record<string, DraftField>> = {
+  'metadata.name': 'name',
+  'spec.image': 'image',
+  'spec.script': 'script',
+  'spec.resources.cores': 'cores',
+  'spec.resources.memory': 'memory',
+  'spec.resources.disk': 'disk',
+  'spec.resources.graphicsMemory': 'graphicsMemory',
+  'spec.console': 'console',
+  'spec.walltime': 'walltime',
+  'spec.priority': 'priority',
+  'spec.files': 'files',
+};
+
+/** Which field a refusal is about; a rule of the whole spec names its field in its words. */
+export function fieldOf({
+  parameter,
+  message,
+}: {
+  readonly parameter: string;
+  readonly message: string;
+}): DraftField | undefined {
+  const known = (path: string): DraftField | undefined =>
+    Object.entries(paths).find(
+      ([each]) => path === each || path.startsWith(`${each}.`) || path.startsWith(`${each}[`),
+    )?.[1];
+  const named = /\b(?:spec|metadata)\.[a-zA-Z.]+/.exec(message)?.[0];
+  return known(parameter) ?? (named === undefined ? undefined : known(named));
+}
+
+/** The same job from a command line. */
+export function kubectlOf(namespace: string, yaml: string): string {
+  return `kubectl apply --namespace ${namespace} -f - <<'IDLEWILD'\n${yaml}IDLEWILD\n`;
+}

@@ -21,6 +21,8 @@ export class Approval {
   readonly #deps: Deps;
   /** Since when each revoked machine is known to be, monotonic ms. */
   readonly #revokedMs = new Map<string, number>();
+  /** uid of the lease that was ended last, by machine: the watch tells of its end later. */
+  readonly #ended = new Map<string, string | undefined>();
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -40,13 +42,14 @@ export class Approval {
     const { world, clock, ledger } = this.#deps;
     const node = world.nodes.get(name);
     if (!node || isBeingDeleted(node) || !isRevoked(node)) this.#revokedMs.delete(name);
+    if (!node) this.#ended.delete(name);
     if (!node || isBeingDeleted(node)) return;
     const nowMs = clock.monotonic();
     if (isRevoked(node) && !this.#revokedMs.has(name)) this.#revokedMs.set(name, nowMs);
     const lease = world.informers.agentLeases.store.get(`${machineLeaseNamespace}/${name}`);
     const decision = decideApproval({
       node,
-      leased: lease !== undefined,
+      leased: lease !== undefined && !(this.#ended.has(name) && this.#ended.get(name) === lease.metadata.uid),
       guests: world.vmisOn(name).filter((vmi) => !isInstanceOver(vmi)).length,
       revokedForMs: nowMs - (this.#revokedMs.get(name) ?? nowMs),
       limitMs,
@@ -82,6 +85,7 @@ export class Approval {
         } catch (error) {
           if (!isNotFound(error)) throw error;
         }
+        this.#ended.set(name, leaseUid);
     }
   }
 

@@ -246,6 +246,11 @@ describe('a policy that is wrong is refused', () => {
     ['without what it matches', { matchConstraints: undefined }, 'spec.matchConstraints: Required value'],
     ['without rules', { matchConstraints: {} }, 'spec.matchConstraints.resourceRules: Required value'],
     [
+      'with a rule that says all and more',
+      { matchConstraints: { resourceRules: [{ ...gears, resources: ['*', '*/*'] }] } },
+      "if '*/*' is present, must not specify other resources",
+    ],
+    [
       'without validations',
       { validations: [] },
       'spec.validations: Required value: validations or auditAnnotations must be specified',

@@ -98,10 +98,27 @@ function validateRules(resources: unknown, at: string, needed: boolean): FieldEr
   ];
   for (const { rule, at: place } of each) {
     for (const field of ['apiGroups', 'apiVersions', 'operations', 'resources']) {
-      if (asArray(member(rule, field)).length === 0) errors.push(required(`${place}.${field}`));
+      const values = stringsOf(member(rule, field));
+      if (values.length === 0) errors.push(required(`${place}.${field}`));
+      else errors.push(...wildcardErrors(field, values, `${place}.${field}`));
     }
   }
   return errors;
+}
+
+/** A wildcard that says all leaves nothing for the others of its list to say. */
+function wildcardErrors(field: string, values: readonly string[], at: string): FieldError[] {
+  const told = field.replace(/^api(.)/, (_all, first: string) => `API ${first.toLowerCase()}`);
+  if (field !== 'resources') {
+    const refused = values.length > 1 && values.includes('*');
+    return refused ? [invalid(at, values, `if '*' is present, must not specify other ${told}`)] : [];
+  }
+  if (values.length > 1 && values.includes('*/*'))
+    return [invalid(at, values, "if '*/*' is present, must not specify other resources")];
+  const plain = values.filter((value) => !value.includes('/'));
+  return plain.length > 1 && plain.includes('*')
+    ? [invalid(at, values, "if '*' is present, must not specify other resources without subresources")]
+    : [];
 }
 
 function validateBinding(binding: ApiObject): FieldError[] {

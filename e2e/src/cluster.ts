@@ -39,6 +39,8 @@ export interface LabSettings {
   readonly machines?: number;
   /** See `lab up --witness`. */
   readonly witness?: boolean;
+  /** With the portal; without unless told. */
+  readonly portal?: boolean;
   readonly operatorFlags?: readonly string[];
 }
 
@@ -46,10 +48,17 @@ export interface LabSettings {
 export async function startLab(options: LabSettings = {}): Promise<LabCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'iw-e2e-'));
   const lab = (...args: string[]) => run(process.execPath, [cli, ...args, '--dir', dir]);
-  const { machines, witness = false, operatorFlags = [] } = options;
+  const { machines, witness = false, portal = false, operatorFlags = [] } = options;
   const flags = operatorFlags.map((flag) => `--operator-flag=${flag}`);
   const size = machines === undefined ? [] : ['--machines', `${machines}`];
-  const upArgs = ['up', '--detach', ...size, ...(witness ? ['--witness'] : []), ...flags];
+  const upArgs = [
+    'up',
+    '--detach',
+    ...size,
+    ...(witness ? ['--witness'] : []),
+    ...(portal ? [] : ['--no-portal']),
+    ...flags,
+  ];
   const up = async () => {
     const started = await lab(...upArgs);
     if (started.code !== 0) throw new Error(`lab up failed: ${started.stderr}${started.stdout}`);

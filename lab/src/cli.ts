@@ -4,16 +4,19 @@ import { imageCommand } from './cli/image.ts';
 import { machineCommand } from './cli/machine.ts';
 import { ownerCommand } from './cli/owner.ts';
 import { downCommand, statusCommand } from './cli/status.ts';
+import { tokenCommand } from './cli/token.ts';
 import { upCommand } from './cli/up.ts';
 import { NotRunning } from './daemon/control.ts';
 import { inWords } from './daemon/preflight.ts';
 
 const usage = `usage: npm run lab -- COMMAND [--dir DIR]
 
-  up [--detach] [--machines N] [--port N] [--no-operator]
+  up [--detach] [--machines N] [--port N] [--no-operator] [--no-portal]
                              start the lab; Ctrl-C ends it. --detach returns when it is ready.
                              --operator-flag=FLAG hands a flag to the operator, any number of times
                              --witness notes in DIR/witness.log what guests say on /dev/ttyS1
+  token [NAME [--namespace NS]]
+                             what to log in to the portal with: as the admin, or as a user of one namespace
   status [--json]            machines, jobs and what does not run
   down                       end the lab; its data stays in DIR (default: .lab)
   machine off|on NAME        power cut; power back
@@ -29,6 +32,7 @@ const usage = `usage: npm run lab -- COMMAND [--dir DIR]
 const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   up: upCommand,
   status: statusCommand,
+  token: tokenCommand,
   down: downCommand,
   machine: machineCommand,
   owner: ownerCommand,

@@ -4,7 +4,7 @@ import { lazy, Suspense, useEffect } from 'react';
 import { createBrowserRouter, Navigate, Outlet, RouterProvider, useLocation, useNavigate } from 'react-router';
 import { Refusal } from './data/api.ts';
 import { LiveProvider, useLink } from './data/live.tsx';
-import { useMe } from './data/me.tsx';
+import { rememberLogin, useMe } from './data/me.tsx';
 import { JobsPage } from './pages/jobs/jobs-page.tsx';
 import { OverviewPage } from './pages/overview/overview-page.tsx';
 import { LoginPage } from './pages/login/login-page.tsx';
@@ -72,7 +72,9 @@ function LoginWatch() {
   const navigate = useNavigate();
   const { pathname, search } = useLocation();
   useEffect(() => {
-    if (link.state === 'loggedOut') void navigate(`/login?to=${encodeURIComponent(pathname + search)}`);
+    if (link.state !== 'loggedOut') return;
+    rememberLogin(false);
+    void navigate(`/login?to=${encodeURIComponent(pathname + search)}`);
   }, [link.state, navigate, pathname, search]);
   return null;
 }

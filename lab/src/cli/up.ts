@@ -19,6 +19,7 @@ const options = {
   machines: { type: 'string' },
   port: { type: 'string' },
   operator: { type: 'boolean', default: true },
+  portal: { type: 'boolean', default: true },
   'operator-flag': { type: 'string', multiple: true },
   witness: { type: 'boolean', default: false },
 } as const;
@@ -53,6 +54,7 @@ export async function upCommand(args: string[]): Promise<void> {
     machines,
     port,
     operator: values.operator,
+    portal: values.portal && values.operator,
     operatorFlags: values['operator-flag'] ?? [],
     witness: values.witness,
     say,
@@ -71,6 +73,9 @@ export async function upCommand(args: string[]): Promise<void> {
   const lab = first;
   started.lab = lab;
   say('the lab is ready');
+  if (lab.view.portal !== undefined) {
+    say(`open ${lab.view.portal} in a browser; to log in, print a token with: npm run --silent lab -- token`);
+  }
   if (!onPath('kubectl')) say(`kubectl is not on your PATH: export PATH=${layout.bin}:$PATH`);
   show();
   const ticking = setInterval(show, 1_000);

@@ -1,5 +1,5 @@
-// Who may talk to the lab's API server: the static tokens of the admin, the control plane and the operator, and kubeconfigs that carry
-// them; those of the agents are bound to their machines, see agent-tokens.ts. Promises: tokens are made once and kept, so that a
+// Who may talk to the lab's API server: the static tokens of the admin, the control plane, the operator and the portal, and kubeconfigs that
+// carry them; those of the agents are bound to their machines, see agent-tokens.ts. Promises: tokens are made once and kept, so that a
 // kubeconfig in somebody's shell stays good over restarts.
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,10 @@ export const users = {
   controlPlane: { name: 'lab-controlplane', groups: ['system:masters'] },
   operator: {
     name: 'system:serviceaccount:idlewild-system:operator',
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:idlewild-system'],
+  },
+  portal: {
+    name: 'system:serviceaccount:idlewild-system:portal',
     groups: ['system:serviceaccounts', 'system:serviceaccounts:idlewild-system'],
   },
 } as const;
@@ -24,6 +28,7 @@ export function ensureTokens(file: string): Tokens {
     admin: kept.get(users.admin.name) ?? newToken(),
     controlPlane: kept.get(users.controlPlane.name) ?? newToken(),
     operator: kept.get(users.operator.name) ?? newToken(),
+    portal: kept.get(users.portal.name) ?? newToken(),
   };
   const lines = (Object.keys(users) as User[]).map((key) => {
     const { name, groups } = users[key];

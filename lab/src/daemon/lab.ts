@@ -24,6 +24,7 @@ import { listenOn } from './link.ts';
 import { MachineHost } from './machine-host.ts';
 import { Machines } from './machines.ts';
 import { accelInWords, type LabView } from './picture.ts';
+import { portalFlags, portalProgram } from './portal.ts';
 import { Obstacle, preflight } from './preflight.ts';
 import { cleanStale } from './stale.ts';
 import { defaultMachines, readState, writeState, type LabState } from './state.ts';
@@ -36,6 +37,7 @@ export interface LabOptions {
   readonly machines?: number | undefined;
   readonly port?: number | undefined;
   readonly operator: boolean;
+  readonly portal: boolean;
   /** Further flags of the operator, for tests and experiments. */
   readonly operatorFlags: readonly string[];
   /** Hear guests on a second serial line, and note what they say and when. */
@@ -56,7 +58,7 @@ const projectRoot = join(import.meta.dirname, '..', '..', '..');
 const apiDeadlineMs = 60_000;
 const readyDeadlineMs = 120_000;
 const pollMs = 100;
-const stopGraceMs = { operator: 5_000, controlPlane: 3_000, apiServer: 5_000 };
+const stopGraceMs = { operator: 5_000, portal: 2_000, controlPlane: 3_000, apiServer: 5_000 };
 
 export class Lab {
   readonly #o: LabOptions;
@@ -71,6 +73,7 @@ export class Lab {
   #server = '';
   #accel: AccelChoice | undefined;
   #operatorUrl = '';
+  #portalUrl = '';
   #ready = false;
 
   private constructor(options: LabOptions, state: LabState) {
@@ -113,6 +116,7 @@ export class Lab {
       ...(this.#operatorUrl === ''
         ? {}
         : { operator: { url: this.#operatorUrl, ...(operator === undefined ? {} : { pid: operator }) } }),
+      ...(this.#portalUrl === '' ? {} : { portal: this.#portalUrl }),
       machines: this.#state.machines.flatMap((entry) =>
         world === undefined ? [] : [world.machine(entry, hosts.get(entry.name)?.emulators() ?? [])],
       ),
@@ -126,8 +130,10 @@ export class Lab {
     const { layout } = this.#o;
     this.#stop.abort();
     this.#control?.close();
-    const [apiServer, controlPlane, operator] = this.#children;
-    await operator?.stop(stopGraceMs.operator);
+    const [apiServer, controlPlane, operator, portal] = ['apiserver', 'control plane', 'operator', 'portal'].map(
+      (wanted) => this.#children.find(({ name }) => name === wanted),
+    );
+    await Promise.all([operator?.stop(stopGraceMs.operator), portal?.stop(stopGraceMs.portal)]);
     await Promise.all([this.#machines?.close(), controlPlane?.stop(stopGraceMs.controlPlane)]);
     await apiServer?.stop(stopGraceMs.apiServer);
     this.#witness?.close();
@@ -201,9 +207,15 @@ export class Lab {
     await this.#machines.open();
     world.run(this.#stop.signal, this.#o.onChange);
     if (this.#o.operator) await this.#startOperator(await operatorProgram, operatorConfig);
+    if (this.#o.portal) {
+      const portalConfig = join(layout.dir, 'portal.kubeconfig');
+      writeKubeconfig(portalConfig, { ...access, user: users.portal.name, token: tokens.portal });
+      await this.#startPortal(portalConfig);
+    }
     await this.#machines.ready(readyDeadlineMs);
     await this.#until(readyDeadlineMs, 'the control plane', () => takesVirtualMachines(client));
-    await this.#until(readyDeadlineMs, 'the operator', () => this.#operatorReady());
+    await this.#until(readyDeadlineMs, 'the operator', () => this.#answers(this.#operatorUrl));
+    await this.#until(readyDeadlineMs, 'the portal', () => this.#answers(this.#portalUrl));
     await tools;
     this.#ready = true;
     this.#o.onChange();
@@ -247,10 +259,18 @@ export class Lab {
     this.#startChild('operator', [program, ...flags], operatorNodeFlags);
   }
 
-  async #operatorReady(): Promise<boolean> {
-    if (this.#operatorUrl === '') return true;
+  async #startPortal(kubeconfig: string): Promise<void> {
+    const port = await freePort(this.#state.portalPort ?? 0).catch(() => freePort(0));
+    this.#save({ portalPort: port });
+    this.#portalUrl = `http://127.0.0.1:${port}`;
+    this.#startChild('portal', [portalProgram, ...portalFlags({ dir: this.#o.layout.dir, kubeconfig, port })]);
+  }
+
+  /** Whether it says that it is ready; what is not there need not. */
+  async #answers(url: string): Promise<boolean> {
+    if (url === '') return true;
     try {
-      return (await fetch(`${this.#operatorUrl}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
+      return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
     } catch {
       // It has not begun to listen.
       return false;

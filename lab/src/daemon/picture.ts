@@ -35,6 +35,8 @@ export interface LabView {
   /** Absent until it is chosen. */
   readonly accel?: AccelChoice;
   readonly operator?: { readonly pid?: number; /** Of /metrics, /healthz and /readyz. */ readonly url: string };
+  /** Where a browser finds the portal; absent when there is none. */
+  readonly portal?: string;
   readonly machines: readonly MachineView[];
   readonly jobs: readonly JobView[];
   /** Parts of the lab that should run and do not. */
@@ -61,6 +63,7 @@ export function renderPicture(view: LabView, width: number): string[] {
       view.ready ? '' : '  (starting)'
     }`,
     ...(view.accel === undefined ? [] : [accelInWords(view.accel)]),
+    ...(view.portal === undefined ? [] : [`portal ${view.portal}  (a token to log in: npm run --silent lab -- token)`]),
     ...(view.missing.length === 0 ? [] : [`not running: ${view.missing.join(', ')}`]),
     ...table(['MACHINE', 'ROOM', 'POWER', 'NODE', 'OWNER', 'GUESTS'], rows),
     ...(newest.length === 0

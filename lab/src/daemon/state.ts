@@ -27,6 +27,7 @@ export interface LabState {
   readonly version: 1;
   /** Kept so that a kubeconfig in somebody's shell stays right over restarts. */
   readonly apiPort?: number;
+  readonly portalPort?: number;
   readonly machines: readonly MachineEntry[];
   /** The running daemon and its children, to be found again after a kill -9. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;

@@ -17,7 +17,7 @@ import { useEffect } from 'react';
 import { Link, Outlet, useLocation } from 'react-router';
 import { call } from '../data/api.ts';
 import { useLink } from '../data/live.tsx';
-import { useMe } from '../data/me.tsx';
+import { rememberLogin, useMe } from '../data/me.tsx';
 import { clockTime } from '../data/time.ts';
 
 export function Shell() {
@@ -110,6 +110,7 @@ function Account({ name }: { readonly name: string }) {
   const client = useQueryClient();
   const logout = async (): Promise<void> => {
     await call('POST', '/api/v1/logout');
+    rememberLogin(false);
     client.clear();
     location.assign('/login');
   };

@@ -16,6 +16,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState, type FormEvent } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import { call } from '../../data/api.ts';
+import { rememberLogin } from '../../data/me.tsx';
 
 const command = 'kubectl create token NAME --namespace NAMESPACE --duration 8h';
 
@@ -35,6 +36,7 @@ export function LoginPage() {
     setTrouble(undefined);
     try {
       await call('POST', '/api/v1/login', { body: { token: token.trim() } });
+      rememberLogin(true);
       client.clear();
       void navigate(ownPath(search.get('to')), { replace: true });
     } catch (error) {

@@ -1,7 +1,8 @@
 // What the owner of a machine feels of its guests: how soon these are held back after a key press, and how late the owner's own
 // programs run beside a guest that wants all of the processor, with and without the throttle, and alone, in the same run. With
-// --guest-rounds also how soon a guest of a whole lab stands still, and goes on.
-// Usage (as root, with a cpu control group): node bench/owner.ts [--rounds N] [--guest-rounds N]
+// --guest-rounds also how soon a guest of a whole lab stands still, and goes on; with --move-rounds how long one takes to move that
+// is held back.
+// Usage (as root, with a cpu control group): node bench/owner.ts [--rounds N] [--guest-rounds N] [--move-rounds N]
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
@@ -26,16 +27,23 @@ import { Desk } from '@idlewild/lab/daemon/desk.ts';
 import { agentNodeFlags, bundleAgent } from '../scripts/bundle-agent.ts';
 import { compared, quantile, type Figure } from './core/figures.ts';
 import { machineOf, table } from './core/report.ts';
+import { throttledMove } from './measurements/throttled-move.ts';
 import { yielding } from './measurements/yielding.ts';
 
 const { values: flags } = parseArgs({
-  options: { rounds: { type: 'string', default: '8' }, 'guest-rounds': { type: 'string', default: '0' } },
+  options: {
+    rounds: { type: 'string', default: '8' },
+    'guest-rounds': { type: 'string', default: '0' },
+    'move-rounds': { type: 'string', default: '0' },
+  },
 });
 const rounds = Number(flags.rounds);
 const guestRounds = Number(flags['guest-rounds']);
+const moveRounds = Number(flags['move-rounds']);
 for (const [flag, count] of [
   ['rounds', rounds],
   ['guest-rounds', guestRounds],
+  ['move-rounds', moveRounds],
 ] as const) {
   if (!Number.isInteger(count) || count < 0 || count > 99) throw new TypeError(`--${flag} must be from 0 to 99`);
 }
@@ -97,6 +105,9 @@ try {
   const figures = [
     ...(rounds > 0 ? [await keyToThrottle(), ...(await besideGuest())] : []),
     ...(guestRounds > 0 ? await yielding(guestRounds, say) : []),
+    ...(moveRounds > 0
+      ? [await throttledMove({ group: groups.make('mover'), folder, log, rounds: moveRounds, say })]
+      : []),
   ];
   process.stdout.write(`${machineOf()}\n"bare client" is the owner alone.\n\n${table(figures)}\n`);
 } finally {

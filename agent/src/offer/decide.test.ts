@@ -1,6 +1,7 @@
 // What an agent writes on its Node.
 import { describe, expect, it } from '@jest/globals';
 import { aMachine } from '../../../test/builders/node.ts';
+import { machineOf } from '@idlewild/operator/model/machine.ts';
 import type { Presence } from '../presence/decide.ts';
 import { offerPatch, type Caps, type Offer } from './decide.ts';
 
@@ -48,6 +49,19 @@ describe('the offer on a Node', () => {
       'topology.kubernetes.io/zone': 'lab-a',
     });
     expect(offerPatch(node, offer())).toBeUndefined();
+  });
+
+  it('says what makes it urgent, as the operator reads it', () => {
+    const urgencyOf = (o: Partial<Offer>) =>
+      machineOf(patched(aMachine('pc-1'), offerPatch(aMachine('pc-1'), offer({ presence: there, ...o })))).urgency;
+    expect(urgencyOf({})).toBeUndefined();
+    expect(urgencyOf({ pressure: 'memory' })).toEqual({ kind: 'memory' });
+    const leavesBy = '2026-01-01T12:00:20.000Z';
+    const leaving: Presence = { present: true, reason: 'Leaving', message: 'it is about to sleep or to shut down' };
+    expect(urgencyOf({ presence: leaving, pressure: 'memory', leavesBy })).toEqual({
+      kind: 'leaving',
+      untilMs: Date.parse(leavesBy),
+    });
   });
 
   it('keeps new guests away while the owner is there, and leaves the taints of others alone', () => {

@@ -216,6 +216,11 @@ describe('a guest that is parked', () => {
       { kind: 'end', reason: 'Parked', secondsLost: 0 },
     ],
     [
+      'has saved nothing when its power was taken',
+      { halted: true, phase: 'Failed', checkpoint: true, nowS: 150 },
+      { kind: 'end', reason: 'Parked', secondsLost: 100 },
+    ],
+    [
       'ends with its instance still there',
       { halted: true, phase: 'Succeeded', nowS: 150 },
       { kind: 'end', reason: 'Parked', secondsLost: 100 },

@@ -118,7 +118,8 @@ function parking(input: LadderInput, attempt: Attempt, since: string): LadderDec
   const { checkpoint } = job.spec.interruption;
   const over = vmi === undefined || isInstanceOver(vmi);
   if (!vm || isBeingDeleted(vm) || (over && vm.spec.runStrategy === 'Halted')) {
-    const saved = checkpoint !== undefined && leftMs > -settleMs;
+    // One whose power was taken has Failed.
+    const saved = checkpoint !== undefined && leftMs > -settleMs && vmi?.status?.phase !== 'Failed';
     const message = saved
       ? `the guest had the time to save its work and has shut down on ${attempt.node}`
       : `the guest has shut down on ${attempt.node}, and its work is lost`;

@@ -21,6 +21,8 @@ export interface PresenceOptions {
 }
 
 const tellMs = 300;
+/** Every so many owners who come back are short of memory. */
+const shortEvery = 8;
 
 export class Presence {
   readonly #o: PresenceOptions;
@@ -28,6 +30,7 @@ export class Presence {
   readonly #visits = new Map<string, number>();
   readonly #since = new Map<string, number>();
   readonly #quiet = new Map<string, Timer>();
+  #returns = 0;
 
   constructor(o: PresenceOptions) {
     this.#o = o;
@@ -85,21 +88,27 @@ export class Presence {
       if (!node || !hosts.isReachable(machine)) return;
       const present = this.isPresent(machine);
       if ((node.metadata.labels?.[labels.presence] === 'present') === present) return;
-      cluster.change<Node>(nodes, node, (current) => told(current, present, this.#since.get(machine)));
+      if (present) this.#returns++;
+      const short = present && this.#returns % shortEvery === 0;
+      cluster.change<Node>(nodes, node, (current) => told(current, present, short, this.#since.get(machine)));
     }, tellMs);
   }
 }
 
-function told(node: Node, present: boolean, sinceMs: number | undefined): Node {
+function told(node: Node, present: boolean, short: boolean, sinceMs: number | undefined): Node {
   const others = (node.spec?.taints ?? []).filter(({ key }) => key !== taints.ownerPresent);
   const own = present ? [{ key: taints.ownerPresent, effect: 'NoSchedule' as const }] : [];
-  const offer = sinceMs === undefined ? {} : { [annotations.offer]: JSON.stringify({ since: isoOf(sinceMs) }) };
+  const since = sinceMs === undefined ? {} : { since: isoOf(sinceMs) };
+  const offer = { ...since, ...(short ? { pressure: 'memory' } : {}) };
   return {
     ...node,
     metadata: {
       ...node.metadata,
       labels: { ...node.metadata.labels, [labels.presence]: present ? 'present' : 'away' },
-      annotations: { ...node.metadata.annotations, ...(present ? {} : offer) },
+      annotations: {
+        ...node.metadata.annotations,
+        ...(Object.keys(offer).length === 0 ? {} : { [annotations.offer]: JSON.stringify(offer) }),
+      },
     },
     spec: { ...node.spec, taints: [...others, ...own] },
   };

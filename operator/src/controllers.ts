@@ -24,7 +24,7 @@ import type { PreemptionSettings } from './preemption/decide.ts';
 import { Preemption } from './preemption/reconcile.ts';
 import type { Reservation } from './queue/reservation.ts';
 import { isNewsOfFence } from './recovery/fence.ts';
-import { isFallingSilent, type Leases, type Patience, type Voice } from './recovery/leases.ts';
+import { isFallingSilent, recentSilence, type Leases, type Patience, type Voice } from './recovery/leases.ts';
 import { Recovery } from './recovery/reconcile.ts';
 import { openAttempt } from './model/job.ts';
 import { isLost } from './model/machine.ts';
@@ -101,7 +101,11 @@ export function buildControllers(
   const matching = controller('matching', 1, queue);
   const preemption = new Preemption(deps, queue, settings.preemption);
   const preempting = controller('preemption', 1, preemption);
-  const lifecycle = controller('lifecycle', 8, new Lifecycle(deps, consoles, settings.lifecycle));
+  const lifecycle = controller(
+    'lifecycle',
+    8,
+    new Lifecycle(deps, consoles, settings.lifecycle, (machine) => recentSilence(o.leases, machine)),
+  );
   const recovery = controller('recovery', 4, new Recovery(deps, o.leases, settings.recovery));
   const evacuation = controller(
     'evacuation',

@@ -313,6 +313,12 @@ describe('the end of an attempt', () => {
       { reason: 'GuestCrashed', outcome: undefined, failure: true },
     ],
     [
+      'a guest that its machine ended, as it had no answer from the cluster',
+      running('j', { retries: { limit: 0 } }),
+      { guest: guestOf(running(), 'Failed'), console: complete, silenceMs: 7_000 },
+      { reason: 'MachineLost', outcome: undefined, failure: false },
+    ],
+    [
       'a crash that may not be repeated',
       running('j', { retries: { limit: 0 } }),
       { guest: guestOf(running(), 'Failed'), console: complete },

@@ -24,6 +24,7 @@ import {
 } from './observe.ts';
 import {
   byExitCode,
+  endedByMachine,
   endOf,
   notStarted,
   sessionEnded,
@@ -67,6 +68,8 @@ export interface LifecycleInput {
   readonly console: ConsoleReading;
   /** The attempt's machine counts as lost: what becomes of the attempt is for recovery/ to say. */
   readonly machineLost: boolean;
+  /** The attempt's machine was silent for so long, a short while ago, that it may have ended its guests itself, ms. */
+  readonly silenceMs?: number | undefined;
   readonly nowMs: number;
   readonly settings: LifecycleSettings;
 }
@@ -242,6 +245,8 @@ function ended(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] {
   const on = attempt.node;
   const outside = whoEnded(guest);
   if (machineLost && outside !== undefined) return [{ kind: 'wake', afterMs: unreadMs }];
+  const failed = outside === undefined && guest.vmi?.status?.phase === 'Failed';
+  if (failed && input.silenceMs !== undefined) return end(input, endedByMachine(on, input.silenceMs));
   if (attempt.started === undefined) {
     if (outside !== undefined) return end(input, takenAway(outside));
     const message = `the guest did not start on ${on}: ${howFar(guest, job.spec.image.containerDisk)}`;

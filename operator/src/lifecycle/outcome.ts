@@ -35,6 +35,12 @@ export function takenAway(what: string): AttemptOutcome {
   return { reason: 'TakenAway', message: `the virtual machine ${what}`, failure: false };
 }
 
+/** Who ends guests because it cannot tell whether they were given up is no fault of theirs. */
+export function endedByMachine(machine: string, silenceMs: number): AttemptOutcome {
+  const message = `${machine} had no answer from the cluster for ${Math.round(silenceMs / 1000)} s, so it ended its guests`;
+  return { reason: 'MachineLost', message, failure: false };
+}
+
 export function sessionEnded(message: string): AttemptOutcome {
   return { reason: 'SessionEnded', message, failure: false, outcome: 'Succeeded' };
 }

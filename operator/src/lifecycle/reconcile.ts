@@ -47,9 +47,17 @@ export class Lifecycle {
   /** Between tries of what was refused, by job key; between restorations of one virtual machine, by its uid. */
   readonly #refused: Pauses;
   readonly #restored: Pauses;
+  readonly #silenceOf: (machine: string) => number | undefined;
 
-  constructor(deps: Deps, consoles: Consoles, settings: LifecycleSettings) {
+  /** @param silenceOf how long a machine was silent a short while ago, if that was long, ms. */
+  constructor(
+    deps: Deps,
+    consoles: Consoles,
+    settings: LifecycleSettings,
+    silenceOf: (machine: string) => number | undefined,
+  ) {
     this.#deps = deps;
+    this.#silenceOf = silenceOf;
     this.#consoles = consoles;
     this.#settings = settings;
     this.#metrics = createLifecycleMetrics(deps.registry);
@@ -67,9 +75,11 @@ export class Lifecycle {
       const guest = this.#guest(key, job, own);
       const console = this.#console(key, job, guest);
       const settings = this.#settings;
-      const machineLost = this.#isLost(openAttempt(job)?.node);
+      const machine = openAttempt(job)?.node;
+      const machineLost = this.#isLost(machine);
+      const silenceMs = machine === undefined ? undefined : this.#silenceOf(machine);
       const vmis = world.vmisOf(key);
-      const input = { job, vms: own, vmis, guest, console, machineLost, nowMs: clock.now(), settings };
+      const input = { job, vms: own, vmis, guest, console, machineLost, silenceMs, nowMs: clock.now(), settings };
       for (const decision of decideLifecycle(input)) {
         const after = await this.#apply(key, job, decision).catch((error: unknown) => {
           // The job was deleted meanwhile, or its namespace: the watch will tell, and if not, the next try.
@@ -217,7 +227,8 @@ export class Lifecycle {
     const attempt = openAttempt(job);
     if (!attempt) return undefined;
     if (decision.reason === 'TakenAway' && (await this.#isStillThere(key, job, attempt))) return behindMs;
-    const lost = decision.reason === 'TakenAway' ? secondsSince(attempt.started, at) : undefined;
+    const taken = decision.reason === 'TakenAway' || decision.reason === 'MachineLost';
+    const lost = taken ? secondsSince(attempt.started, at) : undefined;
     const ended = status.attemptEnded(job, { ...decision, at, secondsLost: lost });
     const { outcome } = decision;
     const next =

@@ -17,8 +17,16 @@ export interface Hearing {
   readonly lookAgainInMs?: number | undefined;
   /** Of the lease that its agent keeps, while there is one. */
   readonly agent?: AgentLease | undefined;
+  /** The last time that its agent was silent for so long that it may have ended its guests. */
+  readonly gap?: Gap | undefined;
   /** There is no such lease, but guests under an agent may be there: it had one, or nobody knows. */
   readonly maybeAgent?: boolean | undefined;
+}
+
+export interface Gap {
+  readonly ms: number;
+  /** Since it was heard again, ms. */
+  readonly agoMs: number;
 }
 
 export interface AgentLease {
@@ -55,6 +63,22 @@ export const usualPatience: Patience = { lostAfterMs: 60_000, leaseDurationMs: 1
 
 /** A lease may ask for no more than this. */
 const longestDurationMs = 300_000;
+
+/** Silence after which an agent may have ended guests, ms. It does so sooner than the operator knows of all of the silence. */
+export const shortestGapMs = 5_000;
+/** So long it may take until the ends of its guests are known, ms. */
+const gapCountsMs = 60_000;
+
+/**
+ * How long the agent of a machine was silent, when that was for so long and so short a while ago that guests which ended there may
+ * have been ended by it, ms.
+ */
+export function recentSilence(leases: Leases, machine: string): number | undefined {
+  const { agent, silentMs, gap } = leases.of(machine);
+  if (!agent) return undefined;
+  if (silentMs >= shortestGapMs) return silentMs;
+  return gap && gap.agoMs < gapCountsMs ? gap.ms : undefined;
+}
 
 /** Silence after which a machine is lost, ms. */
 export function lostAfter({ agent, maybeAgent }: Hearing, patience: Patience): number {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Lease } from '../api/kubernetes.ts';
 import { FakeClock } from '../kube/clock.ts';
-import { isFallingSilent } from './leases.ts';
+import { isFallingSilent, recentSilence } from './leases.ts';
 import { LeaseObservations } from './observations.ts';
 import { sealOf } from './seal.ts';
 
@@ -134,5 +134,44 @@ describe('observations of agents', () => {
     expect(seen.blind).toBe(true);
     seen.regainedSight('agent');
     expect([seen.blind, seen.of('pc-1').silentMs]).toEqual([false, 0]);
+  });
+
+  it('remember for a minute that an agent was silent for so long that it may have ended its guests', async () => {
+    const clock = new FakeClock();
+    const seen = new LeaseObservations(clock);
+    seen.saw('agent', 'pc-1', held('pc-1_a', 1));
+    seen.saw('kubelet', 'pc-2', renewedAt('a'));
+    await clock.advance(4_999);
+    const silence = () => [recentSilence(seen, 'pc-1'), recentSilence(seen, 'pc-2')];
+    expect(silence()).toEqual([undefined, undefined]);
+    await clock.advance(2_001);
+    expect(silence()).toEqual([7_000, undefined]);
+    seen.saw('agent', 'pc-1', held('pc-1_a', 2));
+    await clock.advance(2_000);
+    seen.saw('agent', 'pc-1', held('pc-1_a', 3));
+    expect(silence()).toEqual([7_000, undefined]);
+    await clock.advance(58_000);
+    seen.saw('agent', 'pc-1', held('pc-1_a', 4));
+    expect(silence()).toEqual([58_000, undefined]);
+  });
+
+  it('remember silence, too, of which they could not tell whose it was', async () => {
+    const clock = new FakeClock();
+    const seen = new LeaseObservations(clock);
+    seen.saw('agent', 'pc-1', held('pc-1_a', 1));
+    seen.lostSight('agent');
+    await clock.advance(20_000);
+    seen.regainedSight('agent');
+    expect(recentSilence(seen, 'pc-1')).toBe(20_000);
+    await clock.advance(1_000);
+    seen.saw('agent', 'pc-1', held('pc-1_a', 2));
+    expect(recentSilence(seen, 'pc-1')).toBe(20_000);
+    await clock.advance(4_000);
+    seen.saw('agent', 'pc-1', held('pc-1_a', 3));
+    for (let second = 0; second < 60; second += 2) {
+      seen.saw('agent', 'pc-1', held('pc-1_a', 4 + second));
+      await clock.advance(2_000);
+    }
+    expect(recentSilence(seen, 'pc-1')).toBeUndefined();
   });
 });

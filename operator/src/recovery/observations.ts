@@ -5,7 +5,7 @@
 
 import type { Lease } from '../api/kubernetes.ts';
 import type { Clock } from '../kube/clock.ts';
-import type { Hearing, Leases, Voice } from './leases.ts';
+import { shortestGapMs, type Hearing, type Leases, type Voice } from './leases.ts';
 import { sealedHolderOf } from './seal.ts';
 
 interface Observation {
@@ -18,6 +18,8 @@ interface Observation {
 
 interface AgentObservation extends Observation {
   readonly durationMs: number;
+  /** The last long silence that ended. */
+  readonly gap: { readonly ms: number; readonly untilMs: number } | undefined;
   /** Whose lease was sealed. */
   readonly sealed: string | undefined;
 }
@@ -60,7 +62,8 @@ export class LeaseObservations implements Leases {
   regainedSight(voice: Voice): void {
     if (!this.#unseen.delete(voice)) return;
     const atMs = this.#clock.monotonic();
-    if (voice === 'agent') for (const [machine, seen] of this.#agents) this.#agents.set(machine, { ...seen, atMs });
+    if (voice === 'agent')
+      for (const [machine, seen] of this.#agents) this.#agents.set(machine, { ...seen, atMs, gap: gapOf(seen, atMs) });
     else for (const [machine, seen] of this.#kubelets) this.#kubelets.set(machine, { ...seen, atMs });
   }
 
@@ -68,9 +71,14 @@ export class LeaseObservations implements Leases {
     const now = this.#clock.monotonic();
     const agent = this.#agents.get(machine);
     if (agent) {
-      const { durationMs, sealed } = agent;
+      const { durationMs, sealed, gap } = agent;
       const lease = { durationMs, sealed: sealed !== undefined };
-      return { silentMs: now - agent.atMs, renewed: agent.renewals > 0, agent: lease };
+      return {
+        silentMs: now - agent.atMs,
+        renewed: agent.renewals > 0,
+        agent: lease,
+        ...(gap === undefined ? {} : { gap: { ms: gap.ms, agoMs: now - gap.untilMs } }),
+      };
     }
     const kubelet = this.#kubelets.get(machine);
     const gone = this.#gone.get(machine);
@@ -99,12 +107,18 @@ export class LeaseObservations implements Leases {
     const sealed = sealedHolderOf(lease);
     if (sealed !== undefined) {
       // A seal is no sign of life, and what a watch still tells of the time before it is none either.
-      this.#agents.set(machine, { mark, atMs: before?.atMs ?? now, renewals: 0, durationMs, sealed });
+      this.#agents.set(machine, { mark, atMs: before?.atMs ?? now, renewals: 0, durationMs, sealed, gap: before?.gap });
       return;
     }
     if (before?.sealed !== undefined && before.sealed === (lease.spec?.holderIdentity ?? '')) return;
     this.#gone.delete(machine);
     this.#unknown.delete(machine);
-    this.#agents.set(machine, { mark, atMs: now, renewals: before ? before.renewals + 1 : 0, durationMs, sealed });
+    const renewals = before ? before.renewals + 1 : 0;
+    this.#agents.set(machine, { mark, atMs: now, renewals, durationMs, sealed, gap: before && gapOf(before, now) });
   }
+}
+
+function gapOf({ atMs, gap }: AgentObservation, untilMs: number): AgentObservation['gap'] {
+  const ms = untilMs - atMs;
+  return ms >= shortestGapMs ? { ms, untilMs } : gap;
 }

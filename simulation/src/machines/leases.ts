@@ -8,7 +8,7 @@ import { leases } from '@idlewild/operator/api/resources.ts';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import { machineLeaseNamespace } from '@idlewild/operator/model/names.ts';
 import { isSealed } from '@idlewild/operator/recovery/seal.ts';
-import type { Hearing, Leases } from '@idlewild/operator/recovery/leases.ts';
+import { shortestGapMs, type Hearing, type Leases } from '@idlewild/operator/recovery/leases.ts';
 import type { Cluster } from '../kubevirt/cluster.ts';
 import type { Hosts } from '../kubevirt/hosts.ts';
 import { dayMs } from '../owners/visit.ts';
@@ -21,6 +21,8 @@ export class MachineLeases implements Leases {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #fenced: boolean;
+  readonly #silentSince = new Map<string, number>();
+  readonly #gaps = new Map<string, { readonly ms: number; readonly untilMs: number }>();
 
   /** @param fenced machines have agents. */
   constructor(hosts: Hosts, cluster: Cluster, clock: Clock, fenced: boolean) {
@@ -29,11 +31,15 @@ export class MachineLeases implements Leases {
     this.#fenced = fenced;
     this.#clock = clock;
     hosts.watch({
-      silent: ({ name }) => {
+      silent: ({ name, heardMs }) => {
+        this.#silentSince.set(name, heardMs);
         const lease = cluster.get(leases, { namespace, name });
         if (lease) cluster.remove(leases, lease);
       },
       heard: ({ name }) => {
+        const untilMs = clock.monotonic();
+        const ms = untilMs - (this.#silentSince.get(name) ?? untilMs);
+        if (ms >= shortestGapMs) this.#gaps.set(name, { ms, untilMs });
         if (!cluster.get(leases, { namespace, name })) cluster.create(leases, { metadata: { namespace, name } });
       },
     });
@@ -45,10 +51,12 @@ export class MachineLeases implements Leases {
     return { silentMs, renewed: true, ...(silentMs === 0 ? { lookAgainInMs: dayMs } : {}), ...this.#agent(machine) };
   }
 
-  #agent(machine: string): Pick<Hearing, 'agent'> {
+  #agent(machine: string): Pick<Hearing, 'agent' | 'gap'> {
     if (!this.#fenced) return {};
     const lease = this.#cluster.get<Lease>(leases, { namespace: machineLeaseNamespace, name: machine });
-    return { agent: { sealed: lease !== undefined && isSealed(lease), durationMs: 10_000 } };
+    const gap = this.#gaps.get(machine);
+    const told = gap && { gap: { ms: gap.ms, agoMs: this.#clock.monotonic() - gap.untilMs } };
+    return { ...told, agent: { sealed: lease !== undefined && isSealed(lease), durationMs: 10_000 } };
   }
 
   saw(): void {}

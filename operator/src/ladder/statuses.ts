@@ -35,7 +35,8 @@ export function goesOn(job: ComputeJob, o: Told & { readonly seconds: number | u
     // Whatever evacuation has said is for it to take back.
     return next.status;
   }
-  const open = isTrue(job.status?.conditions, 'Interrupted');
+  // A notice that was given meanwhile stands.
+  const open = isTrue(job.status?.conditions, 'Interrupted') && job.status?.preemption === undefined;
   return told(next, o, { active: false, reason: 'Resumed', rung: 'Freeze', message, seconds, silent: !open });
 }
 

@@ -37,6 +37,7 @@ export interface KeeperOptions {
 const guardEveryMs = 500;
 const restEveryMs = 1_000;
 const learnEveryMs = 10_000;
+const askAgainMs = 1_000;
 
 export class LeaseKeeper {
   readonly #o: KeeperOptions;
@@ -63,6 +64,7 @@ export class LeaseKeeper {
     if (inherited) {
       this.#term = inheritedTerm(inherited.deadlineS, options.terms);
       this.#pods = new Map(inherited.pods);
+      this.#shared = [...inherited.pods.keys()];
       this.#cause = 'Silent';
     }
   }
@@ -113,7 +115,8 @@ export class LeaseKeeper {
         this.#failing = undefined;
       } catch (error) {
         if (signal.aborted) break;
-        const { message } = toKubeError(error);
+        const { kind, message: said } = toKubeError(error);
+        const message = kind === 'aborted' ? `no answer within ${terms.requestTimeoutSeconds} s` : said;
         if (this.#failing === undefined) log.warn({ err: message }, 'the lease could not be renewed');
         this.#failing = `it cannot hold its lease: ${message}`;
         // Soon, but no sooner than a server that is just starting can bear.
@@ -237,7 +240,7 @@ export class LeaseKeeper {
     while (!signal.aborted) {
       const guests = this.#settled ? await this.#guests(signal) : undefined;
       if (guests) this.#shared = sharedPods(guests, machine);
-      await clock.sleep(learnEveryMs, signal).catch(() => undefined);
+      await clock.sleep(guests ? learnEveryMs : askAgainMs, signal).catch(() => undefined);
     }
   }
 

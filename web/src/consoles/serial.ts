@@ -42,6 +42,7 @@ export class Serial {
     socket.addEventListener('open', () => {
       if (number > 1) this.#terminal.write(`\r\n\x1b[2m-- ${where} --\x1b[0m\r\n`);
       live();
+      this.#terminal.focus();
     });
     socket.addEventListener('message', ({ data }) => {
       if (data instanceof ArrayBuffer) this.#terminal.write(new Uint8Array(data));

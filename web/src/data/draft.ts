@@ -18,6 +18,7 @@ export interface Draft {
   readonly memory: string;
   readonly disk: string;
   readonly graphicsMemory: string;
+  readonly gpus: number;
   readonly console: 'VNC' | 'Serial' | 'None';
   readonly walltime: string;
   readonly priority: string;
@@ -43,6 +44,7 @@ export const firstDraft: Draft = {
   memory: '256Mi',
   disk: '',
   graphicsMemory: '',
+  gpus: 0,
   console: 'Serial',
   walltime: '4h',
   priority: 'Normal',
@@ -83,6 +85,7 @@ export function manifestOf(draft: Draft): Manifest {
         ...given('memory', memory),
         ...given('disk', disk),
         ...given('graphicsMemory', graphicsMemory),
+        ...(draft.gpus === 0 ? {} : { gpus: draft.gpus }),
       },
       console,
       ...(mode === 'Session' ? {} : { script }),
@@ -110,6 +113,7 @@ export function draftOf({ metadata, spec }: ComputeJob, name: string): Draft {
     memory: String(resources.memory),
     disk: String(resources.disk ?? ''),
     graphicsMemory: String(resources.graphicsMemory ?? ''),
+    gpus: resources.gpus,
     console,
     walltime: walltime ?? '',
     priority,

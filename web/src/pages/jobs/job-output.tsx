@@ -64,7 +64,7 @@ export function JobOutput({ namespace, name }: { readonly namespace: string; rea
       {parts.map(({ pod, attempt, text }) => (
         <span key={pod}>
           <span className={css.mark}>{`── attempt ${attempt}, ${pod}\n`}</span>
-          {text}
+          {text.replaceAll(markers, '')}
         </span>
       ))}
     </pre>
@@ -81,4 +81,6 @@ function joined(parts: readonly Printed[], news: Printed): readonly Printed[] {
 
 // A terminal would act on these; a page would show them as rubbish.
 const controls = new RegExp('\\u001b\\[[0-9;?]*[A-Za-z]|\\u001b[()][A-Za-z0-9]|[\\u0000-\\u0008\\u000b-\\u001f]', 'g');
+/** Lines by which the guest tells the operator how far it is; their words are in the timeline. */
+const markers = /^idlewild:[0-9a-f]{8,64}:(?:start|ready|exit:\d+)\r?\n/gm;
 const cleaned = (text: string): string => text.replaceAll(controls, '');

@@ -1,0 +1,31 @@
+import { describe, expect, it } from '@jest/globals';
+import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
+import { aJob, type JobBuilder } from '../../../test/builders/job.ts';
+import { sentenceOf, stateOf, type JobState } from './job-state.ts';
+
+const running = aJob('render').published().claimedBy('pc-1').created().started(1);
+
+describe('the state of a job', () => {
+  it.each<[string, JobBuilder, JobState]>([
+    ['is new', aJob('a'), 'Waiting'],
+    ['is published', aJob('a').published(), 'Waiting'],
+    ['has a machine', aJob('a').published().claimedBy('pc-1'), 'Starting'],
+    ['runs', running, 'Running'],
+    ['is being moved', running.told('Migrating'), 'Moving'],
+    ['was moved', running.told('Migrated', { active: false }), 'Running'],
+    ['lost its machine', running.ended('MachineLost', { at: 2 }), 'Restarting'],
+    ['starts for the second time', running.ended('MachineLost', { at: 2 }).claimedBy('pc-2'), 'Restarting'],
+    ['is done', running.finished('Completed', { at: 3 }), 'Done'],
+    ['has failed', running.finished('ScriptFailed', { at: 3, outcome: 'Failed' }), 'Failed'],
+    ['is being deleted', running.beingDeleted(), 'Stopping'],
+  ])('of one that %s is %#', (_what, { job }, state) => {
+    const row = jobRowOf(job);
+    expect(stateOf(row)).toBe(state);
+    expect(sentenceOf(row)).not.toContain('undefined');
+  });
+
+  it('says the place in line before the reason', () => {
+    const row = { ...jobRowOf(aJob('a').published().job), position: 22, message: '3 owners are there' };
+    expect(sentenceOf(row)).toBe('22nd in line; 3 owners are there');
+  });
+});

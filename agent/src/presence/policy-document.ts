@@ -11,9 +11,9 @@ import type { LendingHours, Policy } from './policy.ts';
 z.config(en());
 
 /** Labels and annotation of a Node, by an admin. */
-export const lendLabel = 'idlewild.dev/lend';
-export const idleAfterLabel = 'idlewild.dev/idle-after';
-export const hoursAnnotation = 'idlewild.dev/hours';
+const lendLabel = 'idlewild.dev/lend';
+const idleAfterLabel = 'idlewild.dev/idle-after';
+const hoursAnnotation = 'idlewild.dev/hours';
 
 const longestIdleMs = 7 * 24 * 3_600_000;
 const modes = { always: 'Always', 'when-idle': 'WhenIdle', never: 'Never' } as const;

@@ -12,7 +12,7 @@ import { labels } from '@idlewild/operator/model/names.ts';
 import { parseDocument, policyBy, termsOfNode, type PolicyDocument } from './policy-document.ts';
 import { stricter, type Policy } from './policy.ts';
 
-export const policyName = 'idlewild-policy';
+const policyName = 'idlewild-policy';
 const policyKey = 'policy.yaml';
 /** The Node is read more often than that when presence changes. */
 const readEveryMs = 25_000;

@@ -91,7 +91,7 @@ const knownTaints: ReadonlySet<string> = new Set([
 ]);
 
 /** The value of the approval's label that takes it back; `true` gives it. */
-export const revoked = 'revoked';
+const revoked = 'revoked';
 
 const defaultRegistry = 'docker.io/';
 

@@ -3,12 +3,12 @@ import type { KnipConfig } from 'knip';
 const config: KnipConfig = {
   workspaces: {
     '.': { entry: ['scripts/*.ts'], project: ['scripts/**/*.ts', 'test/**/*.ts'] },
-    operator: { entry: ['src/portal/main.ts'], project: ['src/**/*.ts'] },
+    operator: { project: ['src/**/*.ts'] },
     lab: { project: ['src/**/*.ts'] },
     e2e: { entry: ['journeys/*.test.ts', 'trials/main.ts'], project: ['**/*.ts'] },
     bench: { entry: ['*.ts', 'programs/*.ts'], project: ['**/*.ts'] },
     agent: { project: ['src/**/*.ts'] },
-    web: { entry: ['src/main.tsx'], project: ['src/**/*.{ts,tsx}'] },
+    web: { project: ['src/**/*.{ts,tsx}'] },
     simulation: { project: ['src/**/*.ts'] },
   },
   // Real kubectl and helm are unpacked from the first; the lab reads the type declarations of the second at start.

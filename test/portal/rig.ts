@@ -18,7 +18,7 @@ import { noon } from '../builders/job.ts';
 const file = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 
-export const users = ['ann', 'viv', 'ben', 'root', 'nemo'] as const;
+const users = ['ann', 'viv', 'ben', 'root', 'nemo'] as const;
 export type RigUser = (typeof users)[number];
 
 export interface Rig {

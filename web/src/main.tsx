@@ -13,7 +13,7 @@ import { pageNonce } from './ui/nonce.ts';
 
 const theme = createTheme({
   primaryColor: 'blue',
-  primaryShade: { light: 7, dark: 8 },
+  primaryShade: { light: 8, dark: 8 },
   defaultRadius: 'md',
   cursorType: 'pointer',
 });

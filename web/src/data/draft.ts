@@ -3,7 +3,7 @@
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 
-export interface DraftFile {
+interface DraftFile {
   readonly path: string;
   readonly content: string;
 }

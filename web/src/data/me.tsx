@@ -6,7 +6,7 @@ import { call, Refusal } from './api.ts';
 const hint = 'idlewild-logged-in';
 
 /** Whether this browser has logged in and not out: where it has not, nothing need be asked. */
-export const hasLoggedIn = (): boolean => localStorage.getItem(hint) !== null;
+const hasLoggedIn = (): boolean => localStorage.getItem(hint) !== null;
 
 export function rememberLogin(loggedIn: boolean): void {
   if (loggedIn) localStorage.setItem(hint, '1');

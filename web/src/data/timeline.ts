@@ -5,7 +5,7 @@ import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 
 export type BarKind = 'waiting' | 'starting' | 'running' | 'frozen' | 'lost';
 
-export interface Bar {
+interface Bar {
   readonly kind: BarKind;
   /** ms since the epoch. */
   readonly from: number;
@@ -13,13 +13,13 @@ export interface Bar {
   readonly label: string;
 }
 
-export interface Mark {
+interface Mark {
   readonly at: number;
   readonly title: string;
   readonly detail: string;
 }
 
-export interface AttemptRow {
+interface AttemptRow {
   readonly number: number;
   readonly node: string;
   readonly bars: readonly Bar[];

@@ -1,6 +1,7 @@
 // What the server itself does with metadata: on creation, on updates, on deletion.
 // Facts: k8s.io/apiserver pkg/registry/rest (create.go, update.go, delete.go).
 
+import { serverFields } from '@idlewild/lab/apiserver/rest/server-fields.ts';
 import type { ObjectMeta } from '@idlewild/operator/kube/object.ts';
 import { equal } from './json.ts';
 
@@ -11,18 +12,6 @@ export const orphan = 'orphan';
 export function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
-
-const serverFields = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'generateName',
-] as const satisfies readonly (keyof ObjectMeta)[];
 
 export function createdMetadata(
   given: Readonly<Partial<ObjectMeta>>,

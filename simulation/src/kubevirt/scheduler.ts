@@ -1,7 +1,8 @@
 // The scheduler: which node takes a pod, by the rules of Kubernetes that matter to launcher pods.
 // Promises: pure but for reading the cluster; a pod that no node takes is told so in the words of the real scheduler.
 
-import type { NodeSelectorTerm, Node, Pod, SelectorRequirement } from '@idlewild/operator/api/kubernetes.ts';
+import { meets } from '@idlewild/lab/model/label-selector.ts';
+import type { NodeSelectorTerm, Node, Pod } from '@idlewild/operator/api/kubernetes.ts';
 import { quantityToMebibytes } from '@idlewild/operator/api/quantity.ts';
 import { nodes, pods } from '@idlewild/operator/api/resources.ts';
 import { labels } from '@idlewild/operator/model/names.ts';
@@ -80,24 +81,7 @@ function refusalOf(stage: Stage, pod: Pod, node: Node): string | undefined {
 }
 
 function matches({ matchExpressions }: NodeSelectorTerm, own: Readonly<Record<string, string>>): boolean {
-  return (matchExpressions ?? []).every((requirement) => meets(requirement, own[requirement.key]));
-}
-
-function meets({ operator, values = [] }: SelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return Number(value) > Number(values[0]);
-    case 'Lt':
-      return Number(value) < Number(values[0]);
-  }
+  return (matchExpressions ?? []).every((requirement) => meets(own, requirement));
 }
 
 function shortOf(stage: Stage, pod: Pod, node: Node): string | undefined {

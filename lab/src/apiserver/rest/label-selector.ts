@@ -2,6 +2,8 @@
 // matchExpressions). Refuses what does not parse with the message that Kubernetes gives.
 
 import { badRequest } from '../errors/status.ts';
+import { selects } from '../../model/label-selector.ts';
+import type { LabelSelector as Selection } from '../../model/pod.ts';
 
 type Labels = Readonly<Record<string, string>>;
 export type LabelSelector = (labels: Labels | undefined) => boolean;
@@ -106,26 +108,5 @@ function refused(why: string): Error {
 
 /** The selector of an object. Absent selects nothing, empty selects everything, as in Kubernetes. */
 export function objectSelector(selector: unknown): LabelSelector {
-  if (selector === undefined || selector === null) return () => false;
-  const { matchLabels = {}, matchExpressions = [] } = selector as {
-    matchLabels?: Record<string, string>;
-    matchExpressions?: { key: string; operator: string; values?: string[] }[];
-  };
-  return (labels) =>
-    Object.entries(matchLabels).every(([key, value]) => labels?.[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels?.[key];
-      switch (operator) {
-        case 'In':
-          return value !== undefined && values.includes(value);
-        case 'NotIn':
-          return value === undefined || !values.includes(value);
-        case 'Exists':
-          return value !== undefined;
-        case 'DoesNotExist':
-          return value === undefined;
-        default:
-          return false;
-      }
-    });
+  return (labels) => selects((selector ?? undefined) as Selection | undefined, labels);
 }

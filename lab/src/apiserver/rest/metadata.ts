@@ -3,6 +3,7 @@
 
 import { isObject, jsonEqual } from '../patch/json-value.ts';
 import type { ApiObject, FieldError, FieldErrorReason, ObjectMeta, ServedResource } from '../registry/types.ts';
+import { serverFields } from './server-fields.ts';
 
 const generatedLength = 5;
 const longestGeneratedBase = 63 - generatedLength;
@@ -69,18 +70,6 @@ function withoutEmpty(metadata: ObjectMeta): ObjectMeta {
   });
   return Object.fromEntries(kept);
 }
-
-const serverFields = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'generateName',
-] as const;
 
 export function validateMetadata(
   resource: ServedResource,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { parseAllDocuments } from 'yaml';
 import { aJob, at } from '../../../test/builders/job.ts';
@@ -20,13 +20,15 @@ import { startServer, type RunningServer } from './server.ts';
 
 const rbac = new URL('../../../lab/src/manifests/operator-rbac.yaml', import.meta.url);
 const rolesPath = '/apis/rbac.authorization.k8s.io/v1';
-const collections: Record<string, string> = {
-  ServiceAccount: '/api/v1/namespaces/idlewild-system/serviceaccounts',
-  ClusterRole: `${rolesPath}/clusterroles`,
-  ClusterRoleBinding: `${rolesPath}/clusterrolebindings`,
-  Role: `${rolesPath}/namespaces/idlewild-system/roles`,
-  RoleBinding: `${rolesPath}/namespaces/idlewild-system/rolebindings`,
-};
+const collectionOf = (kind: string, namespace = ''): string | undefined =>
+  ({
+    Namespace: '/api/v1/namespaces',
+    ServiceAccount: `/api/v1/namespaces/${namespace}/serviceaccounts`,
+    ClusterRole: `${rolesPath}/clusterroles`,
+    ClusterRoleBinding: `${rolesPath}/clusterrolebindings`,
+    Role: `${rolesPath}/namespaces/${namespace}/roles`,
+    RoleBinding: `${rolesPath}/namespaces/${namespace}/rolebindings`,
+  })[kind];
 
 let api: TestServer;
 let transport: Transport;
@@ -41,11 +43,11 @@ async function tokenOf(namespace: string, name: string): Promise<string> {
 
 beforeAll(async () => {
   api = await TestServer.start();
-  for (const name of ['idlewild-system', 'team-a', 'team-b'])
+  for (const name of ['idlewild-system', 'idlewild-machines', 'team-a', 'team-b'])
     await api.post('/api/v1/namespaces', { metadata: { name } });
   for (const document of parseAllDocuments(await readFile(rbac, 'utf8'))) {
-    const object = document.toJS() as { kind: string };
-    const { status, text } = await api.post(collections[object.kind] ?? '', object);
+    const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
+    const { status, text } = await api.post(collectionOf(object.kind, object.metadata.namespace) ?? '', object);
     if (status !== 201) throw new Error(text);
   }
   tokens.operator = await tokenOf('idlewild-system', 'operator');
@@ -88,6 +90,13 @@ const line = (namespace: string, name: string, seconds: number): LedgerEntry => 
   return ledgerEntry({ ...job, metadata: { ...job.metadata, namespace } }, note);
 };
 
+function serve(client: KubeClient, history: MemoryHistory, log: Logger): Promise<RunningServer> {
+  const authentication = new Authentication(client, clock);
+  const routes = historyRoutes({ history, authentication, authorization: new Authorization(client, clock), clock });
+  const address = { port: 0, host: '127.0.0.1' };
+  return startServer({ ...address, registry: new Registry(), log, notReady: () => [], routes: [routes] });
+}
+
 beforeEach(async () => {
   clock = new FakeClock();
   logged = '';
@@ -96,20 +105,7 @@ beforeEach(async () => {
   const client = new KubeClient(transport, { onRequest: (info) => reviews.push(info) });
   const history = new MemoryHistory();
   history.append([line('team-a', 'render', 1), line('team-b', 'train', 2), line('team-a', 'sweep', 3)], []);
-  const routes = historyRoutes({
-    history,
-    authentication: new Authentication(client, clock),
-    authorization: new Authorization(client, clock),
-    clock,
-  });
-  server = await startServer({
-    port: 0,
-    host: '127.0.0.1',
-    registry: new Registry(),
-    log,
-    notReady: () => [],
-    routes: [routes],
-  });
+  server = await serve(client, history, log);
 });
 afterEach(async () => {
   await server.close();
@@ -290,20 +286,7 @@ describe('when the API server cannot be asked', () => {
     const nowhere = transportFrom({ server: 'https://127.0.0.1:1', caPem: api.pki.caPem, token: 'x' });
     const client = new KubeClient(nowhere);
     await server.close();
-    const routes = historyRoutes({
-      history: new MemoryHistory(),
-      authentication: new Authentication(client, clock),
-      authorization: new Authorization(client, clock),
-      clock,
-    });
-    server = await startServer({
-      port: 0,
-      host: '127.0.0.1',
-      registry: new Registry(),
-      log: pino({ level: 'silent' }),
-      notReady: () => [],
-      routes: [routes],
-    });
+    server = await serve(client, new MemoryHistory(), pino({ level: 'silent' }));
     const answer = await ask('?namespace=team-a', { as: tokens.ann });
     expect(answer.status).toBe(503);
     expect(JSON.parse(answer.text)).toMatchObject({ detail: 'the API server could not be asked who you are' });

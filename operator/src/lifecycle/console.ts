@@ -23,7 +23,7 @@ export interface ConsoleSettings {
 }
 
 export const consoleSettings: ConsoleSettings = {
-  liveStreams: 256,
+  liveStreams: 64,
   reads: 32,
   restMs: 60_000,
   patienceMs: 60_000,

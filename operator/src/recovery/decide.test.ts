@@ -45,6 +45,15 @@ describe('a machine', () => {
     expect(recover({ ...silent, node: aMachine('pc-1', { approved: false }) })).toEqual([]);
   });
 
+  it('that was revoked is judged all the same: it may still have guests', () => {
+    const labels = { 'node-restriction.kubernetes.io/idlewild-approved': 'revoked' };
+    expect(kinds(recover({ ...silent, node: aMachine('pc-1', { labels }), jobs: [job] }))).toEqual([
+      'taint',
+      'endAttempt',
+      'lookAgain',
+    ]);
+  });
+
   it('found tainted after a start of the operator stays lost until it is heard', () => {
     const node = aMachine('pc-1', { taints: [lostTaint] });
     expect(kinds(recover({ node, renewed: false, jobs: [job] }))).toEqual(['endAttempt', 'lookAgain']);

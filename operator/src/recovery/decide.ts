@@ -55,8 +55,9 @@ const calmMs = 60_000;
 export function recoverMachine(input: RecoveryInput, held: () => Held): RecoveryDecision[] {
   const { machine, node, hearing, patience, blind } = input;
   if (!node) return removed(input, held());
-  // Approved machines only: what has never been in the pool is not ours to taint.
-  if (node.metadata.labels?.[labels.approved] !== 'true') return [];
+  // What has never been in the pool is not ours to taint; what was thrown out of it may still have guests.
+  const approved = node.metadata.labels?.[labels.approved];
+  if (approved !== 'true' && approved !== 'revoked') return [];
   const tainted = isLost(node);
   const { agent, silentMs, renewed, lookAgainInMs } = hearing;
   const verdictMs = lostAfter(hearing, patience);

@@ -9,3 +9,9 @@ export function random(state: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** @param chance as random() makes it. */
+export function shuffled<T>(list: readonly T[], chance: () => number): T[] {
+  const left = [...list];
+  return list.map(() => left.splice(Math.floor(chance() * left.length), 1)[0]!);
+}

@@ -2,6 +2,7 @@
 // Promises: everything is timed by one clock, CLOCK_MONOTONIC in seconds, which is the witness's; what the witness heard is
 // checked beat by beat.
 import { closeSync, openSync, readSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import { isTrue } from '@idlewild/operator/api/conditions.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
@@ -33,6 +34,7 @@ export function labForTrials(machines: number): Promise<LabCluster> {
 }
 
 const listenEveryMs = 50;
+const askApiEveryMs = 250;
 /** A guest that beats four times a second and was not heard for so long does not run. */
 const silenceS = 3;
 const calmTimeoutMs = 300_000;
@@ -51,6 +53,8 @@ export class Arena {
   readonly #heard = new Map<string, { at: number; longest: number }>();
   readonly #names: readonly string[];
   #silenceFrom = 0;
+  #apiAskedAt = now();
+  #apiAwayS = 0;
   #log = -1;
   #rest = '';
 
@@ -75,6 +79,7 @@ export class Arena {
       await informer.synced();
     }
     arena.#log = openSync(arena.#layout.witness, 'r');
+    void arena.#watchApi();
     const listening = setInterval(() => arena.listen(), listenEveryMs);
     arena.#stop.signal.addEventListener('abort', () => {
       clearInterval(listening);
@@ -115,6 +120,7 @@ export class Arena {
   /** From now on, the longest silences of guests are measured anew. */
   measureSilence(): void {
     this.#silenceFrom = now();
+    this.#apiAwayS = 0;
     for (const heard of this.#heard.values()) heard.longest = 0;
   }
 
@@ -137,17 +143,26 @@ export class Arena {
     process.kill(found.pid, name);
   }
 
-  /** Resolves when the API server answers, with the seconds for which it has not since the call. */
-  async apiAway(): Promise<number> {
-    const began = now();
+  /** The longest time for which the API server gave no answer since silence is measured, seconds. */
+  get apiAwayS(): number {
+    return Math.max(this.#apiAwayS, now() - Math.max(this.#apiAskedAt, this.#silenceFrom));
+  }
+
+  async #watchApi(): Promise<void> {
     const { raw } = this.#cluster.client;
-    const answers = () =>
-      raw.request({ method: 'GET', path: '/readyz', timeoutMs: 1_000 }).then(
-        () => true,
-        () => false,
-      );
-    await until('the API server answers', answers, { everyMs: 50 });
-    return now() - began;
+    while (!this.#stop.signal.aborted) {
+      const asked = now();
+      this.#apiAskedAt = asked;
+      const answers = () =>
+        raw.request({ method: 'GET', path: '/readyz', timeoutMs: 5_000 }).then(
+          () => true,
+          () => this.#stop.signal.aborted,
+        );
+      await until('the API server answers', answers, { everyMs: 50, timeoutMs: calmTimeoutMs });
+      this.#apiAwayS = Math.max(this.#apiAwayS, now() - Math.max(asked, this.#silenceFrom));
+      this.#apiAskedAt = now();
+      await delay(askApiEveryMs);
+    }
   }
 
   /** Every job runs and is heard, and every machine lends. Holds for troubles that the trials made are lifted, as an admin may. */

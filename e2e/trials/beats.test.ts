@@ -56,5 +56,8 @@ describe('beats', () => {
     expect(heard.lifeOf('a', 1)).toMatchObject({ first: 1, last: 4 });
     expect(heard.lifeOf('a', 2)).toMatchObject({ first: 9, last: 9 });
     expect(heard.lifeOf('a', 3)).toBeUndefined();
+    expect(heard.lifeAfter('a', 0)).toMatchObject({ first: 1 });
+    expect(heard.lifeAfter('a', 1)).toMatchObject({ first: 9 });
+    expect(heard.lifeAfter('a', 2)).toBeUndefined();
   });
 });

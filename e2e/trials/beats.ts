@@ -60,4 +60,9 @@ export class Beats {
   lifeOf(job: string, attempt: number): { readonly first: number; readonly last: number } | undefined {
     return this.#lives.get(job)?.find((life) => life.attempt === attempt);
   }
+
+  /** The same of the first later attempt that was heard, as one may fail to start. */
+  lifeAfter(job: string, attempt: number): { readonly first: number; readonly last: number } | undefined {
+    return this.#lives.get(job)?.find((life) => life.attempt > attempt);
+  }
 }

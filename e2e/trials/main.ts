@@ -2,19 +2,23 @@
 // for each guest that was struck and a table at the end; ends with code 1 when anything was seen that must never be.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { random } from '../src/random.ts';
+import { random, shuffled } from '../src/random.ts';
 import { Arena, labForTrials } from './arena.ts';
-import { kinds, kindsNamed, type Kind } from './kinds.ts';
+import { kinds, kindsNamed } from './kinds.ts';
 import { lineOf, table, type Trial } from './report.ts';
 import { playRound } from './round.ts';
 
-const usage = `usage: npm run trials -- [--seed N] [--rounds N] [--kinds KIND,...] [--machines N] [--jobs N] [--json FILE]
+/** As many as the lab's machines lend cores. */
+const guestsPerMachine = 2;
+const usage = `usage: npm run trials -- [--seed N] [--rounds N] [--kinds KIND,...] [--machines N] [--jobs N] [--together N]
+                              [--json FILE]
 
   --seed N       chooses the machines and the order (1)
   --rounds N     events of each kind (1); each befalls all guests of one machine, or of the lab
   --kinds        some of: ${kinds.map(({ name }) => name).join(', ')}
   --machines N   of the lab (3); each takes two guests
-  --jobs N       guests (4); without one of the machines there must still be room for all
+  --jobs N       guests (4); without the machines that are struck there must still be room for all
+  --together N   machines that one event befalls (1)
   --json FILE    writes every trial there`;
 
 function whole(name: string, text: string): number {
@@ -30,6 +34,7 @@ async function main(): Promise<void> {
       kinds: { type: 'string', default: kinds.map(({ name }) => name).join(',') },
       machines: { type: 'string', default: '3' },
       jobs: { type: 'string', default: '4' },
+      together: { type: 'string', default: '1' },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -39,8 +44,11 @@ async function main(): Promise<void> {
   const chosen = kindsNamed(values.kinds.split(','));
   const machines = whole('machines', values.machines);
   const jobs = whole('jobs', values.jobs);
-  if (jobs < 1 || jobs > (machines - 1) * 2)
-    throw new Error(`--jobs: 1 to ${(machines - 1) * 2} are allowed with ${machines} machines`);
+  const together = whole('together', values.together);
+  const room = (machines - together) * guestsPerMachine;
+  if (together < 1 || room < 1)
+    throw new Error(`--together: 1 to ${machines - 1} are allowed with ${machines} machines`);
+  if (jobs < 1 || jobs > room) throw new Error(`--jobs: 1 to ${room} are allowed with these machines`);
   const chance = random(seed);
   const events = Array.from({ length: whole('rounds', values.rounds) }, () => shuffled(chosen, chance)).flat();
 
@@ -52,7 +60,7 @@ async function main(): Promise<void> {
   const trials: Trial[] = [];
   try {
     for (const kind of events) {
-      const played = await playRound(arena, kind, chance);
+      const played = await playRound(arena, kind, chance, together);
       for (const trial of played) console.log(lineOf(trial));
       trials.push(...played);
     }
@@ -68,11 +76,6 @@ async function main(): Promise<void> {
     await cluster.stop();
   }
   if (trials.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
-}
-
-function shuffled(list: readonly Kind[], chance: () => number): Kind[] {
-  const left = [...list];
-  return list.map(() => left.splice(Math.floor(chance() * left.length), 1)[0]!);
 }
 
 try {

@@ -1,5 +1,5 @@
-// Which guests of this machine are being moved away from it: these are not held back, for a copy at a twentieth of a processor
-// would keep them here, and their memory with them, for minutes.
+// Which guests of this machine are being moved away from it: these are not held back, for the less of the processor their copy
+// has, the longer they stay here, and their memory with them.
 // Promises: asks the cluster only while guests are held back; what cannot be asked counts as nothing moving.
 
 import type { Logger } from 'pino';

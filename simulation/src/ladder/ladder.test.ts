@@ -6,6 +6,8 @@ import { namespace } from '../crash/pool.ts';
 import { inLab, Lab, always, minuteMs } from '../evacuation/lab.ts';
 import type { Death } from '../faults/mortal-transport.ts';
 
+/** For tests that play the same many times. */
+const patienceMs = 120_000;
 const forEver = { image: { containerDisk: 'sim/for-ever' } };
 
 function isStill(lab: Lab, job: string): boolean {
@@ -211,5 +213,6 @@ describe('an operator that dies while a guest is frozen and parked', () => {
       expect(writes).toBeGreaterThan(12);
       for (let write = 1; write <= writes; write++) await play({ write, when });
     },
+    patienceMs,
   );
 });

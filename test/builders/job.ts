@@ -96,6 +96,7 @@ export function aJob(name: string, spec: SpecOverrides = {}): JobBuilder {
       image: { containerDisk: 'lab/tiny' },
       script: 'echo hello',
       console: 'Serial',
+      network: 'Isolated',
       startDeadline: '5m',
       priority: 'Normal',
       ...rest,

@@ -80,6 +80,10 @@ export interface ComputeJobFields {
      */
     console: 'VNC' | 'Serial' | 'None';
     /**
+     * What the guest can reach. Isolated is names (DNS) and the internet, but neither the machine it runs on, the lab's network, the cluster nor other jobs. None is nothing at all; script, console and log work without a network. Open is whatever the machine can reach, and only where the lab's admin allows it for the namespace. Nobody can connect to a guest from outside, unless it is Open.
+     */
+    network: 'None' | 'Isolated' | 'Open';
+    /**
      * Which machines may take the job.
      */
     placement?: {

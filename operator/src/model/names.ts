@@ -27,6 +27,12 @@ export const labels = {
   weight: 'idlewild.dev/weight',
   /** On a Namespace, by an admin: the highest priority that its jobs are served with. */
   maxPriority: 'idlewild.dev/max-priority',
+  /** On a guest and its launcher pod: the job's spec.network. */
+  network: 'idlewild.dev/network',
+  /** On a Namespace, by an admin: "true" lets its jobs ask for spec.network Open. */
+  allowOpenNetwork: 'idlewild.dev/allow-open-network',
+  /** On a Namespace, by an admin: "true" lets its isolated guests reach each other. */
+  guestsMayTalk: 'idlewild.dev/guests-may-talk',
 } as const;
 
 export const annotations = {

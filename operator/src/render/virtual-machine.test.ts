@@ -28,6 +28,8 @@ function rendered(name: string, spec: SpecOverrides, cpuModel: string | undefine
 describe('the virtual machine of an attempt', () => {
   it.each<[string, SpecOverrides, string | undefined]>([
     ['batch', {}, 'Nehalem'],
+    ['without-network', { network: 'None' }, 'Nehalem'],
+    ['open-network', { network: 'Open' }, 'Nehalem'],
     ['batch-with-disk', { resources: { cores: 2, memory: '2Gi', disk: '10Gi' }, console: 'None' }, 'Nehalem'],
     [
       'with-processors-and-graphics',

@@ -39,7 +39,11 @@ export function renderVirtualMachine(input: VmInput): VirtualMachine {
     spec: {
       // Once: a guest that ended stays ended, with its log; whether to try again is our decision.
       runStrategy: 'Once',
-      template: { metadata: { labels: own, ...annotationsOf(job) }, spec: instanceSpec(input) },
+      template: {
+        // KubeVirt copies these labels to the launcher pod, where network policies select by them.
+        metadata: { labels: { ...own, [labels.network]: job.spec.network }, ...annotationsOf(job) },
+        spec: instanceSpec(input),
+      },
     },
   };
 }
@@ -62,6 +66,7 @@ function instanceSpec({ job, attempt, cpuModel, gpuResource }: VmInput): Virtual
   const processors = Array.from({ length: gpus }, (_, index) => ({ name: `gpu-${index + 1}`, deviceName }));
   const virtio = { bus: 'virtio' };
   const scratchDisk = disk === undefined ? [] : [{ name: 'scratch', disk: virtio, serial: 'scratch' }];
+  const connected = job.spec.network !== 'None';
   const scratchVolume = disk === undefined ? [] : [{ name: 'scratch', emptyDisk: { capacity: disk } }];
   return {
     architecture: job.spec.architecture,
@@ -79,11 +84,12 @@ function instanceSpec({ job, attempt, cpuModel, gpuResource }: VmInput): Virtual
         autoattachSerialConsole: true,
         logSerialConsole: true,
         disks: [{ name: 'root', disk: virtio }, ...scratchDisk, { name: 'init', disk: virtio }],
-        interfaces: [{ name: 'default', masquerade: {} }],
+        // Left out alone, KubeVirt would attach the guest to the pod's network by itself.
+        ...(connected ? { interfaces: [{ name: 'default', masquerade: {} }] } : { autoattachPodInterface: false }),
         ...(processors.length === 0 ? {} : { gpus: processors }),
       },
     },
-    networks: [{ name: 'default', pod: {} }],
+    ...(connected ? { networks: [{ name: 'default', pod: {} }] } : {}),
     volumes: [
       { name: 'root', containerDisk: { image: job.spec.image.containerDisk } },
       ...scratchVolume,

@@ -19,16 +19,18 @@ export function untilReady(operator: Program): Promise<number> {
   });
 }
 
-/** Resolves when the operator has carried out so many writes of that kind; throws when none come any more. */
+/** Resolves when the operator has carried out so many writes of that kind; throws when no writes at all come any more. */
 export async function untilWritten(operator: Program, kind: WriteKind, count: number): Promise<void> {
-  let written = -1;
+  let all = -1;
   let since = performance.now();
   await until(
     `${count} writes of the kind "${kind}"`,
     async () => {
-      const now = (await operator.tally())[kind] ?? 0;
-      if (now > written) since = performance.now();
-      written = Math.max(written, now);
+      const tally = await operator.tally();
+      const written = tally[kind] ?? 0;
+      const now = Object.values(tally).reduce((sum, count) => sum + count, 0);
+      if (now > all) since = performance.now();
+      all = now;
       if (performance.now() - since > stuckMs) {
         throw new Error(`${written} of ${count} writes of the kind "${kind}" and no more; see ${operator.logFile}`);
       }

@@ -5,7 +5,7 @@ const config: KnipConfig = {
     '.': { entry: ['scripts/*.ts'], project: ['scripts/**/*.ts', 'test/**/*.ts'] },
     operator: { project: ['src/**/*.ts'] },
     lab: { project: ['src/**/*.ts'] },
-    e2e: { entry: ['journeys/*.test.ts', 'trials/main.ts'], project: ['**/*.ts'] },
+    e2e: { entry: ['journeys/*.test.ts'], project: ['**/*.ts'] },
     bench: { entry: ['*.ts', 'programs/*.ts'], project: ['**/*.ts'] },
     agent: { project: ['src/**/*.ts'] },
     web: { project: ['src/**/*.{ts,tsx}'] },

@@ -85,7 +85,9 @@ export class Arena {
       clearInterval(listening);
       closeSync(arena.#log);
     });
-    const spec = { script: beatScript, placement: { dedicatedOnly: false }, console: 'Serial' } as const;
+    // A guest that is ended while its machine can still say so counts as a failure of the attempt.
+    const retries = { limit: 100 };
+    const spec = { script: beatScript, placement: { dedicatedOnly: false }, console: 'Serial', retries } as const;
     for (const name of names) {
       const tolerant = shared.includes(name) ? { interruption: { exclusive: false } } : {};
       await submit(cluster, name, { ...spec, ...tolerant });

@@ -17,6 +17,7 @@ import { bootstrapObjects } from './builtin/bootstrap.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { createFront } from './front.ts';
 import { createOpenApi } from './openapi/openapi.ts';
+import { kindsWithWorkloads } from './builtin/workloads.ts';
 import { createRegistry } from './registry/registry.ts';
 import type { ApiObject, ObjectReader, StaticToken, User } from './registry/types.ts';
 import { apiServiceKey, cleanTerminating, crdKey, syncDefinitions } from './rest/crd-sync.ts';
@@ -37,6 +38,8 @@ export interface ApiServerOptions {
   readonly pki: Pki;
   /** How many changes are kept for watchers that come back; older resourceVersions are answered 410. */
   readonly watchHistory?: number;
+  /** Takes workloads and network policies too, and runs none. Not unless asked for. */
+  readonly workloads?: boolean;
   /** Milliseconds since the epoch. */
   readonly clock?: { now(): number };
 }
@@ -60,7 +63,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<Running
   const host = options.host ?? '127.0.0.1';
   await mkdir(options.dataDir, { recursive: true });
   const store = new Store(join(options.dataDir, 'state.sqlite'), { history: options.watchHistory ?? 4000 });
-  const registry = createRegistry();
+  const registry = createRegistry(options.workloads === true ? kindsWithWorkloads : undefined);
   const webhooks = new Webhooks(store, registry, log);
   const auth = createAuth({
     reader: readerOf(store),

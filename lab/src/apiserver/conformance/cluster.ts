@@ -11,7 +11,7 @@ import { ensurePki } from '../../pki/pki.ts';
 import type { Pki } from '../../pki/pki.ts';
 import { ensureKubectl } from '../../tools/kubectl.ts';
 import { startApiServer } from '../server.ts';
-import type { RunningApiServer } from '../server.ts';
+import type { ApiServerOptions, RunningApiServer } from '../server.ts';
 
 export interface Result {
   readonly code: number;
@@ -61,10 +61,11 @@ export class Cluster {
     this.#programs = programs;
   }
 
-  static async start(): Promise<Cluster> {
+  /** @param more of the server's options, such as `workloads`. */
+  static async start(more: Pick<ApiServerOptions, 'workloads'> = {}): Promise<Cluster> {
     const [dir, programs] = await Promise.all([mkdtemp(join(tmpdir(), 'idlewild-conformance-')), binaries()]);
     const pki = await ensurePki(join(dir, 'pki'));
-    const server = await startApiServer({ dataDir: join(dir, 'data'), tokens, pki });
+    const server = await startApiServer({ dataDir: join(dir, 'data'), tokens, pki, ...more });
     const cluster = {
       name: 'lab',
       cluster: { server: server.url, 'certificate-authority-data': Buffer.from(pki.caPem).toString('base64') },

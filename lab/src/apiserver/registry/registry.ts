@@ -9,10 +9,11 @@ export interface ServingRegistry extends Registry {
   apiServices(): readonly ApiObject[];
 }
 
-export function createRegistry(): ServingRegistry {
+/** @param builtin what is served without any CRD. */
+export function createRegistry(builtin: readonly ServedResource[] = builtinKinds): ServingRegistry {
   let custom: readonly ServedResource[] = [];
   let services: readonly ApiObject[] = [];
-  let byKey = index(builtinKinds);
+  let byKey = index(builtin);
   const callbacks: (() => void)[] = [];
   const made = new Map<string, { version: string; resources: readonly ServedResource[] }>();
   const changed = () => {
@@ -21,14 +22,14 @@ export function createRegistry(): ServingRegistry {
   return {
     find: (group, version, plural) => byKey.get(`${group}/${version}/${plural}`),
     versionsOf: (group, plural) =>
-      [...builtinKinds, ...custom]
+      [...builtin, ...custom]
         .filter((resource) => resource.group === group && resource.plural === plural)
         .sort((a, b) => compareVersions(a.version, b.version)),
-    all: () => [...builtinKinds, ...custom],
+    all: () => [...builtin, ...custom],
     apiServices: () => services,
     setCustomResourceDefinitions(crds) {
       custom = crds.flatMap((crd) => remembered(made, crd));
-      byKey = index([...builtinKinds, ...custom]);
+      byKey = index([...builtin, ...custom]);
       changed();
     },
     setApiServices(apiServices) {

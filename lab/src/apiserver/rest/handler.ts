@@ -49,7 +49,10 @@ export async function handleResource(context: HandlerContext, exchange: Exchange
   const { target, response } = exchange;
   const resource = context.parts.registry.find(target.group, target.version, target.plural);
   const { group, version, plural, verb } = target;
-  const absent = verb === 'list' ? absentList(group, version, plural, context.parts.store.revision) : undefined;
+  const absent =
+    verb === 'list' && resource === undefined
+      ? absentList(group, version, plural, context.parts.store.revision)
+      : undefined;
   if (absent !== undefined) return sendJson({ response, warnings: [] }, 200, JSON.stringify(absent));
   if (resource === undefined || !isInScope(resource, target)) {
     sendNotFoundPage(response);

@@ -91,6 +91,7 @@ const viewRules: readonly Rule[] = [
   ),
   on(['discovery.k8s.io'], ['endpointslices'], read),
   on(['policy'], ['poddisruptionbudgets', 'poddisruptionbudgets/status'], read),
+  on(['networking.k8s.io'], ['networkpolicies'], read),
   on(['events.k8s.io'], ['events'], read),
 ];
 
@@ -101,6 +102,7 @@ const editRules: readonly Rule[] = [
   on([''], ['serviceaccounts'], ['impersonate']),
   on(['coordination.k8s.io'], ['leases'], [...read, ...write]),
   on(['policy'], ['poddisruptionbudgets'], write),
+  on(['networking.k8s.io'], ['networkpolicies'], write),
 ];
 
 const adminRules: readonly Rule[] = [

@@ -70,6 +70,32 @@ describe('built-in kinds', () => {
       ['data.a: Invalid value: "%": data.a in body must be of type byte: "%"'],
     ],
     [
+      'a network policy whose exceptions are no part of its range',
+      'networking.k8s.io',
+      'networkpolicies',
+      {
+        spec: {
+          podSelector: {},
+          egress: [
+            { to: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16', '192.168.0.0/16', '10.0.0.0/8'] } }] },
+          ],
+        },
+      },
+      [
+        'spec.egress[0].to[0].ipBlock.except[1]: Invalid value: "192.168.0.0/16": must be a strict subset of `cidr`',
+        'spec.egress[0].to[0].ipBlock.except[2]: Invalid value: "10.0.0.0/8": must be a strict subset of `cidr`',
+      ],
+    ],
+    [
+      'a network policy with a range that is none',
+      'networking.k8s.io',
+      'networkpolicies',
+      { spec: { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0' } }] }] } },
+      [
+        'spec.ingress[0].from[0].ipBlock.cidr: Invalid value: "10.0.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24)',
+      ],
+    ],
+    [
       'an external service without a name',
       '',
       'services',

@@ -9,6 +9,7 @@ import { disruptionBudgets, leases, priorityClasses } from './coordination.ts';
 import { coreEvents, events } from './events.ts';
 import { apiServices, mutatingWebhooks, validatingWebhooks } from './extension.ts';
 import { namespaces } from './namespaces.ts';
+import { networkPolicies } from './network-policies.ts';
 import { endpoints, endpointSlices, services } from './networking.ts';
 import { nodes } from './nodes.ts';
 import { pods } from './pods.ts';
@@ -41,4 +42,5 @@ export const builtinKinds: readonly ServedResource[] = [
   priorityClasses,
   leases,
   endpointSlices,
+  networkPolicies,
 ];

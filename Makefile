@@ -19,7 +19,7 @@ bench: setup ## measures speed and memory, about ten minutes; ARGS="claims" take
 setup: node_modules/.installed web/dist/index.html
 	@$(NODE) scripts/setup.ts
 
-web/dist/index.html: node_modules/.installed $(shell find web -path web/dist -prune -o -type f -print) operator/src/portal/rows.ts
+web/dist/index.html: node_modules/.installed $(shell find web/src web/public web/*.* -type f) operator/src/portal/rows.ts
 	@echo "building the pages ..."
 	@npm run --silent build -w web -- --logLevel warn
 

@@ -41,8 +41,8 @@ export function Shell() {
         Skip to the content
       </a>
       <AppShell.Header>
-        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
-          <Group gap="sm" wrap="nowrap">
+        <Group h="100%" px={{ base: 'xs', sm: 'md' }} gap="xs" justify="space-between" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap">
             <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
             <Text component={Link} to="/" fw={700} size="lg" td="none" c="inherit">
               Idlewild
@@ -50,7 +50,13 @@ export function Shell() {
             <Liveness />
           </Group>
           <Group gap="xs" wrap="nowrap">
-            <Button component={Link} to="/new" leftSection={<IconPlus size={16} aria-hidden />} size="sm">
+            <Button
+              component={Link}
+              to="/new"
+              leftSection={<IconPlus size={16} aria-hidden />}
+              size="sm"
+              px={{ base: 10, sm: 18 }}
+            >
               New job
             </Button>
             <Scheme />

@@ -2,8 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { csvOf } from './csv.ts';
 import { plotOf } from './plot.ts';
-import { duration, jain, percentiles, type Summary } from './summary.ts';
-import type { HourRow } from './tally.ts';
+import { duration, jain, percentiles, summarize, type Summary } from './summary.ts';
+import type { HourRow, Tally } from './tally.ts';
 
 const row = (hour: number): HourRow => ({
   ...{ hour, lentCores: 100, usedCores: 40, waitingJobs: 3, runningJobs: 9, ownersPresent: 5, machinesAway: 1 },
@@ -18,6 +18,19 @@ describe('numbers', () => {
     [[0, 0], 1],
   ])('of shares %j Jain makes %d', (values, expected) => {
     expect(jain(values)).toBeCloseTo(expected);
+  });
+
+  it('tell unequal wishes from unfairness', () => {
+    const tally = {
+      ...{ jobs: new Map(), purposes: new Map(), ends: new Map() },
+      asked: new Map([...Object.entries({ biology: 90, physics: 10 }), ['courses', 0] as const]),
+      service: new Map(Object.entries({ biology: 90, physics: 10 })),
+    } as unknown as Tally;
+    const weights = new Map(Object.entries({ biology: 1, physics: 1 }));
+    const { fairness, evenness } = summarize(tally, weights);
+    expect({ fairness, evenness }).toEqual({ fairness: 1, evenness: expect.closeTo(0.61) });
+    tally.service.set('physics', 1);
+    expect(summarize(tally, weights).fairness).toBeCloseTo(0.6);
   });
 
   it('are percentiles of what was measured', () => {

@@ -24,8 +24,13 @@ export interface Summary {
   readonly goodput: number;
   /** Seconds from submission to the first start, by priority and over all. */
   readonly waiting: ReadonlyMap<string, Percentiles>;
-  /** Jain's index over the weighted service of namespaces: 1 is perfectly even, 1/n is all for one. */
+  /**
+   * Jain's index over what part of the work that it asked for each namespace got done: 1 is perfectly even, 1/n is all for one.
+   * Namespaces that asked for nothing do not count.
+   */
   readonly fairness: number;
+  /** The same over the work itself, by weight. Says as much about what the namespaces asked for as about what they got. */
+  readonly evenness: number;
   readonly interruptionsPerJob: number;
   readonly migrations: number;
   readonly writesPerJob: number;
@@ -60,7 +65,10 @@ export function summarize(tally: Tally, weights: ReadonlyMap<string, number>): S
       ['all', waits()],
       ...['Urgent', 'High', 'Normal', 'Low'].map((priority) => [priority, waits(priority)] as const),
     ]),
-    fairness: jain(service),
+    fairness: jain(
+      [...tally.asked].flatMap(([namespace, asked]) => (asked > 0 ? (tally.service.get(namespace) ?? 0) / asked : [])),
+    ),
+    evenness: jain(service),
     interruptionsPerJob: jobs.length === 0 ? 0 : jobs.reduce((sum, job) => sum + job.interruptions, 0) / jobs.length,
     migrations: tally.migrations,
     writesPerJob: jobs.length === 0 ? 0 : tally.operatorWrites / jobs.length,
@@ -90,7 +98,11 @@ export function table(summary: Summary): string {
     ['offered', `${whole(summary.offeredCoreHours)} core-hours lent by their owners`],
     ['goodput', `${percent(summary.goodput)} of it, ${whole(summary.usefulCoreHours)} core-hours of finished work`],
     ['lost work', `${whole(summary.lostCoreHours)} core-hours`],
-    ['fairness', `${summary.fairness.toFixed(3)} (Jain's index over the namespaces' weighted service)`],
+    [
+      'fairness',
+      `${summary.fairness.toFixed(3)} (Jain's index over the part of its asked work that each namespace got done; ` +
+        `${summary.evenness.toFixed(3)} over the work itself, by weight)`,
+    ],
     ['interruptions', `${summary.interruptionsPerJob.toFixed(3)} per job; ${summary.migrations} live migrations`],
     ['guests ended', [...summary.guestEnds].map(([end, count]) => `${count} ${end}`).join(', ')],
     ['API writes', `${summary.writesPerJob.toFixed(1)} of the operator per job, refreshes included`],

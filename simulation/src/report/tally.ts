@@ -9,6 +9,7 @@ import type { Write } from '../api/memory-api.ts';
 import type { Guest, GuestEnd } from '../kubevirt/guests.ts';
 import { hourMs } from '../owners/visit.ts';
 import { purposeOf, type WritePurpose } from './purpose.ts';
+import { coreMsOf } from '../workload/job-plan.ts';
 import { operatorName, type Simulation } from '../world/simulation.ts';
 
 export interface HourRow {
@@ -45,6 +46,8 @@ export class Tally {
   readonly purposes = new Map<WritePurpose, number>();
   /** By namespace, core-hours that its guests ran, lost work not counted. */
   readonly service = new Map<string, number>();
+  /** By namespace, core-hours of work in the jobs that it submitted and did not take back. */
+  readonly asked = new Map<string, number>();
   usefulCoreHours = 0;
   lostCoreHours = 0;
   offeredCoreHours = 0;
@@ -100,6 +103,7 @@ export class Tally {
       const { namespace = '' } = job.metadata;
       record = { namespace, priority: job.spec.priority, submittedMs, attempts: 0, interruptions: 0 };
       this.jobs.set(key, record);
+      this.#ask(key, namespace, 1);
     }
     const { attempts = [], conditions = [], startTime } = job.status ?? {};
     if (startTime !== undefined) record.startedMs ??= this.#simulation.clock.monotonic();
@@ -111,7 +115,14 @@ export class Tally {
       }
     }
     // A job that its user deleted is nobody's any more.
-    if (type === 'DELETED' && record.outcome === undefined) this.jobs.delete(key);
+    if (type === 'DELETED' && record.outcome === undefined && this.jobs.delete(key))
+      this.#ask(key, record.namespace, -1);
+  }
+
+  #ask(job: string, namespace: string, sign: 1 | -1): void {
+    const plan = this.#simulation.plans.get(job);
+    const coreHours = plan ? coreMsOf(plan) / hourMs : 0;
+    this.asked.set(namespace, (this.asked.get(namespace) ?? 0) + sign * coreHours);
   }
 
   #ended(guest: Guest, end: GuestEnd, workedMs: number): void {

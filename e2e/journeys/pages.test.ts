@@ -1,16 +1,15 @@
 // The pages in a real browser, over an API server with real rights: they can be used by everybody, on a laptop and on a phone, light
 // and dark; they ask nothing of anybody else; and a list of thousands stays whole. With PICTURES=1 they are kept in docs/images.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { aJob } from '../../test/builders/job.ts';
 import { aMachine } from '../../test/builders/node.ts';
 import { startRig, type Rig } from '../../test/portal/rig.ts';
 import { launch, logIn, visit } from '../src/browser.ts';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const images = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 
 let rig: Rig;
@@ -85,7 +84,7 @@ interface AxeResult {
 
 /** What hurts people who use the page otherwise than by eye and mouse. */
 async function hindrances(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const { violations } = await page.evaluate<AxeResult>('axe.run()');
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

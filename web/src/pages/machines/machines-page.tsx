@@ -75,7 +75,12 @@ function Tile({ row, mayChange }: { readonly row: MachineRow; readonly mayChange
   return (
     <article className="panel" aria-label={row.name}>
       <Group justify="space-between" wrap="nowrap" mb="xs">
-        <Text fw={700}>{row.name}</Text>
+        <div>
+          <strong>{row.name}</strong>{' '}
+          <Text span size="sm" className="quiet">
+            {row.dedicated ? 'dedicated' : 'a desktop'}
+          </Text>
+        </div>
         {mayChange && row.approved && (
           <Menu position="bottom-end">
             <Menu.Target>
@@ -94,9 +99,6 @@ function Tile({ row, mayChange }: { readonly row: MachineRow; readonly mayChange
       </Group>
       <Group gap="xs" mb="sm">
         <MachineChip state={machineStateOf(row)} />
-        <Text size="sm" className="quiet">
-          {row.dedicated ? 'dedicated' : 'a desktop'}
-        </Text>
       </Group>
       <UsedBar label="Cores" used={used.cores} of={lends.cores} text={`${used.cores} of ${lends.cores}`} />
       <UsedBar

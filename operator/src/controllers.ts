@@ -13,6 +13,8 @@ import { Traffic } from './evacuation/traffic.ts';
 import { Wakes } from './evacuation/wakes.ts';
 import type { VirtualMachineInstanceMigration } from './api/kubevirt.ts';
 import { Approval } from './approval/reconcile.ts';
+import { Isolation } from './isolation/reconcile.ts';
+import type { AddressRange } from './isolation/ranges.ts';
 import { Holds } from './holds/reconcile.ts';
 import { Consoles, type ConsoleSettings } from './lifecycle/console.ts';
 import type { LifecycleSettings } from './lifecycle/decide.ts';
@@ -39,6 +41,8 @@ export interface Settings {
   readonly recovery: Patience;
   readonly ladder: LadderSettings;
   readonly evacuation: EvacuationSettings;
+  /** What isolated guests must not reach. */
+  readonly lanRanges: readonly AddressRange[];
 }
 
 export interface Program {
@@ -90,10 +94,13 @@ export function buildControllers(
 
   const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
     new Controller({ name, concurrency, reconcile: worker.reconcile, log, clock, newId, metrics: o.metrics });
+  const isolation = new Isolation(deps, { ranges: settings.lanRanges, onNews: () => queue.news() });
+  const isolating = controller('isolation', 2, isolation);
   const isSilent = (machine: string): boolean => isFallingSilent(o.leases, machine, settings.recovery);
   const queue = new Matching(deps, settings.matching, {
     wake: () => matching.enqueue('pool'),
     isSilent,
+    obstacleOf: isolation.obstacleOf,
     onPass: () => {
       if (preemption.concerned) preempting.enqueue('pool');
     },
@@ -104,7 +111,13 @@ export function buildControllers(
   const lifecycle = controller(
     'lifecycle',
     8,
-    new Lifecycle(deps, consoles, settings.lifecycle, (machine) => recentSilence(o.leases, machine)),
+    new Lifecycle(
+      deps,
+      consoles,
+      settings.lifecycle,
+      (machine) => recentSilence(o.leases, machine),
+      isolation.obstacleOf,
+    ),
   );
   const recovery = controller('recovery', 4, new Recovery(deps, o.leases, settings.recovery));
   const evacuation = controller(
@@ -130,6 +143,7 @@ export function buildControllers(
   world.informers.jobs.onChange((change) => {
     if (change.type === 'deleted') base.ledger.deleted(change.object);
     wakes.sawJob(change);
+    if (isolation.sawJob(change.object)) isolating.enqueue(change.object.metadata.namespace ?? '');
     for (const machine of holds.sawJob(change)) holding.enqueue(machine);
   });
   ofJob(world.informers.vms, jobKeyOf);
@@ -149,10 +163,17 @@ export function buildControllers(
     wakes.sawInstance(change, jobKeyOf(change.object));
     if (change.type !== 'deleted') downtime.saw(change.object, change.previous);
   });
+  const concernsNetwork = (namespace: string): void => {
+    isolating.enqueue(namespace);
+    queue.news();
+  };
   world.informers.namespaces.onChange(({ type, object }) => {
     queue.lookAtNamespace(object.metadata.name, type === 'deleted' ? undefined : object);
     matching.enqueue('pool');
+    if (isolation.isConcerned(object.metadata.name)) concernsNetwork(object.metadata.name);
+    if (type === 'deleted') isolation.forgetNamespace(object.metadata.name);
   });
+  world.networkPolicies.onChange(({ metadata: { namespace = '' } }) => concernsNetwork(namespace));
   world.informers.nodes.onChange((change) => {
     matching.enqueue('pool');
     recovery.enqueue(change.object.metadata.name);
@@ -197,7 +218,7 @@ export function buildControllers(
       queue.recallUsage();
       try {
         await Promise.all(
-          [matching, preempting, lifecycle, recovery, evacuation, ladder, holding, approving].map((each) =>
+          [matching, preempting, lifecycle, recovery, evacuation, ladder, holding, approving, isolating].map((each) =>
             each.run(signal),
           ),
         );

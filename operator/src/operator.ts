@@ -225,6 +225,7 @@ function settingsOf(options: Options): Settings {
       leaseMarginMs: options['lease-margin'],
     },
     ladder,
+    lanRanges: options['lan-ranges'],
     evacuation: {
       ladder,
       targetReadyMs: options['migration-target-timeout'],

@@ -3,6 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
+import { parseRanges, usualRanges } from './isolation/ranges.ts';
 import { durationMs } from './model/duration.ts';
 import { priorities } from './queue/priority.ts';
 import { defaultGpuResource } from './model/machine.ts';
@@ -17,6 +18,14 @@ const duration = z.string().transform((text, context) => {
   }
 });
 const positive = duration.refine((ms) => ms > 0, 'must be longer than 0s');
+const ranges = z.string().transform((text, context) => {
+  try {
+    return parseRanges(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
 const whole = (max: number) =>
   z
     .string()
@@ -54,6 +63,7 @@ const schema = z.strictObject({
       'must be like nvidia.com/gpu',
     )
     .default(defaultGpuResource),
+  'lan-ranges': ranges.default(parseRanges(usualRanges)),
   'max-priority': z.enum(priorities).default('Urgent'),
   preemption: z.enum(['never', 'lower']).default('never'),
   'preemption-notice': duration.default(30_000),
@@ -90,6 +100,7 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   'history-days': { type: 'string' },
   'history-mib': { type: 'string' },
   'gpu-resource': { type: 'string' },
+  'lan-ranges': { type: 'string' },
   'max-priority': { type: 'string' },
   preemption: { type: 'string' },
   'preemption-notice': { type: 'string' },
@@ -125,6 +136,8 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --history-days N              how long it is remembered (90)
   --history-mib N               how large the file may become before the oldest is given up (512)
   --gpu-resource NAME           extended resource that counts as a graphics processor (nvidia.com/gpu)
+  --lan-ranges RANGES           what isolated guests must not reach, such as 10.0.0.0/8,fc00::/7
+                                (private, shared and link-local addresses; add the lab's own if they are public)
   --max-priority PRIORITY       the highest that any job is served with: Low, Normal, High or Urgent (Urgent)
   --preemption never|lower      lower: jobs of priority High and Urgent may end ones of a lower priority (never)
   --preemption-notice DURATION  how long before that they are told (30s)

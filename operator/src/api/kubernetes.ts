@@ -1,6 +1,6 @@
 // Narrow types of Kubernetes' own kinds: the fields that the operator and the lab read or write, and no more.
 // Promises: plain JSON as the API server sends it; times are RFC 3339 strings; quantities are strings or numbers (quantity.ts).
-// Fields follow k8s.io/api core/v1, coordination/v1, events/v1, policy/v1.
+// Fields follow k8s.io/api core/v1, coordination/v1, events/v1, policy/v1, networking/v1.
 
 import type { Condition } from './conditions.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
@@ -267,6 +267,28 @@ export interface PodDisruptionBudget extends KubeObject {
 }
 
 /** The pod part of a template in another kind. */
+export interface NetworkPolicyPeer {
+  ipBlock?: { cidr: string; except?: string[] };
+  namespaceSelector?: LabelSelector;
+  podSelector?: LabelSelector;
+}
+
+export interface NetworkPolicyPort {
+  protocol?: 'TCP' | 'UDP' | 'SCTP';
+  port?: number | string;
+}
+
+export interface NetworkPolicySpec {
+  podSelector: LabelSelector;
+  policyTypes?: ('Ingress' | 'Egress')[];
+  ingress?: { from?: NetworkPolicyPeer[]; ports?: NetworkPolicyPort[] }[];
+  egress?: { to?: NetworkPolicyPeer[]; ports?: NetworkPolicyPort[] }[];
+}
+
+export interface NetworkPolicy extends KubeObject {
+  spec: NetworkPolicySpec;
+}
+
 export interface PodTemplateSpec {
   metadata?: Partial<ObjectMeta>;
   spec?: PodSpec;

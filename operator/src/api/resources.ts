@@ -40,6 +40,7 @@ export const coreEvents = namespaced('', 'v1', 'events', 'Event');
 export const leases = namespaced('coordination.k8s.io', 'v1', 'leases', 'Lease');
 export const controllerRevisions = namespaced('apps', 'v1', 'controllerrevisions', 'ControllerRevision');
 export const podDisruptionBudgets = namespaced('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
+export const networkPolicies = namespaced('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy');
 export const priorityClasses = cluster('scheduling.k8s.io', 'v1', 'priorityclasses', 'PriorityClass');
 export const clusterRoles = cluster('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole');
 export const clusterRoleBindings = cluster(

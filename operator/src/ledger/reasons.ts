@@ -62,6 +62,8 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
   GuestPaused: warning('Watch', 'moment', 'KubeVirt paused the guest, for instance because its disk was full.'),
   GuestRebooted: warning('Watch', 'moment', 'The guest rebooted itself; what it had in memory is gone.'),
   SecretMissing: warning('Start', 'moment', 'A Secret that a file of the job comes from is missing.'),
+  NetworkNotReady: warning('Start', 'moment', 'What isolates the guests of the namespace could not be put in place.'),
+  NetworkNotAllowed: warning('Start', 'moment', 'The job asks for a network that its namespace is not allowed.'),
   NameTaken: warning('Start', 'moment', 'An object of the name that the attempt needs belongs to somebody else.'),
   WaitingForEarlier: warning('Start', 'moment', 'The guest of the attempt before is still being taken down.'),
 
@@ -105,5 +107,7 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
 export const hopelessWaits: ReadonlySet<LedgerCause> = new Set<WaitReason>([
   'Unsatisfiable',
   'SecretMissing',
+  'NetworkNotReady',
+  'NetworkNotAllowed',
   'NoMachines',
 ]);

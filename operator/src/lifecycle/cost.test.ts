@@ -54,7 +54,13 @@ function aLab(jobs: number) {
   const deps = { client, clock, log, registry: new Registry(), world, writer, newId: () => 'ab'.repeat(8), ledger };
   const consoles = new Consoles({ client, clock, log, random: () => 0.5, onNews: () => undefined });
   const settings = { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 };
-  const lifecycle = new Lifecycle(deps as never, consoles, settings, () => undefined);
+  const lifecycle = new Lifecycle(
+    deps as never,
+    consoles,
+    settings,
+    () => undefined,
+    () => undefined,
+  );
   const patience = { lostAfterMs: 15_000, leaseDurationMs: 10_000, leaseMarginMs: 1_000 };
   const recovery = new Recovery(deps as never, new LeaseObservations(clock), patience);
   return { lifecycle, recovery, consoles, asked };

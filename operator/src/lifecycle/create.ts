@@ -74,7 +74,7 @@ async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Cr
     nonce = found;
   }
   const cpuModel = world.pool().cpuModels.get(job.spec.architecture);
-  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel });
+  const vm = renderVirtualMachine({ job, attempt, nonce, cpuModel, gpuResource: world.gpuResource });
   try {
     return { kind: 'created', vm: await client.create<VirtualMachine>(virtualMachines, { ...vm }) };
   } catch (error) {

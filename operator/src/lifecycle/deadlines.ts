@@ -84,6 +84,8 @@ export function causeOf({ job, guest }: LifecycleInput): ProgressReason | undefi
     'QuotaExceeded',
     'Refused',
     'SecretMissing',
+    'NetworkNotReady',
+    'NetworkNotAllowed',
     'NameTaken',
     'WaitingForEarlier',
   ];

@@ -5,6 +5,7 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import type { VirtualMachine } from '../api/kubevirt.ts';
 import type { Attempt } from '../model/job.ts';
 import { attemptLabels } from '../model/names.ts';
+import { isSameJson } from '../model/same-json.ts';
 import { pinnedTo, poolAffinity } from '../render/virtual-machine.ts';
 
 export interface Restoration {
@@ -55,7 +56,7 @@ function compared(vm: VirtualMachine, job: string, attempt: Attempt): Restoratio
   }
   const pinned = pinnedTo(attempt.node);
   const { affinity } = template.spec;
-  if (!isSame(affinity, pinned) && !isSame(affinity, poolAffinity)) {
+  if (!isSameJson(affinity, pinned) && !isSameJson(affinity, poolAffinity)) {
     fields.push('spec.template.spec.affinity');
     // null takes away what else was put there; the release follows once the guest runs.
     const preferred = { preferredDuringSchedulingIgnoredDuringExecution: null };
@@ -69,15 +70,4 @@ function compared(vm: VirtualMachine, job: string, attempt: Attempt): Restoratio
     patch.metadata = { labels: Object.fromEntries(lost) };
   }
   return fields.length === 0 ? undefined : { fields, patch };
-}
-
-/** In whatever order their members came; what is null says nothing. */
-function isSame(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
-  for (const name in left) if (!isSame(left[name] ?? undefined, right[name] ?? undefined)) return false;
-  for (const name in right) if (right[name] != null && left[name] == null) return false;
-  return true;
 }

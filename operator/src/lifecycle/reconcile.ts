@@ -9,8 +9,10 @@ import { annotationOf, isBeingDeleted, isOwnedBy } from '../api/meta.ts';
 import { computeJobs, pods, virtualMachineInstances, virtualMachines, type ResourceType } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { NetworkObstacle } from '../isolation/obstacle.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf, type KubeObject } from '../kube/object.ts';
+import { Pauses } from '../kube/pauses.ts';
 import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import { isLost } from '../model/machine.ts';
 import { annotations, attemptLabels, secretName, secretNameOfVm } from '../model/names.ts';
@@ -19,7 +21,7 @@ import { isNonce } from '../render/markers.ts';
 import { poolAffinity } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
 import type { Consoles } from './console.ts';
-import { createAttempt, deleteSecret, refusedBy } from './create.ts';
+import { createAttempt, deleteSecret, refusedBy, type Created } from './create.ts';
 import {
   decideLifecycle,
   nothingRead,
@@ -33,7 +35,6 @@ import { hasRun, isPodOfAttempt, whoEnded, type Guest } from './observe.ts';
 import { collectorMs, OrphanWatch, orphansOf, type Orphan } from './orphans.ts';
 import type { EndDecision } from './outcome.ts';
 import { restorationOf, type Restoration } from './own-fields.ts';
-import { Pauses } from './pauses.ts';
 
 /** How soon a virtual machine is looked for again that the API server has and our caches have not. */
 const behindMs = 1_000;
@@ -48,16 +49,22 @@ export class Lifecycle {
   readonly #refused: Pauses;
   readonly #restored: Pauses;
   readonly #silenceOf: (machine: string) => number | undefined;
+  readonly #obstacleOf: (job: ComputeJob) => NetworkObstacle | undefined;
 
-  /** @param silenceOf how long a machine was silent a short while ago, if that was long, ms. */
+  /**
+   * @param silenceOf how long a machine was silent a short while ago, if that was long, ms.
+   * @param obstacleOf why a job cannot have its network.
+   */
   constructor(
     deps: Deps,
     consoles: Consoles,
     settings: LifecycleSettings,
     silenceOf: (machine: string) => number | undefined,
+    obstacleOf: (job: ComputeJob) => NetworkObstacle | undefined,
   ) {
     this.#deps = deps;
     this.#silenceOf = silenceOf;
+    this.#obstacleOf = obstacleOf;
     this.#consoles = consoles;
     this.#settings = settings;
     this.#metrics = createLifecycleMetrics(deps.registry);
@@ -205,7 +212,10 @@ export class Lifecycle {
     const { world, clock, writer, ledger } = this.#deps;
     const left = this.#refused.left(key);
     if (left > 0) return left;
-    const made = await createAttempt(this.#deps, job, attempt);
+    // The claim waited for this already; meanwhile the policy may have been deleted.
+    const obstacle = this.#obstacleOf(job);
+    if (obstacle?.kind === 'busy') return behindMs;
+    const made: Created = obstacle ? { ...obstacle, kind: 'blocked' } : await createAttempt(this.#deps, job, attempt);
     const at = microTime(clock.now());
     if (made.kind === 'blocked') {
       const { reason, message } = made;

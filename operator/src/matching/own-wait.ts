@@ -1,16 +1,18 @@
-// What a job may wait for besides a machine: a Secret, the pause after a failure, its turn after its room was lost.
+// What a job may wait for besides a machine: a Secret, its network, the pause after a failure, its turn after its room was lost.
 // Promises: pure; the words do not change while nothing happens, however much time passes.
 
 import { inWords } from '../model/duration.ts';
 import { lastAttempt } from '../model/job.ts';
 import type { WaitReason } from '../model/reasons.ts';
 import type { Losses } from '../queue/restarts.ts';
+import type { NetworkObstacle } from '../isolation/obstacle.ts';
 import type { Waiter } from '../queue/waiter.ts';
 
 /** What keeps a job out of this pass that only its reconciler knows. */
 export type Blocked =
   | { readonly kind: 'missing'; readonly message: string }
-  | { readonly kind: 'busy'; readonly untilMs?: number | undefined };
+  | { readonly kind: 'busy'; readonly untilMs?: number | undefined }
+  | Extract<NetworkObstacle, { kind: 'network' }>;
 
 export interface OwnWait {
   /** Undefined: it is only for a moment, and nobody is told. */
@@ -26,9 +28,14 @@ export function ownWaitOf(
   nowMs: number,
 ): OwnWait | undefined {
   if (blocked) {
-    return blocked.kind === 'missing'
-      ? { said: { reason: 'SecretMissing', message: blocked.message } }
-      : { untilMs: blocked.untilMs };
+    switch (blocked.kind) {
+      case 'missing':
+        return { said: { reason: 'SecretMissing', message: blocked.message } };
+      case 'network':
+        return { said: blocked };
+      case 'busy':
+        return { untilMs: blocked.untilMs };
+    }
   }
   if (waiter.retryAtMs > nowMs) return { said: pauseInWords(waiter), untilMs: waiter.retryAtMs };
   if (!waiter.lostWithRoom) return undefined;

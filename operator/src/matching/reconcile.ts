@@ -6,6 +6,7 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import type { Namespace } from '../api/kubernetes.ts';
 import type { Deps } from '../deps.ts';
 import type { Result } from '../kube/controller.ts';
+import type { NetworkObstacle } from '../isolation/obstacle.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { isUnclaimed, openAttempt } from '../model/job.ts';
 import type { PlacedGuest } from '../model/pool.ts';
@@ -37,10 +38,13 @@ const weighingHalfLives = 10;
 
 export class Matching {
   readonly register: Register;
+  /** Somebody may be served who could not be before, or has something else to say. */
+  readonly news: () => void;
   readonly #deps: Deps;
   readonly #settings: MatchingOptions;
   readonly #onPass: () => void;
   readonly #isSilent: (machine: string) => boolean;
+  readonly #obstacleOf: (job: ComputeJob) => NetworkObstacle | undefined;
   readonly #metrics: MatchingMetrics;
   readonly #verdicts = new Verdicts();
   readonly #pace: Pace;
@@ -57,6 +61,7 @@ export class Matching {
    * @param o.wake brings `reconcile` to work
    * @param o.onPass told after each pass, when its claims are on their way
    * @param o.isSilent whether a machine may be lost soon
+   * @param o.obstacleOf why a job cannot have its network; `news` is to be called when it may answer otherwise
    */
   constructor(
     deps: Deps,
@@ -65,11 +70,13 @@ export class Matching {
       readonly wake: () => void;
       readonly onPass: () => void;
       readonly isSilent: (machine: string) => boolean;
+      readonly obstacleOf: (job: ComputeJob) => NetworkObstacle | undefined;
     },
   ) {
     const { wake } = o;
     this.#onPass = o.onPass;
     this.#isSilent = o.isSilent;
+    this.#obstacleOf = o.obstacleOf;
     this.#deps = deps;
     this.#settings = settings;
     this.register = new Register(settings);
@@ -79,6 +86,7 @@ export class Matching {
       this.#pace.news();
       wake();
     };
+    this.news = onNews;
     this.#secrets = new SecretChecks({ client: deps.client, clock: deps.clock, onNews, onAnswer: wake });
     this.#gate = new WriteGate({
       inFlight,
@@ -201,6 +209,10 @@ export class Matching {
 
   #blocked(nowMs: number): Map<string, Blocked> {
     const blocked = this.#secrets.blocked();
+    for (const { uid, job } of this.register.line.values()) {
+      const obstacle = this.#obstacleOf(job);
+      if (obstacle && blocked.get(uid)?.kind !== 'missing') blocked.set(uid, obstacle);
+    }
     const monotonic = this.#deps.clock.monotonic();
     for (const [uid, untilMs] of this.#troubles.resting(monotonic)) {
       blocked.set(uid, { kind: 'busy', untilMs: nowMs + untilMs - monotonic });

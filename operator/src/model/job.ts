@@ -39,6 +39,8 @@ const blameless: ReadonlySet<string> = new Set<ProgressReason>([
   'QuotaExceeded',
   'Refused',
   'SecretMissing',
+  'NetworkNotReady',
+  'NetworkNotAllowed',
   'NameTaken',
   'WaitingForEarlier',
 ]);

@@ -35,10 +35,19 @@ export const jobWaitReasons = [
   'Unsatisfiable',
   'NoMachines',
   'SecretMissing',
+  'NetworkNotReady',
+  'NetworkNotAllowed',
   'RetryBackoff',
   /** Its room was lost as a whole; its jobs come back a few at a time. */
   'RoomRecovering',
 ] as const;
+
+/** Why a job cannot have the network that it asks for. */
+export type NetworkReason =
+  /** What isolates its guest could not be put in place. */
+  | 'NetworkNotReady'
+  /** It asks for more than its namespace is allowed. */
+  | 'NetworkNotAllowed';
 
 /** Why a job waits. */
 export type WaitReason = MachineReason | (typeof jobWaitReasons)[number];
@@ -74,6 +83,7 @@ export type ProgressReason =
   | 'GuestPaused'
   | 'GuestRebooted'
   | 'SecretMissing'
+  | NetworkReason
   | 'NameTaken'
   | 'WaitingForEarlier'
   | 'GuestRunning';

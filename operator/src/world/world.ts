@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino';
 import type { ComputeJob } from '../api/compute-job.ts';
-import type { Lease, Namespace, Node, Pod } from '../api/kubernetes.ts';
+import type { Lease, Namespace, NetworkPolicy, Node, Pod } from '../api/kubernetes.ts';
 import {
   isInstanceOver,
   type VirtualMachine,
@@ -22,6 +22,7 @@ import { openAttempt } from '../model/job.ts';
 import { defaultGpuResource, isOwnerPresent } from '../model/machine.ts';
 import { labels, machineLeaseNamespace, managedSelector, unmanagedSelector } from '../model/names.ts';
 import type { Pool } from '../model/pool.ts';
+import { networkPolicyName } from '../render/network-policy.ts';
 import { fenceTrouble, isNewsOfFence } from '../recovery/fence.ts';
 import { usualPatience, type Patience } from '../recovery/leases.ts';
 import { Freshest } from './freshest.ts';
@@ -64,6 +65,8 @@ export class World {
     /** Of machines' agents, renewed every two seconds each. */
     readonly agentLeases: Informer<Lease>;
     readonly namespaces: Informer<Namespace>;
+    /** Those that isolate guests, one per namespace that has had jobs. */
+    readonly networkPolicies: Informer<NetworkPolicy>;
     readonly jobs: Informer<ComputeJob>;
     readonly vms: Informer<VirtualMachine>;
     readonly vmis: Informer<VirtualMachineInstance>;
@@ -76,6 +79,7 @@ export class World {
   readonly gpuResource: string;
   readonly nodes: Freshest<Node>;
   readonly jobs: Freshest<ComputeJob>;
+  readonly networkPolicies: Freshest<NetworkPolicy>;
   /** Room that was given away by decisions that are still being written. */
   readonly promises = new Promises();
   readonly #vms: Freshest<VirtualMachine>;
@@ -105,6 +109,10 @@ export class World {
         metrics: o.metrics && calledAgentLeases(o.metrics),
       }),
       namespaces: informer<Namespace>(resources.namespaces),
+      // By name, not by label: one whose label was taken away is still there.
+      networkPolicies: informer<NetworkPolicy>(resources.networkPolicies, {
+        fieldSelector: `metadata.name=${networkPolicyName}`,
+      }),
       jobs: informer<ComputeJob>(resources.computeJobs, { indexes: { machine: (job) => only(machineOfJob(job)) } }),
       vms: informer<VirtualMachine>(resources.virtualMachines, { ...ours, indexes: byJob }),
       vmis: informer<VirtualMachineInstance>(resources.virtualMachineInstances, {
@@ -128,6 +136,7 @@ export class World {
     };
     this.nodes = new Freshest(this.informers.nodes, o.clock);
     this.jobs = new Freshest(this.informers.jobs, o.clock);
+    this.networkPolicies = new Freshest(this.informers.networkPolicies, o.clock);
     this.#vms = new Freshest(this.informers.vms, o.clock);
     this.#migrations = new Freshest(this.informers.migrations, o.clock);
     this.#keeper = this.#keep();

@@ -94,6 +94,7 @@ export function servedKinds(jobSchema: DefaultingSchema): readonly ServedKind[] 
     builtIn(resources.configMaps),
     builtIn(resources.serviceAccounts, { answersObject: true }),
     builtIn(resources.leases),
+    builtIn(resources.networkPolicies, { hasGeneration: true }),
     custom(resources.computeJobs, true, schema),
     custom(resources.virtualMachines, true),
     custom(resources.virtualMachineInstances, false),

@@ -35,7 +35,14 @@ const mostCompared = 40;
 const rounding = 1e-9;
 
 /** Words of a waiting job that say why it does not take what is free. */
-const excuses = new Set(['RetryBackoff', 'RoomRecovering', 'SecretMissing', 'HeldAgainst']);
+const excuses = new Set([
+  'RetryBackoff',
+  'RoomRecovering',
+  'SecretMissing',
+  'NetworkNotReady',
+  'NetworkNotAllowed',
+  'HeldAgainst',
+]);
 
 /** A job in line. */
 interface Placed {

@@ -30,7 +30,15 @@ const deadMs = 5 * 60_000;
 const overdueMs = 3 * 60_000;
 
 /** Reasons that are about the job and not about machines. */
-const ownReasons = new Set(['RetryBackoff', 'RoomRecovering', 'SecretMissing', 'HeldAgainst', 'ReservedForEarlier']);
+const ownReasons = new Set([
+  'RetryBackoff',
+  'RoomRecovering',
+  'SecretMissing',
+  'NetworkNotReady',
+  'NetworkNotAllowed',
+  'HeldAgainst',
+  'ReservedForEarlier',
+]);
 
 export class WaitingChecks implements Check {
   readonly #o: CheckContext;
@@ -158,7 +166,9 @@ export class WaitingChecks implements Check {
       if (over) this.#accuse('deadlines', key, `was claimed at ${attempt.claimed} and never started`, attempt.node);
       return;
     }
-    if (walltime !== undefined && Date.parse(attempt.started) + durationMs(walltime) + overdueMs < now) {
+    // Counted on the guest itself: it is not charged for standing still.
+    const startedMs = Date.parse(attempt.started) + this.#guests.stillMs(key);
+    if (walltime !== undefined && startedMs + durationMs(walltime) + overdueMs < now) {
       this.#accuse('deadlines', key, `goes on beyond its walltime of ${walltime}`, attempt.node);
     }
     const diedMs = this.#diedMs.get(key) ?? 0;

@@ -1,8 +1,8 @@
 // Growing pauses between tries of the same thing, by key.
 // Promises: only in memory; a restart begins with a try.
 
-import { Backoff, type BackoffOptions } from '../kube/backoff.ts';
-import type { Clock } from '../kube/clock.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
+import type { Clock } from './clock.ts';
 
 export class Pauses {
   readonly #clock: Clock;

@@ -36,6 +36,8 @@ export interface RigOptions {
   readonly web?: string;
   /** What the portal reaches guests with, instead of the API server. */
   readonly dial?: Transport['dial'];
+  /** Where a lab takes its orders. */
+  readonly labControlSocket?: string;
 }
 
 export async function startRig(o: RigOptions = {}): Promise<Rig> {
@@ -110,6 +112,7 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
     publicUrls: [],
     sessionKeys: [randomBytes(32)],
     web: o.web,
+    labControlSocket: o.labControlSocket,
   });
   await portal.ready();
   const began = Date.now();

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { layoutOf } from './layout.ts';
 
 export const portalProgram = 'operator/src/portal/main.ts';
 
@@ -10,5 +11,6 @@ export const portalProgram = 'operator/src/portal/main.ts';
 export function portalFlags(o: { readonly dir: string; readonly kubeconfig: string; readonly port: number }): string[] {
   const keys = join(o.dir, 'portal.keys');
   if (!existsSync(keys)) writeFileSync(keys, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
-  return ['--kubeconfig', o.kubeconfig, '--port', String(o.port), '--session-keys', keys];
+  const control = ['--lab-control-socket', layoutOf(o.dir).controlSocket];
+  return ['--kubeconfig', o.kubeconfig, '--port', String(o.port), '--session-keys', keys, ...control];
 }

@@ -27,6 +27,7 @@ async function main(options: PortalOptions): Promise<void> {
     port: options.port,
     publicUrls: options['public-url'],
     sessionKeys: keyFile === undefined ? [randomBytes(32)] : sessionKeysOf(readFileSync(keyFile, 'utf8')),
+    labControlSocket: options['lab-control-socket'],
     web: options.web ?? (existsSync(builtPages) ? builtPages : undefined),
   });
   log.info({ server: transport.server, url: portal.url }, 'listening');

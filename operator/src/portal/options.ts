@@ -21,6 +21,7 @@ const schema = z.strictObject({
   'public-url': z.array(origin).default([]),
   'session-keys': z.string().min(1).optional(),
   web: z.string().min(1).optional(),
+  'lab-control-socket': z.string().startsWith('/', 'must be the path of a socket').optional(),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   help: z.boolean().default(false),
 });
@@ -34,6 +35,7 @@ const flags = {
   'public-url': { type: 'string', multiple: true },
   'session-keys': { type: 'string' },
   web: { type: 'string' },
+  'lab-control-socket': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean' },
 } as const satisfies Record<keyof PortalOptions, object>;
@@ -48,6 +50,8 @@ export const usage = `The Idlewild portal: jobs, machines and consoles in a brow
   --session-keys FILE   keys that seal logins, one a line, each 32 bytes in base64; the first seals, all of them open. All replicas
                         need the same ones (a key of its own, so that logins end with the process)
   --web DIR             the built pages (web/dist beside this program, if it is there)
+  --lab-control-socket PATH
+                        of a lab of virtual machines: lets those who may patch nodes turn the switches of its machines (none)
   --log-level LEVEL     trace, debug, info, warn, error or silent (info)
 `;
 

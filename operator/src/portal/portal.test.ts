@@ -83,7 +83,7 @@ describe('a login', () => {
     const me = (await ask('/api/v1/me', { cookie: cookie.split(';')[0] })).body as Me;
     expect(me.name).toBe('system:serviceaccount:idlewild-system:ann');
     expect(me.namespaces).toEqual([{ name: 'team-a', create: true, delete: true }]);
-    expect(me.machines).toEqual({ list: false, change: false });
+    expect(me.machines).toEqual({ list: false, change: false, switches: false });
     expect(Date.parse(me.until ?? '') - Date.now()).toBeLessThanOrEqual(7_200_000);
   });
 

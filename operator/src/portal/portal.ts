@@ -16,9 +16,12 @@ import { Callers, type Caller } from './callers.ts';
 import { consolePath, consoleRoute } from './consoles.ts';
 import { endpoint, routesOf, type Endpoint } from './endpoint.ts';
 import { jobEndpoints } from './job-endpoints.ts';
+import { labEndpoints } from './lab-endpoints.ts';
+import { LabSwitches } from './lab-switches.ts';
 import { loginRoutes, meEndpoint } from './login.ts';
 import { machineEndpoints } from './machine-endpoints.ts';
 import { openApiOf } from './openapi.ts';
+import { overviewEndpoint } from './overview.ts';
 import { pagesOf, securityHeaders } from './pages.ts';
 import { document } from './schemas.ts';
 import { Sessions } from './sessions.ts';
@@ -26,6 +29,7 @@ import { Sources } from './sources.ts';
 import { streamRoute } from './stream.ts';
 import { Tickets } from './tickets.ts';
 import { serveUpgrades } from './upgrades.ts';
+import { UsageLog } from './usage-log.ts';
 import { Visibility } from './visibility.ts';
 
 export interface PortalOptions {
@@ -41,6 +45,8 @@ export interface PortalOptions {
   readonly sessionKeys: readonly Uint8Array[];
   /** The built pages; without them only the API is served. */
   readonly web?: string | undefined;
+  /** The control socket of the lab whose portal it is; none anywhere else. */
+  readonly labControlSocket?: string | undefined;
 }
 
 export interface RunningPortal {
@@ -62,15 +68,23 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
   const sessions = new Sessions(o.sessionKeys, clock);
   const callers = new Callers({ authentication, sessions, origins: () => origins, secure });
   const sources = new Sources({ client, clock, log });
-  const visibility = new Visibility(authorization, () => sources.namespaceNames());
+  const visibility = new Visibility(authorization, {
+    namespaces: () => sources.namespaceNames(),
+    lab: o.labControlSocket !== undefined,
+  });
   const tickets = new Tickets(sessions, clock);
+  const usage = new UsageLog(clock, () => sources.machineRows());
   const pages = o.web === undefined ? undefined : pagesOf(o.web);
 
   const endpoints: Endpoint[] = [
     meEndpoint(visibility),
     ...jobEndpoints({ client, sources, authorization, visibility, tickets, now: clock.now }),
-    ...machineEndpoints({ client, sources, authorization }),
+    ...machineEndpoints({ client, sources, authorization, visibility, now: clock.now }),
+    overviewEndpoint({ sources, visibility, usage, now: clock.now }),
   ];
+  if (o.labControlSocket !== undefined) {
+    endpoints.push(...labEndpoints(new LabSwitches(o.labControlSocket), authorization));
+  }
   endpoints.push(
     endpoint({
       method: 'get',
@@ -135,6 +149,10 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
   if (origins.size === 0) origins = new Set([`http://127.0.0.1:${port}`, `http://localhost:${port}`]);
   const stop = new AbortController();
   const reading = sources.run(stop.signal);
+  void Promise.all([sources.jobs.synced(), sources.nodes.synced()]).then(
+    () => usage.run(stop.signal),
+    () => undefined,
+  );
   return {
     port,
     url: o.publicUrls[0] ?? `http://127.0.0.1:${port}`,

@@ -32,7 +32,8 @@ export const me = z.object({
   /** When the session ends; absent for programs. */
   until: time.optional(),
   namespaces: z.array(namespaceAccess),
-  machines: z.object({ list: z.boolean(), change: z.boolean() }),
+  /** `switches`: it is a lab of virtual machines, whose owners and power are theirs to play with. */
+  machines: z.object({ list: z.boolean(), change: z.boolean(), switches: z.boolean() }),
 });
 export type Me = z.output<typeof me>;
 
@@ -77,6 +78,8 @@ export const machineRow = z.object({
   room: z.string().optional(),
   dedicated: z.boolean(),
   approved: z.boolean(),
+  /** An admin took the approval back. */
+  revoked: z.boolean(),
   lending: z.boolean(),
   ownerPresent: z.boolean(),
   ready: z.boolean(),
@@ -87,6 +90,12 @@ export const machineRow = z.object({
   used: z.object({ cores: z.number(), memoryMiB: z.number(), guests: z.number() }),
   since: time.optional(),
   hold: z.object({ until: time, message: z.string() }).optional(),
+  /** What the machine's agent gives as the reason for what it offers now. */
+  why: z.string().optional(),
+  /** Whether it would destroy its guests by itself if it were cut off. */
+  fence: z.enum(['armed', 'off', 'unknown']),
+  /** When its agent was last heard of, to within a minute; absent where there is no agent. */
+  seen: time.optional(),
 });
 export type MachineRow = z.output<typeof machineRow>;
 
@@ -116,8 +125,90 @@ export const fit = z.object({
 export type Fit = z.output<typeof fit>;
 
 export const machineChange = z
-  .strictObject({ approved: z.boolean().optional(), cordoned: z.boolean().optional() })
-  .refine((change) => Object.keys(change).length > 0, 'at least one of approved and cordoned is needed');
+  .strictObject({
+    approved: z.boolean().optional(),
+    cordoned: z.boolean().optional(),
+    /** Gives it no jobs for so many minutes; null ends that. */
+    hold: z
+      .strictObject({
+        minutes: z.int().min(1).max(10_080),
+        message: z.string().trim().min(1).max(300).optional(),
+      })
+      .nullable()
+      .optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'at least one of approved, cordoned and hold is needed');
+
+/** What became of the guests of a machine that was drained. */
+export const drained = z.object({
+  evicted: z.number(),
+  /** Guests that could not be told to leave, and why. */
+  refused: z.array(z.object({ namespace: z.string(), pod: z.string(), message: z.string() })),
+});
+export type Drained = z.output<typeof drained>;
+
+/** Something that happened on a machine, as far as jobs that are still there tell. */
+export const machineLine = z.object({
+  at: time,
+  namespace: z.string(),
+  job: z.string(),
+  attempt: z.number().optional(),
+  reason: z.string(),
+  message: z.string(),
+  secondsLost: z.number().optional(),
+});
+export type MachineLine = z.output<typeof machineLine>;
+
+export const eventRow = z.object({
+  uid: z.string(),
+  at: z.string(),
+  type: z.string(),
+  reason: z.string(),
+  message: z.string(),
+  count: z.number(),
+  about: z.string(),
+});
+
+export const overview = z.object({
+  /** Cores of all machines since this process started, a day at most; only for those who may list machines. */
+  cores: z
+    .object({
+      since: time,
+      points: z.array(z.object({ at: time, lent: z.number(), used: z.number() })),
+    })
+    .optional(),
+  /** Seconds from submission to the first machine, of jobs that got one in the last day. */
+  waits: z.object({ jobs: z.number(), p50: z.number().optional(), p95: z.number().optional() }),
+  /** What came between jobs and their end in the last day, by reason. */
+  interruptions: z.record(z.string(), z.number()),
+  shares: z.array(
+    z.object({
+      namespace: z.string(),
+      running: z.number(),
+      waiting: z.number(),
+      /** At work now. */
+      cores: z.number(),
+      /** Charged so far to the jobs that are still there. */
+      coreSeconds: z.number(),
+      lostCoreSeconds: z.number(),
+    }),
+  ),
+});
+export type Overview = z.output<typeof overview>;
+
+/** What befalls a machine, and what its owner does. */
+export const labVerbs = ['off', 'on', 'cut', 'uncut', 'arrive', 'leave', 'stop-now', 'lend-again'] as const;
+export type LabVerb = (typeof labVerbs)[number];
+/** How the switches of a machine of the lab are set. */
+export const labMachine = z.object({
+  name: z.string(),
+  power: z.enum(['on', 'off', 'hung']),
+  /** Without a network. */
+  cut: z.boolean(),
+  /** Whether it has somebody who comes and goes. */
+  owner: z.boolean(),
+});
+export type LabMachine = z.output<typeof labMachine>;
 
 export const consoleProtocol = z.enum(['vnc', 'serial']);
 export type ConsoleProtocol = z.output<typeof consoleProtocol>;
@@ -165,15 +256,7 @@ export type StreamRequest = z.output<typeof streamRequest>;
 export type Subscription = Extract<StreamRequest, { op: 'sub' }>;
 
 /** One thing that was told about a job, as an Event of the cluster. */
-export interface EventRow {
-  readonly uid: string;
-  readonly at: string;
-  readonly type: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly count: number;
-  readonly about: string;
-}
+export type EventRow = Readonly<z.output<typeof eventRow>>;
 
 /** What a page hears. `rev` is opaque: `since` of the next subscription goes on from there. */
 export type StreamMessage =

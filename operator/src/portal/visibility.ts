@@ -12,10 +12,16 @@ export type Visible = ReadonlySet<string> | undefined;
 export class Visibility {
   readonly #authorization: Authorization;
   readonly #namespaces: () => readonly string[];
+  readonly #lab: boolean;
 
-  constructor(authorization: Authorization, namespaces: () => readonly string[]) {
+  /** @param o.lab whether the machines have switches that the portal can turn. */
+  constructor(
+    authorization: Authorization,
+    o: { readonly namespaces: () => readonly string[]; readonly lab: boolean },
+  ) {
     this.#authorization = authorization;
-    this.#namespaces = namespaces;
+    this.#namespaces = o.namespaces;
+    this.#lab = o.lab;
   }
 
   async jobs(user: User): Promise<Visible> {
@@ -45,7 +51,7 @@ export class Visibility {
   async machines(user: User): Promise<Me['machines']> {
     const may = (verb: 'list' | 'patch') => this.#authorization.allows(user, { verb, resource: nodes });
     const [list, change] = await Promise.all([may('list'), may('patch')]);
-    return { list, change };
+    return { list, change, switches: list && change && this.#lab };
   }
 }
 

@@ -13,6 +13,7 @@ import { Empty } from '../../ui/empty.tsx';
 import { MachineChip } from '../../ui/machine-chip.tsx';
 import { Page } from '../../ui/page.tsx';
 import { UsedBar } from '../../ui/used-bar.tsx';
+import { LabSwitches } from './lab-switches.tsx';
 import css from './machines.module.css';
 
 export function MachinesPage() {
@@ -36,7 +37,12 @@ export function MachinesPage() {
             </Title>
             <div className={css.tiles}>
               {machines.map((row) => (
-                <Tile key={row.name} row={row} mayChange={me?.machines.change === true} />
+                <Tile
+                  key={row.name}
+                  row={row}
+                  mayChange={me?.machines.change === true}
+                  hasSwitches={me?.machines.switches === true}
+                />
               ))}
             </div>
           </section>
@@ -60,7 +66,13 @@ interface Change {
   readonly cordoned?: boolean;
 }
 
-function Tile({ row, mayChange }: { readonly row: MachineRow; readonly mayChange: boolean }) {
+interface TileProps {
+  readonly row: MachineRow;
+  readonly mayChange: boolean;
+  readonly hasSwitches: boolean;
+}
+
+function Tile({ row, mayChange, hasSwitches }: TileProps) {
   const [busy, setBusy] = useState(false);
   const change = async (what: Change): Promise<void> => {
     setBusy(true);
@@ -122,6 +134,7 @@ function Tile({ row, mayChange }: { readonly row: MachineRow; readonly mayChange
           Approve
         </Button>
       )}
+      {hasSwitches && <LabSwitches row={row} />}
     </article>
   );
 }

@@ -27,7 +27,7 @@ const usage = `Runs the real operator on a virtual clock against a simulated poo
   --fence on|off      whether machines have an agent that destroys guests when cut off (drawn from the seed)
   --owners FILE       recorded owners: CSV "machine,from,to" or JSON lines, instead of patterns
   --jobs-file FILE    recorded jobs: CSV with a line of column names or JSON lines
-  --operator FLAGS    flags of the operator, in one word, such as "--preemption lower"
+  --operator=FLAGS    flags of the operator, in one word, such as --operator="--preemption lower"
   --csv FILE          writes a row per hour
   --svg FILE          draws a picture
   --log-level LEVEL   of the operator's log (silent)
@@ -82,7 +82,7 @@ function parseCommand(args: readonly string[]): Command | undefined {
   const kept = ['machines', 'jobs', 'days', 'load', 'trouble', 'fence', 'owners', 'jobs-file', 'operator'] as const;
   const replay = kept.flatMap((name) => {
     const value = values[name];
-    return value === undefined || value === '' ? [] : [`--${name} ${/^[\w./-]+$/.test(value) ? value : `'${value}'`}`];
+    return value === undefined || value === '' ? [] : [`--${name}=${/^[\w./-]+$/.test(value) ? value : `'${value}'`}`];
   });
   const level = values['log-level'];
   return {

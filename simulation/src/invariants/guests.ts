@@ -53,6 +53,15 @@ export class GuestChecks {
     return this.#alive.has(job);
   }
 
+  /** For how long its guest has been paused since its script began, ms. */
+  stillMs(job: string): number {
+    const now = this.#o.clock.monotonic();
+    const still = [...(this.#alive.get(job) ?? [])].map(
+      ({ stillMs, stillSinceMs = now }) => stillMs + (now - stillSinceMs),
+    );
+    return Math.max(0, ...still);
+  }
+
   #twins(guest: Guest): void {
     const { hosts } = this.#o.simulation.kubeVirt;
     for (const other of this.#alive.get(guest.job) ?? []) {

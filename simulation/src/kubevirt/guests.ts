@@ -26,6 +26,8 @@ export interface Guest {
   readonly end?: GuestEnd | undefined;
   /** Since when it is paused. */
   readonly stillSinceMs?: number | undefined;
+  /** For how long it has stood still since its script began, without that. */
+  readonly stillMs: number;
 }
 
 /** Something that it will do, at a time that moves on while it stands still. */
@@ -37,8 +39,6 @@ interface Step {
 
 type Mutable = { -readonly [K in keyof Guest]: Guest[K] } & {
   readonly steps: Set<Step>;
-  /** For how long it has stood still since its script began. */
-  stillMs: number;
   readonly nonce: string;
   /** Nobody asks for it any more once it has ended. */
   unwanted?: boolean;
@@ -82,7 +82,9 @@ export class Guests {
   }
 
   /** @param onOff called when it ends by itself. */
-  start(o: Omit<Guest, 'sinceMs' | 'startedMs' | 'end'> & { nonce: string; bootMs: number; onOff: () => void }): void {
+  start(
+    o: Omit<Guest, 'sinceMs' | 'startedMs' | 'end' | 'stillMs'> & { nonce: string; bootMs: number; onOff: () => void },
+  ): void {
     const { onOff, bootMs, ...rest } = o;
     const guest: Mutable = { ...rest, sinceMs: this.#clock.monotonic(), steps: new Set(), stillMs: 0 };
     this.#byInstance.set(guest.vmiUid, guest);

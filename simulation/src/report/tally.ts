@@ -181,7 +181,15 @@ export class Tally {
   }
 }
 
-const takenAway: ReadonlySet<string> = new Set(['MachineLost', 'Drained', 'OwnerReturned', 'Preempted', 'TakenAway']);
+const takenAway: ReadonlySet<string> = new Set([
+  'MachineLost',
+  'Drained',
+  'OwnerReturned',
+  'Parked',
+  'Revoked',
+  'Preempted',
+  'TakenAway',
+]);
 
 /** A desktop was of use for as long as it was there. */
 function isSession(simulation: Simulation, guest: Guest): boolean {

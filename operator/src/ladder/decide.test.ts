@@ -24,6 +24,8 @@ interface Case {
   readonly phase?: VmiPhase | 'gone';
   readonly halted?: boolean;
   readonly on?: string;
+  /** The ledger says that it was frozen on pc-1, and its attempt already names the machine that it is on. */
+  readonly recorded?: boolean;
   readonly nowS?: number;
 }
 
@@ -34,7 +36,14 @@ function decide(o: Case = {}): LadderDecision {
   const { policy = 'Migrate', owner, nowS = 0, phase = 'Running', on = 'pc-1', halted = false } = o;
   const interruption: SpecOverrides['interruption'] = { ownerReturns: policy, ...(o.checkpoint ? { checkpoint } : {}) };
   const { job } = aJob('j', { interruption }).published().claimedBy('pc-1').created().started(-100);
-  const own = { ...job, status: { ...job.status, ...(o.ladder ? { ladder: o.ladder } : {}) } };
+  const moved = {
+    attempts: (job.status?.attempts ?? []).map((attempt) => ({ ...attempt, node: on })),
+    interruptions: [{ at: at(0), reason: 'Frozen', rung: 'Freeze', attempt: 1, node: 'pc-1' }],
+  };
+  const own = {
+    ...job,
+    status: { ...job.status, ...(o.ladder ? { ladder: o.ladder } : {}), ...(o.recorded ? moved : {}) },
+  };
   const rendered = aVm(own, { released: true });
   const vm = halted ? { ...rendered, spec: { ...rendered.spec, runStrategy: 'Halted' as const } } : rendered;
   const copying: MigrationState = {
@@ -173,6 +182,16 @@ describe('a guest whose machine’s owner has gone', () => {
       'goes on where it has moved to',
       { ladder: frozen(), on: 'pc-2', nowS: 40 },
       { kind: 'resumed', message: 'the guest has moved to pc-2; it goes on after 40 s' },
+    ],
+    [
+      'goes on where its attempt is said to be by now',
+      { ladder: frozen(), on: 'pc-2', recorded: true, nowS: 40 },
+      { kind: 'resumed', message: 'the guest has moved to pc-2; it goes on after 40 s' },
+    ],
+    [
+      'goes on in place after it was told',
+      { ladder: frozen(), recorded: true, nowS: 10 },
+      { kind: 'resumed', message: 'the owner of pc-1 has left; it goes on after 10 s' },
     ],
     [
       'that never stood still is forgotten',

@@ -108,8 +108,14 @@ function goOn({ job, nowMs, ...input }: LadderInput, attempt: Attempt, vmi: Virt
   const stoodMs = Math.max(0, nowMs - Date.parse(frozen));
   if (isPausedByWish(vmi)) return { kind: 'unpause', vmi };
   if (!isPaused(vmi) && stoodMs < settleMs) return { kind: 'wait', retryInMs: settleMs - stoodMs };
-  const where = node === attempt.node ? `the owner of ${node} has left` : `the guest has moved to ${node}`;
+  const where = node === frozenOn(job, attempt) ? `the owner of ${node} has left` : `the guest has moved to ${node}`;
   return { kind: 'resumed', attempt, node, stoodMs, message: `${where}; it goes on after ${inWords(stoodMs)}` };
+}
+
+/** The attempt names the machine that its guest has moved to as soon as it has. */
+function frozenOn({ status }: ComputeJob, attempt: Attempt): string {
+  const told = status?.interruptions?.findLast((each) => each.reason === 'Frozen' && each.attempt === attempt.number);
+  return told?.node ?? attempt.node;
 }
 
 function parking(input: LadderInput, attempt: Attempt, since: string): LadderDecision {

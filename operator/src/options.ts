@@ -51,7 +51,7 @@ const schema = z.strictObject({
   'migrations-per-room': some(1_000).default(4),
   migrations: some(10_000).default(5),
   'freeze-for': duration.default(20_000),
-  'migrate-within': duration.default(120_000),
+  'migrate-within': duration.default(1_800_000),
   'park-within': positive.default(30_000),
   history: z.string().min(1).optional(),
   'history-days': some(10_000).default(90),
@@ -130,7 +130,7 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --migrations-per-room N       guests that leave the machines of one room at a time (4)
   --migrations N                guests that move at a time in all (5, as KubeVirt allows unless told)
   --freeze-for DURATION         how long a guest stands still for an owner before it is moved (20s)
-  --migrate-within DURATION     how long after that it is shut down if nothing has taken it (2m)
+  --migrate-within DURATION     how long after that it is shut down if nothing has taken it (30m)
   --park-within DURATION        how long it may take to shut down (30s)
   --history FILE                where the ledger is remembered (in memory, for as long as the operator runs)
   --history-days N              how long it is remembered (90)

@@ -28,6 +28,7 @@ export const visits: readonly Scenario[] = [
   {
     name: 'an owner who stays where nothing takes the guest',
     rooms: { 'pc-1': 'lab-a' },
+    flags: ['--migrate-within', '2m'],
     jobs: { a: image('exit-second-time') },
     steps: [
       runs('a', (pool, machine) => pool.owner(machine, true)),

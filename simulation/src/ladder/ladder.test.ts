@@ -97,7 +97,7 @@ describe('a guest whose machine’s owner comes back', () => {
       await lab.until(
         'it is parked',
         () => lab.pool.job('a')?.status?.attempts?.[0]?.reason === 'Parked',
-        3 * minuteMs,
+        33 * minuteMs,
       );
       expect(lab.pool.job('a')?.status?.attempts?.[0]).toMatchObject({ secondsLost: 0 });
       expect(rungs(lab, 'a')).toEqual(['Frozen', 'Parking', 'Parked']);
@@ -118,7 +118,7 @@ describe('a guest whose machine’s owner comes back', () => {
       const home = lab.on('a') ?? '';
       await lab.pool.clock.advance(5_000);
       lab.pool.owner(home, true);
-      await lab.pool.clock.advance(30 * minuteMs);
+      await lab.pool.clock.advance(60 * minuteMs);
       expect(isStill(lab, 'a')).toBe(true);
       expect(lab.message('a')).toBe(`the owner of ${home} is back; the guest is frozen until the owner leaves`);
       lab.pool.owner(home, false);
@@ -192,7 +192,7 @@ describe('an operator that dies while a guest is frozen and parked', () => {
       await lab.until(
         'it is parked',
         () => lab.pool.job('a')?.status?.attempts?.[0]?.reason === 'Parked',
-        10 * minuteMs,
+        40 * minuteMs,
       );
       lab.pool.owner('pc-1', false);
       await lab.until(

@@ -255,7 +255,9 @@ export class Lab {
     this.#operatorUrl = `http://127.0.0.1:${port}`;
     const history = join(this.#o.layout.dir, 'history.sqlite');
     const address = ['--kubeconfig', kubeconfig, '--metrics-port', String(port)];
-    const flags = [...address, '--history', history, '--lost-after', '15s', ...this.#o.operatorFlags];
+    // So that a visitor can watch what comes of an owner who stays.
+    const soon = ['--migrate-within', '1m'];
+    const flags = [...address, '--history', history, '--lost-after', '15s', ...soon, ...this.#o.operatorFlags];
     this.#startChild('operator', [program, ...flags], operatorNodeFlags);
   }
 

@@ -34,7 +34,8 @@ function specOf(mayTalk: boolean, ranges: readonly AddressRange[]): NetworkPolic
   return {
     podSelector: guests,
     policyTypes: ['Ingress', 'Egress'],
-    ingress: mayTalk ? [{ from: [siblings] }] : [],
+    // An empty list would be left out by the API server, and what it keeps would never be what is wanted.
+    ...(mayTalk ? { ingress: [{ from: [siblings] }] } : {}),
     egress: [
       {
         to: [

@@ -12,6 +12,7 @@ import type { Check, CheckContext } from './check.ts';
 import { ClaimChecks } from './claims.ts';
 import { isWaiting } from './facts.ts';
 import { GuestChecks } from './guests.ts';
+import { IsolationChecks } from './isolation.ts';
 import { Keeping } from './keeping.ts';
 import { LeftoverChecks } from './leftovers.ts';
 import { OrderChecks } from './order.ts';
@@ -45,7 +46,10 @@ export class Watchman {
     const waits = new WaitingChecks(context, this.guests);
     const keeping = new Keeping(context);
     this.order = new OrderChecks(context, keeping);
-    this.#checks = [new ClaimChecks(context, keeping), this.order, waits, new LeftoverChecks(context), this.budgets];
+    this.#checks = [
+      ...[new ClaimChecks(context, keeping), this.order, waits, new LeftoverChecks(context), this.budgets],
+      new IsolationChecks(context),
+    ];
     api.onWrite((write) => {
       const atMs = clock.monotonic();
       recent.saw(write, atMs);

@@ -12,6 +12,7 @@ const longestMessage = 300;
 
 export function jobRowOf({ metadata, spec, status = {} }: ComputeJob): JobRow {
   const told = getCondition(status.conditions, 'Interrupted');
+  const last = status.attempts?.at(-1);
   const { reason, message, node, attempt, waiting, startTime, finishTime, exitCode } = status;
   return {
     uid: metadata.uid ?? '',
@@ -38,6 +39,8 @@ export function jobRowOf({ metadata, spec, status = {} }: ComputeJob): JobRow {
           interrupted: { reason: told.reason ?? '', message: told.message ?? '', since: told.lastTransitionTime ?? '' },
         }
       : {}),
+    ...(status.ladder === undefined ? {} : { owner: rungOf(status.ladder) }),
+    ...(last?.ended === undefined || last.reason === undefined ? {} : { ended: last.reason }),
     ...(startTime === undefined ? {} : { started: startTime }),
     ...(finishTime === undefined ? {} : { finished: finishTime }),
     ...(exitCode === undefined ? {} : { exitCode }),
@@ -68,4 +71,9 @@ export function machineRowOf(node: Node, guests: readonly ComputeJob[], nowMs: n
 
 function memoryOf(quantity: string | number): number {
   return Number(quantityToBytes(String(quantity)));
+}
+
+function rungOf({ frozen, parking }: NonNullable<NonNullable<ComputeJob['status']>['ladder']>): JobRow['owner'] {
+  if (parking !== undefined) return 'parking';
+  return frozen === undefined ? 'back' : 'still';
 }

@@ -59,6 +59,10 @@ export const jobRow = z.object({
   estimate: time.optional(),
   /** What comes between the job and its end just now. */
   interrupted: z.object({ reason: z.string(), message: z.string(), since: time }).optional(),
+  /** The owner of its machine is back: the guest is slowed only, stands still, or was asked to shut down. */
+  owner: z.enum(['back', 'still', 'parking']).optional(),
+  /** Why its latest attempt ended, while it has none. */
+  ended: z.string().optional(),
   started: time.optional(),
   finished: time.optional(),
   exitCode: z.number().optional(),

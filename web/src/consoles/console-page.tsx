@@ -107,7 +107,10 @@ function Attached(o: {
   }, [namespace, name, protocol]);
 
   const place = placeOf(job);
-  useEffect(() => line?.moveTo(place), [line, place]);
+  const { attempt, node } = place ?? {};
+  useEffect(() => {
+    line?.moveTo(attempt === undefined || node === undefined ? undefined : { attempt, node });
+  }, [line, attempt, node]);
 
   const overlay = overlayOf(job, state);
   const shown = useLate(overlay !== undefined, overlayAfterMs);

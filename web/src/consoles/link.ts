@@ -4,6 +4,7 @@
 
 import type { ConsoleProtocol, ConsoleTicket } from '@idlewild/operator/portal/schemas.ts';
 import { call, jobPath, Refusal } from '../data/api.ts';
+import type { Place } from './place.ts';
 
 export type LineState =
   | { readonly kind: 'noGuest' }
@@ -26,10 +27,12 @@ const codes = { loginOver: 4401, rightWithdrawn: 4403, inUse: 4409 } as const;
 const firstPauseMs = 300;
 const longestPauseMs = 8_000;
 const inUsePauseMs = 4_000;
+const doubtMs = 5_000;
 
 export class Line {
   readonly #o: LineOptions;
-  #place: string | undefined;
+  #place: Place | undefined;
+  #heardAt = 0;
   /** Only the latest dialling counts; what an earlier one still says is of no interest. */
   #dialling = 0;
   #socket: WebSocket | undefined;
@@ -46,17 +49,19 @@ export class Line {
   }
 
   /** Where the guest is now; undefined while there is none. */
-  moveTo(place: string | undefined): void {
-    if (place === this.#place) return;
+  moveTo(place: Place | undefined): void {
+    const before = this.#place;
+    if (place?.attempt === before?.attempt && place?.node === before?.node) return;
     this.#place = place;
     this.#pauseMs = firstPauseMs;
     if (place === undefined) {
       this.#drop();
       this.#say({ kind: 'noGuest' });
-    } else if (this.#state.kind !== 'live' && this.#state.kind !== 'inUse') {
-      // A line that lives is left alone: it ends by itself when the guest's old place does.
+    } else if (place.attempt !== before?.attempt) {
+      // The line to the guest before may look alive for minutes, when its machine has lost its network.
       void this.#dial(false);
-    }
+    } else if (this.#state.kind === 'live') this.#doubt();
+    else if (this.#state.kind !== 'inUse') void this.#dial(false);
   }
 
   now(takeOver = false): void {
@@ -70,6 +75,16 @@ export class Line {
     removeEventListener('pageshow', this.#awake);
     document.removeEventListener('visibilitychange', this.#awake);
     this.#drop();
+  }
+
+  /** A line ends by itself when the guest's old place does; one that does not, and says nothing more, is not waited for. */
+  #doubt(): void {
+    const doubted = this.#dialling;
+    const heard = this.#heardAt;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#dialling === doubted && this.#heardAt === heard) void this.#dial(false);
+    }, doubtMs);
   }
 
   async #dial(takeOver: boolean, quietly = false): Promise<void> {
@@ -94,6 +109,7 @@ export class Line {
     const socket = new WebSocket(url, ['plain.kubevirt.io', `ticket.${ticket.ticket}`]);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
+    socket.addEventListener('message', () => (this.#heardAt = performance.now()));
     // Before anybody else hears of it: what the code says is known only here.
     socket.addEventListener('close', ({ code, reason }) => {
       if (stale()) return;

@@ -1,15 +1,23 @@
 // Where a job's guest is for its console, and what to tell somebody who cannot reach it just now. Promises: pure.
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import type { AttemptEnd } from '@idlewild/operator/model/reasons.ts';
 import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
 import { sentenceOf, stateOf } from '../data/job-state.ts';
 import type { LineState } from './link.ts';
 
-/** Another one for every attempt and every machine; undefined while there is no guest. */
-export function placeOf({ status }: ComputeJob): string | undefined {
+export interface Place {
+  /** Another guest for every attempt. */
+  readonly attempt: number;
+  /** The same guest moves between machines. */
+  readonly node: string;
+}
+
+/** Undefined while there is no guest. */
+export function placeOf({ status }: ComputeJob): Place | undefined {
   const attempt = status?.attempts?.at(-1);
   if (attempt === undefined || attempt.ended !== undefined || attempt.created === undefined) return undefined;
-  return `${attempt.number}@${attempt.node}`;
+  return { attempt: attempt.number, node: attempt.node };
 }
 
 export interface Overlay {
@@ -36,15 +44,19 @@ export function overlayOf(job: ComputeJob, line: LineState): Overlay | undefined
     case 'Cannot run':
       return { title: 'Waiting for a machine', line: why, covers: true };
     case 'Parked':
-      return { title: 'Saved and waiting', line: why, covers: true };
+      return { title: 'Shut down and waiting', line: why, covers: true };
     case 'Restarting':
-      if (line.kind !== 'live') return { title: `Starting again${where}`, line: why, covers: true };
+      if (line.kind !== 'live') return againOf(job, why);
       break;
     case 'Starting':
       if (line.kind !== 'live') return { title: `Starting${where}`, line: why, covers: true };
       break;
-    case 'Frozen':
-      return { title: `Paused${where}`, line: why, covers: true };
+    case 'Frozen': {
+      const title = row.owner === 'still' ? `Paused: the owner of ${row.node} is back` : `Paused${where}`;
+      return { title, line: why, covers: true };
+    }
+    case 'Parking':
+      return { title: 'Saving its work and shutting down', line: why, covers: line.kind !== 'live' };
     case 'Moving':
       return { title: 'Moving to another machine', line: why, covers: line.kind !== 'live' };
     case 'Slowed':
@@ -59,7 +71,12 @@ export function overlayOf(job: ComputeJob, line: LineState): Overlay | undefined
     case 'opening':
       return { title: 'Opening the console', line: `of ${row.name}${where}`, covers: true };
     case 'broken':
-      return { title: 'Connection lost', line: 'Trying again by itself.', covers: true, action: 'retry' };
+      return {
+        title: 'Connection lost',
+        line: `Trying again by itself. Should ${row.node ?? 'its machine'} be gone, the job is given another one.`,
+        covers: true,
+        action: 'retry',
+      };
     case 'inUse':
       return {
         title: 'Open somewhere else',
@@ -69,5 +86,43 @@ export function overlayOf(job: ComputeJob, line: LineState): Overlay | undefined
       };
     case 'refused':
       return { title: 'You may not open this', line: line.why, covers: true };
+  }
+}
+
+/** What became of the guest before, and how far the next one is. */
+function againOf({ status }: ComputeJob, why: string): Overlay {
+  const attempts = status?.attempts ?? [];
+  const next = attempts.at(-1)?.ended === undefined ? attempts.at(-1) : undefined;
+  const before = attempts.findLast(({ ended }) => ended !== undefined);
+  const what = before === undefined ? 'The guest has ended' : endWords(before.reason as AttemptEnd, before.node);
+  if (next === undefined) return { title: `${what}; waiting for a new machine`, line: why, covers: true };
+  return { title: `${what}; attempt ${next.number} starts on ${next.node}`, line: why, covers: true };
+}
+
+function endWords(reason: AttemptEnd, node: string): string {
+  switch (reason) {
+    case 'MachineLost':
+      return `${node} was lost`;
+    case 'Drained':
+    case 'Revoked':
+      return `${node} had to be left`;
+    case 'OwnerReturned':
+      return `The owner of ${node} is back`;
+    case 'Preempted':
+      return 'A job that goes first took the machine';
+    case 'Parked':
+      return 'The guest was shut down';
+    case 'StartFailed':
+      return `The guest did not start on ${node}`;
+    case 'GuestCrashed':
+      return 'The guest crashed';
+    case 'TakenAway':
+      return 'The guest was taken away';
+    case 'Completed':
+    case 'ScriptFailed':
+    case 'GuestEndedWithoutExit':
+    case 'WalltimeExceeded':
+    case 'SessionEnded':
+      return 'The guest has ended';
   }
 }

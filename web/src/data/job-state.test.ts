@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
-import { aJob, type JobBuilder } from '../../../test/builders/job.ts';
+import { aJob, at, type JobBuilder } from '../../../test/builders/job.ts';
 import { sentenceOf, stateOf, type JobState } from './job-state.ts';
 
 const running = aJob('render').published().claimedBy('pc-1').created().started(1);
+const onLadder = (ladder: { frozen?: string; parking?: string }): JobBuilder =>
+  running.with({ ...running.job.status, ladder: { since: at(0), ...ladder } });
 
 describe('the state of a job', () => {
   it.each<[string, JobBuilder, JobState]>([
@@ -13,6 +15,12 @@ describe('the state of a job', () => {
     ['runs', running, 'Running'],
     ['is being moved', running.told('Migrating'), 'Moving'],
     ['was moved', running.told('Migrated', { active: false }), 'Running'],
+    ['stands still', onLadder({ frozen: at(1) }), 'Frozen'],
+    ['stands still and finds no machine', onLadder({ frozen: at(1) }).told('NoMachineForGuest'), 'Frozen'],
+    ['is moved standing still', onLadder({ frozen: at(1) }).told('Migrating'), 'Moving'],
+    ['has its owner back', onLadder({}), 'Slowed'],
+    ['is asked to shut down', onLadder({ parking: at(2) }), 'Parking'],
+    ['was parked', running.ended('Parked', { at: 2 }), 'Parked'],
     ['lost its machine', running.ended('MachineLost', { at: 2 }), 'Restarting'],
     ['starts for the second time', running.ended('MachineLost', { at: 2 }).claimedBy('pc-2'), 'Restarting'],
     ['is done', running.finished('Completed', { at: 3 }), 'Done'],

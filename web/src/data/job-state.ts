@@ -14,6 +14,7 @@ export const jobStates = [
   'Slowed',
   'Frozen',
   'Moving',
+  'Parking',
   'Restarting',
   'Parked',
   'Stopping',
@@ -30,6 +31,7 @@ export const inkOf: Readonly<Record<JobState, Ink>> = {
   Slowed: 'warn',
   Frozen: 'warn',
   Moving: 'move',
+  Parking: 'move',
   Restarting: 'move',
   Parked: 'neutral',
   Stopping: 'neutral',
@@ -45,23 +47,22 @@ export function stateOf(row: JobRow): JobState {
     case 'Failed':
       return 'Failed';
     case 'Running':
-      return interruptedState(row) ?? (row.reason === 'GuestPaused' ? 'Frozen' : 'Running');
+      return interruptedState(row);
     case 'Starting':
       return row.attempts > 1 ? 'Restarting' : 'Starting';
     default:
       if (row.reason === 'Unsatisfiable') return 'Cannot run';
-      if (row.interrupted !== undefined && /park/i.test(row.interrupted.reason)) return 'Parked';
+      if (row.ended === 'Parked') return 'Parked';
       return row.attempts > 0 ? 'Restarting' : 'Waiting';
   }
 }
 
-function interruptedState({ interrupted }: JobRow): JobState | undefined {
-  if (interrupted === undefined) return undefined;
-  if (/^migrating$/i.test(interrupted.reason)) return 'Moving';
-  if (/freeze|frozen|paused/i.test(interrupted.reason)) return 'Frozen';
-  if (/throttle|slow/i.test(interrupted.reason)) return 'Slowed';
-  if (/park/i.test(interrupted.reason)) return 'Parked';
-  return undefined;
+/** A guest that stands still is moved standing still; that it moves is the news then. */
+function interruptedState({ interrupted, owner, reason }: JobRow): JobState {
+  if (owner === 'parking' || interrupted?.reason === 'Parking') return 'Parking';
+  if (interrupted?.reason === 'Migrating') return 'Moving';
+  if (owner === 'still' || interrupted?.reason === 'Frozen' || reason === 'GuestPaused') return 'Frozen';
+  return owner === 'back' ? 'Slowed' : 'Running';
 }
 
 export const isOver = (state: JobState): boolean => state === 'Done' || state === 'Failed';
@@ -83,6 +84,7 @@ export function sentenceOf(row: JobRow): string {
     case 'Slowed':
     case 'Frozen':
     case 'Moving':
+    case 'Parking':
       return row.interrupted?.message ?? row.message ?? '';
     case 'Restarting':
     case 'Failed':

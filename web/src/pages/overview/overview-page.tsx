@@ -57,7 +57,7 @@ function sorted(rows: readonly JobRow[]) {
     sessions: by((state) => !isOver(state)).filter(({ mode, node }) => mode === 'Session' && node !== undefined),
     failed: by((state) => state === 'Failed'),
     waiting: by((state) => state === 'Waiting' || state === 'Cannot run' || state === 'Parked'),
-    running: by((state) => ['Running', 'Slowed', 'Frozen', 'Moving'].includes(state)),
+    running: by((state) => ['Running', 'Slowed', 'Frozen', 'Moving', 'Parking'].includes(state)),
   };
 }
 

@@ -5,14 +5,16 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { definitions } from '@idlewild/lab/virt/manifests/kinds.ts';
 import { eventually, TestServer } from '@idlewild/lab/apiserver/test-server.ts';
+import { chartRights } from '@idlewild/lab/manifests/chart.ts';
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import type { Transport } from '@idlewild/operator/kube/transport.ts';
+import type { OidcOptions } from '@idlewild/operator/portal/oidc.ts';
 import { startPortal, type RunningPortal } from '@idlewild/operator/portal/portal.ts';
 import { pino } from 'pino';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { noon } from '../builders/job.ts';
 
 const file = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -28,7 +30,15 @@ export interface Rig {
   /** Puts a job there with its status; times around noon of the builders become times around now. */
   put(job: ComputeJob, namespace?: string): Promise<void>;
   putMachine(node: Node): Promise<void>;
+  /** Another portal over the same API server; the caller closes it. */
+  replica(o?: ReplicaOptions): Promise<RunningPortal>;
   stop(): Promise<void>;
+}
+
+interface ReplicaOptions {
+  /** The rig's own unless given. */
+  readonly sessionKeys?: readonly Uint8Array[];
+  readonly oidc?: OidcOptions;
 }
 
 export interface RigOptions {
@@ -46,7 +56,7 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
     const { status, text } = await api.post(path, body);
     if (status !== 201) throw new Error(`${path}: ${text}`);
   };
-  for (const name of ['idlewild-system', 'team-a', 'team-b'])
+  for (const name of ['idlewild-system', 'idlewild-machines', 'team-a', 'team-b'])
     await created('/api/v1/namespaces', { metadata: { name } });
   const own = parse(file('crds/idlewild.dev_computejobs.yaml')) as unknown;
   for (const definition of [...definitions, own]) {
@@ -56,14 +66,16 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
     () => api.get('/apis/idlewild.dev/v1alpha1/computejobs'),
     ({ status }) => status === 200,
   );
-  for (const document of parseAllDocuments(file('lab/src/manifests/portal-rbac.yaml'))) {
-    const object = document.toJS() as { kind: string };
+  for (const manifest of await chartRights()) {
+    if (manifest.metadata.name !== 'portal' && manifest.metadata.name !== 'idlewild:portal') continue;
     const collections: Record<string, string> = {
       ServiceAccount: '/api/v1/namespaces/idlewild-system/serviceaccounts',
       ClusterRole: `${rbac}/clusterroles`,
       ClusterRoleBinding: `${rbac}/clusterrolebindings`,
+      Role: `${rbac}/namespaces/${manifest.metadata.namespace ?? ''}/roles`,
+      RoleBinding: `${rbac}/namespaces/${manifest.metadata.namespace ?? ''}/rolebindings`,
     };
-    await created(collections[object.kind] ?? '', object);
+    await created(collections[manifest.kind] ?? '', manifest);
   }
   const tokenOf = async (name: string): Promise<string> => {
     const path = '/api/v1/namespaces/idlewild-system/serviceaccounts';
@@ -103,17 +115,21 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
 
   const connected = transportFrom({ server: api.url, caPem: api.pki.caPem, token: await tokenOf('portal') });
   const transport = o.dial === undefined ? connected : { ...connected, dial: o.dial };
-  const portal = await startPortal({
-    transport,
-    clock: systemClock,
-    log: pino({ level: process.env['RIG_LOG'] ?? 'silent' }),
-    host: '127.0.0.1',
-    port: 0,
-    publicUrls: [],
-    sessionKeys: [randomBytes(32)],
-    web: o.web,
-    labControlSocket: o.labControlSocket,
-  });
+  const keys = [randomBytes(32)];
+  const started = ({ sessionKeys = keys, oidc }: ReplicaOptions = {}): Promise<RunningPortal> =>
+    startPortal({
+      transport,
+      clock: systemClock,
+      log: pino({ level: process.env['RIG_LOG'] ?? 'silent' }),
+      host: '127.0.0.1',
+      port: 0,
+      publicUrls: [],
+      sessionKeys,
+      oidc,
+      web: o.web,
+      labControlSocket: o.labControlSocket,
+    });
+  const portal = await started();
   await portal.ready();
   const began = Date.now();
   return {
@@ -140,6 +156,11 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
       await api.patch(`/api/v1/nodes/${name}`, 'merge', { spec: { taints: spec?.taints ?? null } });
       const answer = await api.patch(`/api/v1/nodes/${name}/status`, 'merge', { status });
       if (answer.status !== 200) throw new Error(answer.text);
+    },
+    replica: async (options) => {
+      const replica = await started(options);
+      await replica.ready();
+      return replica;
     },
     stop: async () => {
       await portal.close();

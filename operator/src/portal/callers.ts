@@ -5,6 +5,8 @@
 import type { IncomingMessage } from 'node:http';
 import { tokenOf, type Authentication, type User } from '../server/authentication.ts';
 import { Problem } from '../server/problem.ts';
+import { joinCookie, splitCookie, type CookieKind } from './cookies.ts';
+import type { Oidc } from './oidc.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 export interface Caller {
@@ -16,6 +18,7 @@ export interface Caller {
 export interface CallersOptions {
   readonly authentication: Authentication;
   readonly sessions: Sessions;
+  readonly oidc?: Oidc | undefined;
   /** Origins under which the portal is reached, such as https://portal.example.org. */
   readonly origins: () => ReadonlySet<string>;
   /** Whether it is reached by https only. */
@@ -24,6 +27,9 @@ export interface CallersOptions {
 
 /** Pages send it with every call that changes something: a form of another site cannot. */
 export const ownHeader = 'x-idlewild';
+
+/** What proves the login does not fit into cookies. */
+export class SessionTooLong extends Error {}
 
 export class Callers {
   readonly #o: CallersOptions;
@@ -36,25 +42,40 @@ export class Callers {
     return this.#o.secure ? '__Host-idlewild' : 'idlewild';
   }
 
-  /** The Set-Cookie header of a login; without a value that of a logout. */
-  cookie(value = '', untilMs = 0): string {
-    const attributes = ['Path=/', 'HttpOnly', 'SameSite=Strict', `Expires=${new Date(untilMs).toUTCString()}`];
-    return [`${this.cookieName}=${value}`, ...attributes, ...(this.#o.secure ? ['Secure'] : [])].join('; ');
+  /** Set-Cookie headers of a login. Throws SessionTooLong. */
+  async cookies(session: Session): Promise<readonly string[]> {
+    const headers = splitCookie(this.#cookie(), await this.#o.sessions.seal(session), session.untilMs);
+    if (headers === undefined) throw new SessionTooLong();
+    return headers;
   }
 
-  /** Throws Problem 400, 401, 403, 429 or 503. */
-  async of(request: IncomingMessage, way: 'call' | 'socket' = 'call'): Promise<Caller> {
+  /** Set-Cookie headers of a logout. */
+  noCookies(): readonly string[] {
+    return splitCookie(this.#cookie(), '', 0) ?? [];
+  }
+
+  /**
+   * Throws Problem 400, 401, 403, 429 or 503.
+   * @param way `held`: an open stream asks again, with the request that it was opened by.
+   */
+  async of(request: IncomingMessage, way: 'call' | 'socket' | 'held' = 'call'): Promise<Caller> {
     const sealed = this.#cookieOf(request);
     const bearer = request.headers.authorization;
     if (bearer !== undefined) {
       if (sealed !== undefined) throw new Problem(400, 'either a cookie or a bearer token, not both');
-      return { user: await this.#userOf(tokenOf(request) ?? '', request) };
+      return { user: await this.#userOfToken(tokenOf(request) ?? '', request) };
     }
-    const session = sealed === undefined ? undefined : await this.#o.sessions.open(sealed);
+    const session = sealed === undefined ? undefined : await this.#o.sessions.open(sealed, way === 'held');
     if (session === undefined) throw notLoggedIn();
-    if (way === 'socket') this.requireOwnOrigin(request);
+    if (way !== 'call') this.requireOwnOrigin(request);
     else if (request.method !== 'GET' && request.method !== 'HEAD') this.requireOwnPage(request);
-    return { user: await this.#userOf(session.token, request), session };
+    return { user: await this.#userOf(session, request), session };
+  }
+
+  /** Whatever session the request carries, whether its proof is still good or not. */
+  async sessionOf(request: IncomingMessage): Promise<Session | undefined> {
+    const sealed = this.#cookieOf(request);
+    return sealed === undefined ? undefined : this.#o.sessions.open(sealed);
   }
 
   requireOwnPage(request: IncomingMessage): void {
@@ -68,17 +89,24 @@ export class Callers {
     throw new Problem(403, `the portal is not reached as ${origin ?? 'nobody says'}; its --public-url must name it`);
   }
 
-  async #userOf(token: string, request: IncomingMessage): Promise<User> {
+  async #userOf({ proof }: Session, request: IncomingMessage): Promise<User> {
+    if (proof.kind === 'token') return this.#userOfToken(proof.token, request);
+    if (this.#o.oidc === undefined || !(await this.#o.oidc.stillGood(proof))) throw notLoggedIn();
+    return proof.user;
+  }
+
+  async #userOfToken(token: string, request: IncomingMessage): Promise<User> {
     if (token === '') throw notLoggedIn();
     return this.#o.authentication.userOfToken(token, request.socket.remoteAddress ?? '');
   }
 
+  #cookie(): CookieKind {
+    const attributes = ['Path=/', 'HttpOnly', 'SameSite=Strict', ...(this.#o.secure ? ['Secure'] : [])];
+    return { name: this.cookieName, attributes };
+  }
+
   #cookieOf(request: IncomingMessage): string | undefined {
-    for (const pair of (request.headers.cookie ?? '').split(';')) {
-      const [name, value] = pair.trim().split('=', 2);
-      if (name === this.cookieName && value !== undefined && value !== '') return value;
-    }
-    return undefined;
+    return joinCookie(this.cookieName, request.headers.cookie);
   }
 }
 

@@ -138,7 +138,7 @@ async function join(o: ConsolesOptions, page: WebSocket, request: IncomingMessag
 /** Undefined: yes. Otherwise the code to close with. What cannot be asked now is asked again later. */
 async function stillMay(o: ConsolesOptions, request: IncomingMessage, grant: Grant): Promise<number | undefined> {
   try {
-    await mayOpen(o.authorization, await o.callers.of(request, 'socket'), grant);
+    await mayOpen(o.authorization, await o.callers.of(request, 'held'), grant);
     return undefined;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -4,11 +4,10 @@
 
 import { Router, type Request, type Response } from 'express';
 import type { z } from 'zod';
-import { TokenBucket } from '../kube/backoff.ts';
 import type { Clock } from '../kube/clock.ts';
-import { ExpiringCache } from '../server/expiring-cache.ts';
 import { Problem } from '../server/problem.ts';
 import type { Caller } from './callers.ts';
+import { Pace } from './pace.ts';
 import { problemOf } from './refusals.ts';
 
 type Shape = z.ZodType<Readonly<Record<string, unknown>>>;
@@ -26,7 +25,7 @@ export interface Endpoint {
   readonly path: string;
   readonly summary: string;
   readonly tag: string;
-  readonly status: 200 | 201 | 204;
+  readonly status: 200 | 201 | 204 | 302;
   readonly params?: Shape | undefined;
   readonly query?: Shape | undefined;
   readonly body?: z.ZodType | undefined;
@@ -52,7 +51,6 @@ export function endpoint<P extends Shape, Q extends Shape, B extends z.ZodType>(
 
 /** Requests of one user: an eager page, but no program that asks without end. */
 const requests = { perSecond: 20, burst: 100 };
-const mostUsers = 5_000;
 
 /** @param callerOf who was found to ask; whoever is nobody does not get here. */
 export function routesOf(
@@ -60,18 +58,11 @@ export function routesOf(
   o: { readonly callerOf: (response: Response) => Caller; readonly clock: Clock },
 ): Router {
   const router = Router();
-  const buckets = new ExpiringCache<TokenBucket>({ lifeMs: 600_000, capacity: mostUsers });
-  const pace = ({ user }: Caller): void => {
-    const now = o.clock.monotonic();
-    const bucket = buckets.get(user.name, now) ?? new TokenBucket(requests);
-    buckets.set(user.name, bucket, now);
-    if (!bucket.tryTake(now))
-      throw new Problem(429, 'too many requests; try again in a second', { headers: { 'retry-after': '1' } });
-  };
+  const pace = new Pace(requests, o.clock);
   for (const each of endpoints) {
     router[each.method](each.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request: Request, response: Response) => {
       const caller = o.callerOf(response);
-      pace(caller);
+      pace.take(caller.user.name);
       if (each.body !== undefined && !request.is('application/json')) {
         throw new Problem(415, 'a body of the type application/json is needed');
       }

@@ -7,7 +7,7 @@ import process from 'node:process';
 import { pino } from 'pino';
 import { systemClock } from '../kube/clock.ts';
 import { transportFromKubeConfig } from '../kube/credentials.ts';
-import { parsePortalOptions, sessionKeysOf, usage, type PortalOptions } from './options.ts';
+import { oidcOptionsOf, parsePortalOptions, sessionKeysOf, usage, type PortalOptions } from './options.ts';
 import { startPortal } from './portal.ts';
 
 const builtPages = join(import.meta.dirname, '..', '..', '..', 'web', 'dist');
@@ -28,6 +28,7 @@ async function main(options: PortalOptions): Promise<void> {
     publicUrls: options['public-url'],
     sessionKeys: keyFile === undefined ? [randomBytes(32)] : sessionKeysOf(readFileSync(keyFile, 'utf8')),
     labControlSocket: options['lab-control-socket'],
+    oidc: oidcOptionsOf(options, (file) => readFileSync(file, 'utf8')),
     web: options.web ?? (existsSync(builtPages) ? builtPages : undefined),
   });
   log.info({ server: transport.server, url: portal.url }, 'listening');

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import type { Endpoint } from './endpoint.ts';
+import type { OpenOperation } from './login.ts';
 import { problem } from './schemas.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -15,9 +16,26 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
   return rest;
 };
 
-export function openApiOf(endpoints: readonly Endpoint[], version: string): Json {
+/** A WebSocket: described as the request that opens it. */
+export interface SocketPath {
+  readonly path: string;
+  readonly summary: string;
+  readonly protocol?: string;
+}
+
+/** @param open operations that need no login. */
+export function openApiOf(o: {
+  readonly endpoints: readonly Endpoint[];
+  readonly open: readonly OpenOperation[];
+  readonly sockets: readonly SocketPath[];
+  readonly version: string;
+}): Json {
+  const { endpoints, version } = o;
   const paths: Record<string, Record<string, Json>> = {};
   for (const each of endpoints) (paths[each.path] ??= {})[each.method] = operationOf(each);
+  for (const each of o.open)
+    (paths[each.path] ??= {})[each.method] = { ...operationOf({ ...each, tag: 'login' }), security: [] };
+  for (const { path, ...socket } of o.sockets) (paths[path] ??= {})['get'] = socketOf(path, socket);
   return {
     openapi: '3.1.0',
     info: {
@@ -43,7 +61,26 @@ export function openApiOf(endpoints: readonly Endpoint[], version: string): Json
   };
 }
 
-function operationOf(each: Endpoint): Json {
+function socketOf(path: string, { summary, protocol }: Omit<SocketPath, 'path'>): Json {
+  return {
+    summary,
+    tags: ['sockets'],
+    operationId: operationIdOf('socket', path),
+    'x-websocket': protocol === undefined ? {} : { protocol },
+    responses: { 101: { description: 'The WebSocket is open.' }, default: aProblem },
+  };
+}
+
+const aProblem = {
+  description: 'A problem (RFC 9457).',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+} as const;
+
+function operationIdOf(method: string, path: string): string {
+  return `${method}${path.replaceAll(/[^a-zA-Z]+(\w)/g, (_, first: string) => first.toUpperCase())}`.replace('}', '');
+}
+
+function operationOf(each: Omit<Endpoint, 'handle'>): Json {
   const parameters = [
     ...(each.params === undefined ? [] : parametersOf(each.params, 'path')),
     ...(each.query === undefined ? [] : parametersOf(each.query, 'query')),
@@ -55,21 +92,14 @@ function operationOf(each: Endpoint): Json {
   return {
     summary: each.summary,
     tags: [each.tag],
-    operationId:
-      `${each.method}${each.path.replaceAll(/[^a-zA-Z]+(\w)/g, (_, first: string) => first.toUpperCase())}`.replace(
-        '}',
-        '',
-      ),
+    operationId: operationIdOf(each.method, each.path),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(each.body === undefined
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(each.body, 'input') } } } }),
     responses: {
       [each.status]: success,
-      default: {
-        description: 'A problem (RFC 9457).',
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
+      default: aProblem,
     },
   };
 }

@@ -3,11 +3,19 @@
 
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import type { OidcOptions } from './oidc.ts';
 
 const origin = z.string().refine((text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, '');
 }, 'must be like https://portal.example.org');
+
+const loopback = /^(127(\.\d+){3}|\[::1\]|localhost)$/;
+const issuer = z.string().refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && (url.protocol === 'https:' || (url.protocol === 'http:' && loopback.test(url.hostname)));
+}, 'must be like https://id.example.org; http only on loopback');
+const words = z.string().min(1, 'must not be empty');
 
 const schema = z.strictObject({
   kubeconfig: z.string().min(1).optional(),
@@ -20,6 +28,20 @@ const schema = z.strictObject({
     .default(0),
   'public-url': z.array(origin).default([]),
   'session-keys': z.string().min(1).optional(),
+  'oidc-issuer-url': issuer.optional(),
+  'oidc-client-id': words.optional(),
+  'oidc-client-secret-file': words.optional(),
+  'oidc-username-claim': words.default('sub'),
+  'oidc-username-prefix': z.string().optional(),
+  'oidc-groups-claim': words.optional(),
+  'oidc-groups-prefix': z.string().default(''),
+  'oidc-required-claim': z.array(z.string().regex(/^[^=]+=./, 'must be like NAME=VALUE')).default([]),
+  'oidc-scope': z
+    .string()
+    .refine((text) => text.split(' ').includes('openid'), 'must have openid among its words')
+    .default('openid profile email'),
+  'oidc-ca-file': words.optional(),
+  'oidc-name': words.max(40, 'must be at most 40 characters').default('single sign-on'),
   web: z.string().min(1).optional(),
   'lab-control-socket': z.string().startsWith('/', 'must be the path of a socket').optional(),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -34,6 +56,17 @@ const flags = {
   port: { type: 'string' },
   'public-url': { type: 'string', multiple: true },
   'session-keys': { type: 'string' },
+  'oidc-issuer-url': { type: 'string' },
+  'oidc-client-id': { type: 'string' },
+  'oidc-client-secret-file': { type: 'string' },
+  'oidc-username-claim': { type: 'string' },
+  'oidc-username-prefix': { type: 'string' },
+  'oidc-groups-claim': { type: 'string' },
+  'oidc-groups-prefix': { type: 'string' },
+  'oidc-required-claim': { type: 'string', multiple: true },
+  'oidc-scope': { type: 'string' },
+  'oidc-ca-file': { type: 'string' },
+  'oidc-name': { type: 'string' },
   web: { type: 'string' },
   'lab-control-socket': { type: 'string' },
   'log-level': { type: 'string' },
@@ -49,6 +82,20 @@ export const usage = `The Idlewild portal: jobs, machines and consoles in a brow
                         the cookie is for https only (loopback at its own port)
   --session-keys FILE   keys that seal logins, one a line, each 32 bytes in base64; the first seals, all of them open. All replicas
                         need the same ones (a key of its own, so that logins end with the process)
+
+ Single sign-on (OpenID Connect). The claims' flags mean what those of kube-apiserver mean; give both the same.
+  --oidc-issuer-url URL           the issuer; without it, tokens of the cluster are the only way in
+  --oidc-client-id ID             the portal's name at the issuer. Its redirect address is URL/api/v1/login/oidc/callback
+  --oidc-client-secret-file FILE  its secret (none: a public client)
+  --oidc-username-claim CLAIM     (sub)
+  --oidc-username-prefix TEXT     before every name; - for nothing (the issuer's URL and #, but nothing before an email)
+  --oidc-groups-claim CLAIM       (none: nobody has groups)
+  --oidc-groups-prefix TEXT       before every group (nothing)
+  --oidc-required-claim NAME=VALUE  only those who have it; may be given several times
+  --oidc-scope SCOPES             what is asked for (openid profile email); offline_access makes logins last longer
+  --oidc-ca-file FILE             certificates that sign the issuer's (the system's)
+  --oidc-name NAME                what the login page calls it (single sign-on)
+
   --web DIR             the built pages (web/dist beside this program, if it is there)
   --lab-control-socket PATH
                         of a lab of virtual machines: lets those who may patch nodes turn the switches of its machines (none)
@@ -59,9 +106,38 @@ export const usage = `The Idlewild portal: jobs, machines and consoles in a brow
 export function parsePortalOptions(args: readonly string[]): PortalOptions {
   const { values } = parseArgs({ args: [...args], options: flags });
   const parsed = schema.safeParse(values);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { data } = parsed;
+    if ((data['oidc-issuer-url'] === undefined) !== (data['oidc-client-id'] === undefined))
+      throw new TypeError('--oidc-issuer-url: must come with --oidc-client-id, and the other way round');
+    return data;
+  }
   const [issue] = parsed.error.issues;
   throw new TypeError(`--${issue?.path[0]?.toString()}: ${issue?.message}`);
+}
+
+/**
+ * @param read gives the text of a file.
+ * @returns undefined without an issuer. Throws TypeError for an empty secret.
+ */
+export function oidcOptionsOf(o: PortalOptions, read: (file: string) => string): OidcOptions | undefined {
+  const { 'oidc-issuer-url': url, 'oidc-client-id': clientId, 'oidc-client-secret-file': secretFile } = o;
+  if (url === undefined || clientId === undefined) return undefined;
+  const clientSecret = secretFile === undefined ? undefined : read(secretFile).trim();
+  if (clientSecret === '') throw new TypeError('--oidc-client-secret-file: the file is empty');
+  const caFile = o['oidc-ca-file'];
+  const rules = {
+    issuer: url,
+    usernameClaim: o['oidc-username-claim'],
+    usernamePrefix: o['oidc-username-prefix'],
+    groupsClaim: o['oidc-groups-claim'],
+    groupsPrefix: o['oidc-groups-prefix'],
+    required: Object.fromEntries(
+      o['oidc-required-claim'].map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    ),
+  };
+  const ca = caFile === undefined ? undefined : read(caFile);
+  return { rules, clientId, clientSecret, scope: o['oidc-scope'], label: o['oidc-name'], ca };
 }
 
 /** @param text a file of keys. Throws TypeError for what is none, without repeating it. */

@@ -8,6 +8,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Logger } from 'pino';
 import { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
+import { plainProtocol } from '../kube/socket.ts';
 import type { Transport } from '../kube/transport.ts';
 import { Authentication } from '../server/authentication.ts';
 import { Authorization } from '../server/authorization.ts';
@@ -18,15 +19,18 @@ import { endpoint, routesOf, type Endpoint } from './endpoint.ts';
 import { jobEndpoints } from './job-endpoints.ts';
 import { labEndpoints } from './lab-endpoints.ts';
 import { LabSwitches } from './lab-switches.ts';
-import { loginRoutes, meEndpoint } from './login.ts';
+import { loginRoutes, openOperations, sessionEndpoints } from './login.ts';
 import { machineEndpoints } from './machine-endpoints.ts';
+import { Oidc, type OidcOptions } from './oidc.ts';
+import { oidcOperations, oidcRoutes } from './oidc-login.ts';
 import { openApiOf } from './openapi.ts';
+import { Pace } from './pace.ts';
 import { overviewEndpoint } from './overview.ts';
 import { pagesOf, securityHeaders } from './pages.ts';
 import { document } from './schemas.ts';
 import { Sessions } from './sessions.ts';
 import { Sources } from './sources.ts';
-import { streamRoute } from './stream.ts';
+import { streamPath, streamRoute } from './stream.ts';
 import { Tickets } from './tickets.ts';
 import { serveUpgrades } from './upgrades.ts';
 import { UsageLog } from './usage-log.ts';
@@ -43,6 +47,8 @@ export interface PortalOptions {
   readonly publicUrls: readonly string[];
   /** 32 bytes each; the first one seals. */
   readonly sessionKeys: readonly Uint8Array[];
+  /** The issuer whose users may log in; without it only tokens of the cluster do. */
+  readonly oidc?: OidcOptions | undefined;
   /** The built pages; without them only the API is served. */
   readonly web?: string | undefined;
   /** The control socket of the lab whose portal it is; none anywhere else. */
@@ -58,6 +64,11 @@ export interface RunningPortal {
   close(): Promise<void>;
 }
 
+/** Of one address, anything at all: there may be many users behind it. */
+const visits = { perSecond: 200, burst: 1_000 };
+/** Of one address: a room full of people at the start of a lesson. */
+const logins = { perSecond: 5, burst: 50 };
+
 export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
   const { clock, log } = o;
   const client = new KubeClient(o.transport, { fieldManager: 'idlewild-portal', clock });
@@ -66,7 +77,8 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
   const authentication = new Authentication(client, clock);
   const authorization = new Authorization(client, clock);
   const sessions = new Sessions(o.sessionKeys, clock);
-  const callers = new Callers({ authentication, sessions, origins: () => origins, secure });
+  const oidc = o.oidc === undefined ? undefined : new Oidc(o.oidc, clock, log);
+  const callers = new Callers({ authentication, sessions, oidc, origins: () => origins, secure });
   const sources = new Sources({ client, clock, log });
   const visibility = new Visibility(authorization, {
     namespaces: () => sources.namespaceNames(),
@@ -77,7 +89,7 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
   const pages = o.web === undefined ? undefined : pagesOf(o.web);
 
   const endpoints: Endpoint[] = [
-    meEndpoint(visibility),
+    ...sessionEndpoints({ callers, sessions, oidc, visibility }),
     ...jobEndpoints({ client, sources, authorization, visibility, tickets, now: clock.now }),
     ...machineEndpoints({ client, sources, authorization, visibility, now: clock.now }),
     overviewEndpoint({ sources, visibility, usage, now: clock.now }),
@@ -92,9 +104,23 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
       summary: 'This document',
       tag: 'about',
       answer: document,
-      handle: () => Promise.resolve(openApiOf(endpoints, '0.1.0')),
+      handle: () => Promise.resolve(apiDocument),
     }),
   );
+
+  const apiDocument = openApiOf({
+    endpoints,
+    open: [...openOperations, ...(oidc === undefined ? [] : oidcOperations)],
+    sockets: [
+      { path: streamPath, summary: 'What changes, as it changes' },
+      {
+        path: consolePath,
+        summary: 'A console of a guest, with a ticket as a second sub-protocol',
+        protocol: plainProtocol,
+      },
+    ],
+    version: '0.1.0',
+  });
 
   const app = express();
   app.disable('x-powered-by');
@@ -109,7 +135,16 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
     response.send(missing.length === 0 ? 'ok\n' : `not ready: ${missing.join(', ')}\n`);
   });
   app.use(securityHeaders(secure));
-  app.use(loginRoutes({ authentication, callers, sessions }));
+  const visiting = new Pace(visits, clock);
+  app.use((request, _response, next) => {
+    visiting.take(request.socket.remoteAddress ?? '');
+    next();
+  });
+  const originOf = ({ headers }: Request): string =>
+    [...origins].find((origin) => new URL(origin).host === headers.host) ?? [...origins][0]!;
+  const pace = new Pace(logins, clock);
+  app.use(loginRoutes({ authentication, callers, sessions, oidc, pace, originOf }));
+  if (oidc !== undefined) app.use(oidcRoutes({ oidc, callers, sessions, pace, originOf, secure, now: clock.now }));
   // Before the body is read: nobody may make us read one who has not said who they are.
   const known = new WeakMap<Response, Caller>();
   app.use('/api', async (request, response, next) => {
@@ -132,9 +167,10 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
   const build = pages?.build ?? 'none';
   const upgrades = serveUpgrades(server, {
     callers,
+    clock,
     log,
     routes: {
-      '/api/v1/stream': streamRoute({ sources, visibility, authorization, callers, client, clock, log, build }),
+      [streamPath]: streamRoute({ sources, visibility, authorization, callers, client, clock, log, build }),
       [consolePath]: consoleRoute({ client, authorization, callers, tickets, log }),
     },
   });

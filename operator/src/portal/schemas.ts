@@ -22,6 +22,21 @@ export const loginBody = z.strictObject({
     .regex(/^[A-Za-z0-9._~+/-]+=*$/, 'has characters that no token has'),
 });
 
+export const loggedIn = z.object({ name: z.string() });
+
+/** How one may log in. */
+export const loginWays = z.object({
+  /** Single sign-on, and what the lab calls it. */
+  oidc: z.object({ label: z.string(), path: z.string() }).optional(),
+});
+export type LoginWays = z.output<typeof loginWays>;
+
+export const renewed = z.object({ until: time, ends: time });
+
+/** Where the browser goes next, when the login service wants to hear of a logout too. */
+export const loggedOut = z.object({ location: z.string().optional() });
+export type LoggedOut = z.output<typeof loggedOut>;
+
 /** What somebody may do in a namespace that they see. */
 const namespaceAccess = z.object({ name: z.string(), create: z.boolean(), delete: z.boolean() });
 export type NamespaceAccess = z.output<typeof namespaceAccess>;
@@ -29,8 +44,10 @@ export type NamespaceAccess = z.output<typeof namespaceAccess>;
 export const me = z.object({
   name: z.string(),
   groups: z.array(z.string()),
-  /** When the session ends; absent for programs. */
+  /** When the session ends unless it is renewed; absent for programs. */
   until: time.optional(),
+  /** When it ends whatever happens. */
+  ends: time.optional(),
   namespaces: z.array(namespaceAccess),
   /** `switches`: it is a lab of virtual machines, whose owners and power are theirs to play with. */
   machines: z.object({ list: z.boolean(), change: z.boolean(), switches: z.boolean() }),

@@ -1,30 +1,49 @@
-// A login as a cookie: the user's token, encrypted and authenticated under a key that all replicas share.
-// Promises: the server keeps nothing of it; what is not ours, is over or was sealed under a key that is no longer known is no
-// session. Must not decide whether the token is still good: the API server does, again and again.
+// A login as a cookie: who it is for and what proves it, encrypted and authenticated under keys that all replicas share.
+// Promises: nothing is lost with the server; what is not ours, is over or was sealed under a key that is no longer known is no session;
+// one that is used is prolonged, up to an end that nothing prolongs. Must not decide whether the proof is still good: whoever gave it
+// is asked, again and again.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { EncryptJWT, errors, jwtDecrypt } from 'jose';
 import type { Clock } from '../kube/clock.ts';
+import type { User } from '../server/authentication.ts';
+import { ExpiringCache } from '../server/expiring-cache.ts';
 
-/** What the cookie holds. */
+/** By what somebody is known. */
+export type Proof =
+  | { readonly kind: 'token'; readonly token: string }
+  | {
+      readonly kind: 'oidc';
+      readonly user: User;
+      /** Of the issuer, for it may call the user something else. */
+      readonly subject: string;
+      readonly access: string;
+      readonly refresh?: string | undefined;
+      /** When the issuer's word ends, ms since the epoch. */
+      readonly goodUntilMs: number;
+    };
+
 export interface Session {
-  readonly token: string;
-  /** When it ends whatever happens, ms since the epoch. */
+  readonly proof: Proof;
+  /** When it ends unless it is prolonged, ms since the epoch. */
   readonly untilMs: number;
-  /** The same session has the same one; tickets are bound to it. */
+  /** When it ends whatever happens. */
+  readonly endMs: number;
+  /** Stays the same when it is prolonged; tickets are bound to it. */
   readonly id: string;
 }
 
-/** Browsers keep 4096 bytes of a cookie, its name and attributes included. */
-const longestCookie = 3_900;
 const longestMs = 12 * 3_600_000;
+/** Without being prolonged. */
+const idleMs = 2 * 3_600_000;
 const keyBytes = 32;
-
-export class TokenTooLong extends Error {}
+const mostKnown = 10_000;
 
 export class Sessions {
   readonly #keys: readonly { readonly id: string; readonly key: Uint8Array }[];
   readonly #clock: Clock;
+  /** What this replica has heard of sessions whose older cookies are still held by open streams; only ever a hint. */
+  readonly #latest = new ExpiringCache<Session | 'ended'>({ lifeMs: longestMs, capacity: mostKnown });
 
   /** @param keys 32 bytes each; the first seals, all of them open, so that keys can be changed without logging anybody out. */
   constructor(keys: readonly Uint8Array[], clock: Clock) {
@@ -34,20 +53,35 @@ export class Sessions {
     this.#clock = clock;
   }
 
-  /** @returns the cookie's value and when it ends. Throws TokenTooLong. */
-  async seal(token: string): Promise<{ readonly value: string; readonly untilMs: number }> {
-    const now = this.#clock.now();
-    const untilMs = Math.min(now + longestMs, expiryOf(token) ?? Infinity);
-    const value = await this.encrypt({ t: token }, 'session', untilMs);
-    if (value.length > longestCookie) throw new TokenTooLong();
-    return { value, untilMs };
+  begin(proof: Proof): Session {
+    return this.#lasting(proof, randomBytes(16).toString('base64url'), this.#clock.now() + longestMs);
   }
 
-  async open(value: string): Promise<Session | undefined> {
+  /** The same session, from now on. */
+  prolong({ id, endMs }: Session, proof: Proof): Session {
+    const session = this.#lasting(proof, id, endMs);
+    this.#latest.set(id, session, this.#clock.monotonic());
+    return session;
+  }
+
+  /** Older copies of it are good for nothing at this replica. */
+  end({ id }: Session): void {
+    this.#latest.set(id, 'ended', this.#clock.monotonic());
+  }
+
+  async seal({ proof, untilMs, endMs, id }: Session): Promise<string> {
+    return this.encrypt({ p: proof, e: endMs, i: id, u: untilMs }, 'session', endMs);
+  }
+
+  /** @param held for long by an open stream: then it counts what has become of the session since. */
+  async open(value: string, held = false): Promise<Session | undefined> {
     const claims = await this.decrypt(value, 'session');
-    if (claims === undefined || typeof claims['t'] !== 'string') return undefined;
-    const id = createHash('sha256').update(value).digest('base64url');
-    return { token: claims['t'], untilMs: Number(claims['exp']) * 1000, id };
+    if (claims === undefined) return undefined;
+    const { p: proof, e: endMs, i: id, u: untilMs } = claims as { p: Proof; e: number; i: string; u: number };
+    const latest = this.#latest.get(id, this.#clock.monotonic());
+    if (latest === 'ended') return undefined;
+    const session = held && latest !== undefined ? latest : { proof, untilMs, endMs, id };
+    return session.untilMs > this.#clock.now() ? session : undefined;
   }
 
   /** Seals anything small; what was sealed for one `purpose` does not open for another. */
@@ -76,6 +110,14 @@ export class Sessions {
       if (error instanceof errors.JOSEError) return undefined;
       throw error;
     }
+  }
+
+  #lasting(proof: Proof, id: string, latestMs: number): Session {
+    // A new word of the issuer prolongs it; a token of the cluster is all that there will be.
+    const final = proof.kind === 'token' ? (expiryOf(proof.token) ?? Infinity) : proof.goodUntilMs;
+    const canBeRenewed = proof.kind === 'oidc' && proof.refresh !== undefined;
+    const endMs = Math.min(latestMs, canBeRenewed ? Infinity : final);
+    return { proof, id, endMs, untilMs: Math.min(endMs, final, this.#clock.now() + idleMs) };
   }
 }
 

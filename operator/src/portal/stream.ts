@@ -39,6 +39,8 @@ const recheckMs = 30_000;
 const mostUnsent = 8 * 1024 * 1024;
 const mostSubscriptions = 16;
 
+export const streamPath = '/api/v1/stream';
+
 export function streamRoute(o: StreamOptions): UpgradeRoute {
   return {
     longestFrame: 4 * 1024,
@@ -234,7 +236,7 @@ class Stream {
   /** Whoever has lost the right to something stops hearing of it; whoever has lost all of them is let go. */
   async #recheck(): Promise<void> {
     try {
-      this.#caller = await this.#o.callers.of(this.#request, 'socket');
+      this.#caller = await this.#o.callers.of(this.#request, 'held');
     } catch (error) {
       if (error instanceof Problem && error.status === 401)
         this.#socket.close(closeCodes.loginOver, 'the login is over');

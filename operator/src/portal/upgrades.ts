@@ -6,8 +6,10 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { WebSocketServer, type WebSocket } from 'ws';
+import type { Clock } from '../kube/clock.ts';
 import { Problem } from '../server/problem.ts';
 import type { Caller, Callers } from './callers.ts';
+import { Pace } from './pace.ts';
 
 export interface UpgradeRoute {
   /** Largest frame that a page may send, bytes. */
@@ -19,6 +21,10 @@ export interface UpgradeRoute {
 }
 
 const pingMs = 25_000;
+/** Of one user: a browser that opens all of its tabs again. */
+const openings = { perSecond: 10, burst: 100 };
+/** Of one path, of all users together. */
+const mostOpen = 2_000;
 
 export interface Upgrades {
   close(): void;
@@ -26,8 +32,14 @@ export interface Upgrades {
 
 export function serveUpgrades(
   server: Server,
-  o: { readonly callers: Callers; readonly routes: Readonly<Record<string, UpgradeRoute>>; readonly log: Logger },
+  o: {
+    readonly callers: Callers;
+    readonly routes: Readonly<Record<string, UpgradeRoute>>;
+    readonly clock: Clock;
+    readonly log: Logger;
+  },
 ): Upgrades {
+  const pace = new Pace(openings, o.clock);
   const servers = new Map<string, WebSocketServer>();
   for (const [path, { longestFrame, protocol }] of Object.entries(o.routes)) {
     const handleProtocols = (offered: Set<string>): string | false =>
@@ -52,9 +64,12 @@ export function serveUpgrades(
     const take = async (): Promise<void> => {
       const path = (request.url ?? '').split('?')[0] ?? '';
       const caller = await o.callers.of(request, 'socket');
+      pace.take(caller.user.name);
       const route = o.routes[path];
       const taker = servers.get(path);
       if (route === undefined || taker === undefined) throw new Problem(404, 'there is no such stream');
+      if (taker.clients.size >= mostOpen)
+        throw new Problem(429, 'too many streams are open', { headers: { 'retry-after': '30' } });
       const begin = await route.prepare(caller, request);
       if (socket.destroyed) return;
       taker.handleUpgrade(request, socket, head, (client) => {

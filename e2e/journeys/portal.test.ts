@@ -68,12 +68,13 @@ describe('a user of the portal', () => {
     await page.getByRole('button', { name: 'Submit' }).click();
     await page.getByRole('heading', { name: 'desk' }).waitFor();
     await page.locator('h1 ~ .chip', { hasText: 'Running' }).waitFor({ timeout: 120_000 });
-    const { metadata } = await job(cluster, 'desk');
+    const { metadata, status } = await job(cluster, 'desk');
+    expect(status?.console?.url).toBe(`${url}/jobs/default/desk/console`);
     expect(metadata.annotations).toMatchObject({ 'idlewild.dev/submitted-by': 'system:serviceaccount:default:ann' });
   }, 240_000);
 
   it('works on its screen, and in its terminal', async () => {
-    await page.getByRole('link', { name: 'Connect' }).click();
+    await page.goto((await job(cluster, 'desk')).status?.console?.url ?? '');
     await page.locator('[data-line=live]').waitFor();
     await page.locator('main canvas:not([aria-hidden])').waitFor();
     const before = await picture();
@@ -107,6 +108,32 @@ describe('a user of the portal', () => {
     // Chromium notes every refusal; the memory that no job may have was one.
     expect(visited.complaints.filter((text) => !text.includes('422'))).toEqual([]);
   }, 300_000);
+
+  it('finds the guest made anew after its machine lost its power, and is told what happened', async () => {
+    const lost = (await job(cluster, 'desk')).status?.node ?? '';
+    const other = lost === 'pc-1' ? 'pc-2' : 'pc-1';
+    expect((await cluster.kubectl(['uncordon', other])).code).toBe(0);
+    expect((await cluster.lab('machine', 'off', lost)).code).toBe(0);
+    await page
+      .getByRole('status')
+      .filter({ hasText: `${lost} was lost` })
+      .waitFor({ timeout: 120_000 });
+    await untilJob(
+      cluster,
+      'desk',
+      'runs again',
+      (found) => inPhase('Running')(found) && found.status?.attempt === 2 && found.status.node === other,
+      { timeoutMs: 180_000 },
+    );
+    await page.locator('[data-line=live]').waitFor({ timeout: 60_000 });
+    await page.locator('.xterm').click();
+    await asks('echo anew-$((60+6))', 'anew-66');
+    await until('the terminal says where it is', async () => (await terminal()).includes(`attempt 2 on ${other}`));
+    await page.getByText('Screen', { exact: true }).click();
+    await page.locator('[data-line=live]').waitFor({ timeout: 60_000 });
+    await page.locator('main canvas:not([aria-hidden])').waitFor();
+    expect((await cluster.lab('machine', 'on', lost)).code).toBe(0);
+  }, 420_000);
 
   it('stops the job', async () => {
     await page.goto(`${url}/jobs/default/desk`);

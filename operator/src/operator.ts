@@ -218,7 +218,12 @@ function settingsOf(options: Options): Settings {
       reviewMs: 1_800_000,
     },
     preemption: { mode: options.preemption, noticeMs: options['preemption-notice'] },
-    lifecycle: { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 },
+    lifecycle: {
+      lingerMs: 60_000,
+      slowStartMs: 10_000,
+      standstillMs: 600_000,
+      portalUrl: options['portal-url'],
+    },
     recovery: {
       lostAfterMs: options['lost-after'],
       leaseDurationMs: options['lease-duration'],

@@ -68,6 +68,14 @@ const schema = z.strictObject({
   preemption: z.enum(['never', 'lower']).default('never'),
   'preemption-notice': duration.default(30_000),
   'usage-half-life': duration.refine((ms) => ms >= 60_000, 'must be at least 1m').default(86_400_000),
+  'portal-url': z
+    .string()
+    .refine(
+      (text) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text.replace(/\/$/, ''),
+      'must be like https://portal.example.org',
+    )
+    .transform((text) => new URL(text).origin)
+    .optional(),
   reservations: whole(1_000).default(8),
   'restarts-per-room': some(1_000).default(4),
   'leader-elect': z.boolean().default(false),
@@ -105,6 +113,7 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   preemption: { type: 'string' },
   'preemption-notice': { type: 'string' },
   'usage-half-life': { type: 'string' },
+  'portal-url': { type: 'string' },
   reservations: { type: 'string' },
   'restarts-per-room': { type: 'string' },
   'leader-elect': { type: 'boolean' },
@@ -136,6 +145,7 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
   --history-days N              how long it is remembered (90)
   --history-mib N               how large the file may become before the oldest is given up (512)
   --gpu-resource NAME           extended resource that counts as a graphics processor (nvidia.com/gpu)
+  --portal-url URL              where browsers find the portal; jobs then link to their consoles (none)
   --lan-ranges RANGES           what isolated guests must not reach, such as 10.0.0.0/8,fc00::/7
                                 (private, shared and link-local addresses; add the lab's own if they are public)
   --max-priority PRIORITY       the highest that any job is served with: Low, Normal, High or Urgent (Urgent)

@@ -206,11 +206,12 @@ export class Lab {
     });
     await this.#machines.open();
     world.run(this.#stop.signal, this.#o.onChange);
+    if (this.#o.portal) await this.#choosePortalPort();
     if (this.#o.operator) await this.#startOperator(await operatorProgram, operatorConfig);
     if (this.#o.portal) {
       const portalConfig = join(layout.dir, 'portal.kubeconfig');
       writeKubeconfig(portalConfig, { ...access, user: users.portal.name, token: tokens.portal });
-      await this.#startPortal(portalConfig);
+      this.#startPortal(portalConfig);
     }
     await this.#machines.ready(readyDeadlineMs);
     await this.#until(readyDeadlineMs, 'the control plane', () => takesVirtualMachines(client));
@@ -257,14 +258,21 @@ export class Lab {
     const address = ['--kubeconfig', kubeconfig, '--metrics-port', String(port)];
     // So that a visitor can watch what comes of an owner who stays.
     const soon = ['--migrate-within', '1m'];
-    const flags = [...address, '--history', history, '--lost-after', '15s', ...soon, ...this.#o.operatorFlags];
+    const portal = this.#portalUrl === '' ? [] : ['--portal-url', this.#portalUrl];
+    const usual = [...address, ...portal, '--history', history, '--lost-after', '15s', ...soon];
+    const flags = [...usual, ...this.#o.operatorFlags];
     this.#startChild('operator', [program, ...flags], operatorNodeFlags);
   }
 
-  async #startPortal(kubeconfig: string): Promise<void> {
+  /** Jobs link to the portal, so the operator has to know where it will be. */
+  async #choosePortalPort(): Promise<void> {
     const port = await freePort(this.#state.portalPort ?? 0).catch(() => freePort(0));
     this.#save({ portalPort: port });
     this.#portalUrl = `http://127.0.0.1:${port}`;
+  }
+
+  #startPortal(kubeconfig: string): void {
+    const port = this.#state.portalPort ?? 0;
     this.#startChild('portal', [portalProgram, ...portalFlags({ dir: this.#o.layout.dir, kubeconfig, port })]);
   }
 

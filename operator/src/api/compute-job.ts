@@ -398,6 +398,15 @@ export interface ComputeJobFields {
      */
     exitCode?: number;
     /**
+     * How to reach the guest in a browser. Absent where the operator knows of no portal.
+     */
+    console?: {
+      /**
+       * The console's page in the portal; the same for every attempt.
+       */
+      url?: string;
+    };
+    /**
      * When the script of the first attempt started.
      */
     startTime?: string;

@@ -56,6 +56,8 @@ export interface LifecycleSettings {
   readonly slowStartMs: number;
   /** A guest that KubeVirt paused because its disk cannot be written is given up after this time. */
   readonly standstillMs: number;
+  /** Origin of the portal, if there is one. */
+  readonly portalUrl?: string | undefined;
 }
 
 export interface LifecycleInput {

@@ -30,6 +30,7 @@ import {
   type LifecycleSettings,
 } from './decide.ts';
 import { createdNote, endedNote, finishedNote, startedNote, troubleNote } from './events.ts';
+import { consoleUrlOf } from './console-url.ts';
 import { createLifecycleMetrics, type LifecycleMetrics } from './metrics.ts';
 import { hasRun, isPodOfAttempt, whoEnded, type Guest } from './observe.ts';
 import { collectorMs, OrphanWatch, orphansOf, type Orphan } from './orphans.ts';
@@ -162,7 +163,9 @@ export class Lifecycle {
         return undefined;
       case 'started': {
         const { seen, reachable, mobility } = decision;
-        const written = await writer.status(job, status.started(job, { ...seen, at, reachable, mobility }));
+        const consoleUrl = consoleUrlOf(job, this.#settings.portalUrl);
+        const started = status.started(job, { ...seen, at, reachable, mobility, consoleUrl });
+        const written = await writer.status(job, started);
         const begun = lastAttempt(written);
         if (begun) {
           this.#metrics.started(begun);

@@ -101,6 +101,8 @@ export function started(
     readonly at: string;
     readonly reachable?: string | undefined;
     readonly mobility?: Mobility | undefined;
+    /** Address of its console's page. */
+    readonly consoleUrl?: string | undefined;
   },
 ): ComputeJobStatus {
   const attempt = lastAttempt(job);
@@ -111,6 +113,7 @@ export function started(
   status = condition(job, status, 'Started', 'True', 'Started', message, o.at);
   if (o.reachable !== undefined) status = condition(job, status, 'Reachable', 'True', 'Answered', o.reachable, o.at);
   if (o.mobility) status = withMobility(job, status, o.mobility, o.at);
+  if (o.consoleUrl !== undefined) status.console = { url: o.consoleUrl };
   return sealed(job, status);
 }
 

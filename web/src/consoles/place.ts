@@ -1,7 +1,6 @@
 // Where a job's guest is for its console, and what to tell somebody who cannot reach it just now. Promises: pure.
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
-import type { AttemptEnd } from '@idlewild/operator/model/reasons.ts';
 import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
 import { sentenceOf, stateOf } from '../data/job-state.ts';
 import type { LineState } from './link.ts';
@@ -94,12 +93,12 @@ function againOf({ status }: ComputeJob, why: string): Overlay {
   const attempts = status?.attempts ?? [];
   const next = attempts.at(-1)?.ended === undefined ? attempts.at(-1) : undefined;
   const before = attempts.findLast(({ ended }) => ended !== undefined);
-  const what = before === undefined ? 'The guest has ended' : endWords(before.reason as AttemptEnd, before.node);
+  const what = before === undefined ? 'The guest has ended' : endWords(before.reason, before.node);
   if (next === undefined) return { title: `${what}; waiting for a new machine`, line: why, covers: true };
   return { title: `${what}; attempt ${next.number} starts on ${next.node}`, line: why, covers: true };
 }
 
-function endWords(reason: AttemptEnd, node: string): string {
+function endWords(reason: string | undefined, node: string): string {
   switch (reason) {
     case 'MachineLost':
       return `${node} was lost`;
@@ -118,11 +117,7 @@ function endWords(reason: AttemptEnd, node: string): string {
       return 'The guest crashed';
     case 'TakenAway':
       return 'The guest was taken away';
-    case 'Completed':
-    case 'ScriptFailed':
-    case 'GuestEndedWithoutExit':
-    case 'WalltimeExceeded':
-    case 'SessionEnded':
+    default:
       return 'The guest has ended';
   }
 }

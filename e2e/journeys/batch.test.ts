@@ -36,6 +36,25 @@ describe('a batch job', () => {
     expect(running - published).toBeLessThan(30_000);
   }, 120_000);
 
+  it('has a network card as its spec says, and where it has one, a policy that isolates it', async () => {
+    // Cards by their class on the bus, whether or not the guest has a driver for them.
+    const script = 'echo "cards: $(cat /sys/bus/pci/devices/*/class | grep -c ^0x0200)"\n';
+    await submit(lab, 'alone', { script, network: 'None' });
+    await submit(lab, 'isolated', { script });
+    for (const [name, cards] of Object.entries({ alone: 0, isolated: 1 })) {
+      await untilJob(lab, name, 'finishes', finished);
+      expect(await output(lab, name)).toContain(`cards: ${cards}`);
+    }
+    const { stdout } = await lab.kubectl([
+      'get',
+      'networkpolicy',
+      'idlewild-guests',
+      '-o',
+      'jsonpath={.spec.policyTypes}',
+    ]);
+    expect(JSON.parse(stdout)).toEqual(['Ingress', 'Egress']);
+  }, 180_000);
+
   it('is seen by kubectl get -w in the phases Starting, Running and Succeeded, in this order', async () => {
     const watching = lab.follow(['get', 'cj', '-w', '-o', 'jsonpath={.metadata.name} {.status.phase}{"\\n"}']);
     const phases = () =>

@@ -1,16 +1,16 @@
 // The guard of RBAC itself: nobody grants rights that they do not have, unless they may `escalate` or `bind`. Throws the
 // 403 of a refused grant; asked before a role or binding is stored.
-import { forbidden } from '../errors/status.ts';
+import { forbidden, notFound } from '../errors/status.ts';
 import type { ApiObject, ServedResource, User } from '../registry/types.ts';
 import { asString, member } from '../schema/json.ts';
 import type { Rbac } from './rbac.ts';
 import { masters } from './rbac.ts';
-import { rulesOf, shownRule, uncovered } from './rules.ts';
+import { compacted, rulesOf, shownRule, uncovered } from './rules.ts';
 import type { PolicyRule } from './rules.ts';
 
 const group = 'rbac.authorization.k8s.io';
 
-/** @throws ApiFailure 403 when the object would grant more than the user holds. Other kinds pass. */
+/** @throws ApiFailure 403 when the object would grant more than the user holds, 404 when the bound role is not there. Other kinds pass. */
 export function refuseEscalation(
   rbac: Rbac,
   user: User,
@@ -28,7 +28,10 @@ export function refuseEscalation(
   }
   const [kind, roleName] = [asString(member(object, 'roleRef', 'kind')), asString(member(object, 'roleRef', 'name'))];
   if (may('bind', kind === 'Role' ? 'roles' : 'clusterroles', roleName)) return;
-  refuse(rbac, user, resource, name, namespace, rbac.rulesOfRole(kind, namespace, roleName) ?? []);
+  const rules = rbac.rulesOfRole(kind, namespace, roleName);
+  // What a role will grant that is yet to be made, nobody can tell.
+  if (rules === undefined) throw notFound({ group, plural: kind === 'Role' ? 'roles' : 'clusterroles' }, roleName);
+  refuse(rbac, user, resource, name, namespace, rules);
 }
 
 function refuse(
@@ -42,10 +45,11 @@ function refuse(
   const owned = rbac.rulesFor(user, namespace).map(({ rule }) => rule);
   const missing = wanted.flatMap((rule) => uncovered(owned, rule));
   if (missing.length === 0) return;
+  const shown = [...new Set(compacted(missing).map(shownRule))].sort();
   const groups = user.groups.map((entry) => JSON.stringify(entry)).join(' ');
   throw forbidden(
     resource,
     name,
-    `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${missing.map(shownRule).join('\n')}`,
+    `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n${shown.join('\n')}`,
   );
 }

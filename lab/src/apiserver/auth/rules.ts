@@ -74,6 +74,25 @@ export function uncovered(owned: readonly PolicyRule[], wanted: PolicyRule): Pol
   return missing;
 }
 
+/** The rules with the verbs of those joined that are over the same one resource (and object); the others as they are. */
+export function compacted(rules: readonly PolicyRule[]): PolicyRule[] {
+  const joined = new Map<string, PolicyRule>();
+  const others: PolicyRule[] = [];
+  for (const rule of rules) {
+    const { apiGroups, resources, resourceNames, nonResourceURLs } = rule;
+    const simple =
+      nonResourceURLs.length === 0 && apiGroups.length === 1 && resources.length === 1 && resourceNames.length <= 1;
+    if (!simple) {
+      others.push(rule);
+      continue;
+    }
+    const key = JSON.stringify([apiGroups, resources, resourceNames]);
+    const verbs = [...(joined.get(key)?.verbs ?? []), ...rule.verbs];
+    joined.set(key, { ...rule, verbs: [...new Set(verbs)] });
+  }
+  return [...joined.values(), ...others];
+}
+
 interface Cell {
   readonly verb: string;
   readonly group: string;

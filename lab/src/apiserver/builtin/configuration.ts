@@ -64,7 +64,7 @@ export const secrets: ServedResource = defineKind({
   namespaced: true,
   columns: [
     { name: 'Type', type: 'string', jsonPath: '.type' },
-    { name: 'Data', type: 'string', value: (secret) => String(count(secret['data'])) },
+    { name: 'Data', type: 'string', value: (secret) => count(secret['data']) },
     ageColumn,
   ],
   fields: { type: textAt('type') },
@@ -93,7 +93,7 @@ export const configMaps: ServedResource = defineKind({
   definition: 'io.k8s.api.core.v1.ConfigMap',
   namespaced: true,
   shortNames: ['cm'],
-  columns: [{ name: 'Data', type: 'string', value: (map) => String(count(map['data'], map['binaryData'])) }, ageColumn],
+  columns: [{ name: 'Data', type: 'string', value: (map) => count(map['data'], map['binaryData']) }, ageColumn],
   validate: (map, old) => [
     ...validateData(map, ['data', 'binaryData']),
     ...validateImmutable(map, old, ['data', 'binaryData']),
@@ -110,8 +110,5 @@ export const serviceAccounts: ServedResource = defineKind({
   subresources: [
     { name: 'token', kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] },
   ],
-  columns: [
-    { name: 'Secrets', type: 'string', value: (account) => String(asArray(account['secrets']).length) },
-    ageColumn,
-  ],
+  columns: [{ name: 'Secrets', type: 'string', value: (account) => asArray(account['secrets']).length }, ageColumn],
 });

@@ -64,7 +64,7 @@ const columns: readonly Column[] = [
     priority: 1,
     value: (event) => asString(event['firstTimestamp'] ?? event['deprecatedFirstTimestamp']) || lastSeen(event),
   },
-  { name: 'Count', type: 'string', priority: 1, value: (event) => String(countOf(event)) },
+  { name: 'Count', type: 'string', priority: 1, value: countOf },
   // Last and wide only: what happened matters to a reader, not how the event is called.
   { name: 'Name', type: 'string', format: 'name', priority: 1, value: (event) => event.metadata?.name ?? '' },
 ];

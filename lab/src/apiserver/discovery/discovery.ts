@@ -185,7 +185,11 @@ function aggregatedList(versions: readonly GroupVersion[], dialect: string, opti
 
 function aggregatedVersion(entry: GroupVersion, options: DiscoveryOptions): Record<string, unknown> {
   if (!entry.remote)
-    return { version: entry.version, resources: nested(entry.resources.flatMap(entriesOf)), freshness: 'Current' };
+    return {
+      version: entry.version,
+      resources: nested(entry.resources.flatMap(statedEntriesOf)),
+      freshness: 'Current',
+    };
   const list = member(options.remoteResources?.(entry.group, entry.version), 'resources');
   const known = Array.isArray(list);
   return {
@@ -193,6 +197,12 @@ function aggregatedVersion(entry: GroupVersion, options: DiscoveryOptions): Reco
     resources: known ? nested(list as ResourceEntry[]) : [],
     freshness: known ? 'Current' : 'Stale',
   };
+}
+
+/** In the aggregated form Kubernetes names group and version of custom kinds, and not those of its own. */
+function statedEntriesOf(resource: ServedResource): readonly ResourceEntry[] {
+  const { group, version } = resource;
+  return entriesOf(resource).map((entry) => (resource.custom ? { group, version, ...entry } : entry));
 }
 
 /** Resources with their subresources inside, as the aggregated form has them. */

@@ -153,13 +153,13 @@ export function tooLarge(limit: number): ApiFailure {
   return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
 }
 
-/** 410: the history that the client asks for is compacted. */
 export function requestTimeout(): ApiFailure {
   return failure(504, 'Timeout', 'Timeout: request did not complete within the allotted timeout', {});
 }
 
-export function expired(message: string): ApiFailure {
-  return failure(410, 'Expired', message);
+/** 410: the history that the client asks for is compacted. */
+export function expired(message: string, metadata: Status['metadata'] = {}): ApiFailure {
+  return new ApiFailure({ ...failure(410, 'Expired', message).status, metadata });
 }
 
 export function resourceVersionTooLarge(asked: number, current: number): ApiFailure {

@@ -12,7 +12,8 @@ export interface ListQuery {
   readonly selective: boolean;
   /** 0: no limit. */
   readonly limit: number;
-  readonly from: { readonly revision: number; readonly start: string } | undefined;
+  /** Where the page begins; without a revision at the newest state, which a client chooses when its own is forgotten. */
+  readonly from: { readonly revision: number | undefined; readonly start: string } | undefined;
   /** The asked resourceVersion; undefined: the newest. */
   readonly revision: number | undefined;
   readonly match: 'Exact' | 'NotOlderThan' | undefined;
@@ -74,26 +75,41 @@ export function integer(text: string | null): number {
   throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
+/** Stands in a token for the newest revision. */
+const newest = -1;
+
 /** The token that continues a list after a key, at the same revision. */
 export function encodeContinue(revision: number, lastKey: string): string {
-  const token = { v: 'meta.k8s.io/v1', rv: revision, start: `${lastKey}\u0000` };
-  return Buffer.from(JSON.stringify(token)).toString('base64url');
+  return tokenOf(revision, `${lastKey}\u0000`);
 }
 
-function decodeContinue(token: string): { revision: number; start: string } {
+function tokenOf(revision: number, start: string): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start })).toString('base64url');
+}
+
+function decodeContinue(token: string): ListQuery['from'] {
+  const { v, rv, start } = readToken(token);
+  if (v !== 'meta.k8s.io/v1' || typeof start !== 'string') throw invalidToken('unrecognized version or no start key');
+  if (typeof rv !== 'number' || rv === 0) throw invalidToken('incorrect encoded start resourceVersion');
+  return { revision: rv === newest ? undefined : rv, start };
+}
+
+function readToken(token: string): { readonly v?: unknown; readonly rv?: unknown; readonly start?: unknown } {
   try {
-    const value = JSON.parse(Buffer.from(token, 'base64url').toString()) as { v?: string; rv?: number; start?: string };
-    if (value.v === 'meta.k8s.io/v1' && typeof value.rv === 'number' && typeof value.start === 'string') {
-      return { revision: value.rv, start: value.start };
-    }
+    return JSON.parse(Buffer.from(token, 'base64url').toString()) as object;
   } catch {
-    // Falls through to the refusal: a token is opaque, all that can be said of a wrong one is that it is wrong.
+    throw invalidToken('illegal base64 data or no JSON');
   }
-  throw badRequest('continue key is not valid: illegal base64 data or unknown format');
 }
 
-export function continueExpired(): Error {
+function invalidToken(why: string): Error {
+  return badRequest(`invalid continue token: continue key is not valid: ${why}`);
+}
+
+/** 410 with a token that goes on at the same place in the newest state. */
+export function continueExpired(start: string): Error {
   return expired(
-    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+    { continue: tokenOf(newest, start) },
   );
 }

@@ -34,11 +34,11 @@ export async function listObjects(
 ): Promise<Page> {
   const asked = query.from?.revision ?? query.revision ?? 0;
   if (asked > store.revision) await waitForRevision(store, asked);
-  const exact = query.from !== undefined || query.match === 'Exact';
+  const exact = query.from?.revision !== undefined || query.match === 'Exact';
   const revision = exact ? asked : store.revision;
   const all = store.listAt(storageKey(resource), namespace, revision);
   if (all === undefined) {
-    if (query.from !== undefined) throw continueExpired();
+    if (query.from !== undefined) throw continueExpired(query.from.start);
     throw expired(`The resourceVersion for the provided list is too old.`);
   }
   const start = query.from?.start;

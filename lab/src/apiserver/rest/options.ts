@@ -89,6 +89,13 @@ export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOpti
       message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
     });
   }
+  if (policy !== undefined && orphan !== undefined) {
+    errors.push({
+      field: 'propagationPolicy',
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`,
+    });
+  }
   const seconds = grace === undefined ? undefined : Number(grace);
   if (seconds !== undefined && !Number.isInteger(seconds))
     throw badRequest(`gracePeriodSeconds: ${String(grace)} is not an integer`);

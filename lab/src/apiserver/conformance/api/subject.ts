@@ -1,0 +1,288 @@
+// The API server that a conformance test asks: that of IDLEWILD_KUBECONFIG (an administrator's), or one of the lab's own.
+// Promises: every space and definition that a test makes has a name of its own and is deleted in the end. Nothing of the lab is
+// taken for granted: no controller need run, other users are impersonated or service accounts.
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { plainCredentials } from '@idlewild/operator/kube/plain-credentials.ts';
+import { Agent, request } from 'undici';
+import { stringify } from 'yaml';
+import { TestServer } from '../../test-server.ts';
+import { thingDefinition } from './thing.ts';
+
+export interface Status {
+  readonly kind?: string;
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: Record<string, unknown> & { readonly causes?: readonly Record<string, unknown>[] };
+}
+
+export interface Metadata extends Record<string, unknown> {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation?: number;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+  readonly finalizers?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly managedFields?: readonly ManagedField[];
+}
+
+export interface ManagedField {
+  readonly manager: string;
+  readonly operation: string;
+  readonly subresource?: string;
+  readonly fieldsV1: Record<string, unknown>;
+}
+
+/** What any answer may hold; a test reads what it expects. */
+export interface Body extends Status {
+  readonly metadata: Metadata;
+  readonly items: readonly Body[];
+  readonly spec: Record<string, unknown>;
+  readonly status: Record<string, unknown>;
+  readonly [field: string]: unknown;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  readonly body: Body;
+}
+
+export interface Asking {
+  readonly body?: unknown;
+  /** Content type; JSON unless given. */
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Asks as this user, by impersonation. */
+  readonly user?: string;
+  /** Asks with this bearer token and no other credentials; '' for none at all. */
+  readonly token?: string;
+}
+
+export interface WatchEvent {
+  readonly type: string;
+  readonly object: Body;
+}
+
+export type PatchKind = 'json' | 'merge' | 'strategic-merge' | 'apply';
+
+const deadlineMs = 60_000;
+const nothing: Body = { metadata: { name: '', uid: '', resourceVersion: '' }, items: [], spec: {}, status: {} };
+
+export class Subject {
+  /** Of the definition that `define` makes; another one each time. */
+  readonly group = `c${randomBytes(4).toString('hex')}.conformance.test`;
+  /** For kubectl. */
+  readonly kubeconfig: string;
+  readonly url: string;
+  readonly #own: TestServer | undefined;
+  readonly #agent: Agent;
+  readonly #stranger: Agent;
+  readonly #token: () => string | Promise<string | undefined> | undefined;
+  readonly #left: string[] = [];
+
+  private constructor(
+    kubeconfig: string,
+    credentials: NonNullable<Awaited<ReturnType<typeof plainCredentials>>>,
+    own: TestServer | undefined,
+  ) {
+    const { server, ca, clientCert, clientKey, serverName, insecureSkipTlsVerify, token } = credentials;
+    const connect = {
+      ...(ca === undefined ? {} : { ca }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      rejectUnauthorized: insecureSkipTlsVerify !== true,
+    };
+    this.kubeconfig = kubeconfig;
+    this.url = server.replace(/\/$/, '');
+    this.#own = own;
+    this.#stranger = new Agent({ connect });
+    this.#agent = new Agent({
+      connect: {
+        ...connect,
+        ...(clientCert === undefined ? {} : { cert: clientCert }),
+        ...(clientKey === undefined ? {} : { key: clientKey }),
+      },
+    });
+    this.#token = () => (typeof token === 'function' ? token() : token);
+  }
+
+  /** Rejects when the kubeconfig needs more than an address and a token or certificate. */
+  static async open(): Promise<Subject> {
+    const given = process.env['IDLEWILD_KUBECONFIG'] ?? '';
+    const own = given === '' ? await TestServer.start({ watchHistory: 100 }) : undefined;
+    const kubeconfig = own === undefined ? given : await kubeconfigOf(own);
+    const credentials = await plainCredentials(kubeconfig);
+    if (credentials === undefined)
+      throw new Error(`${kubeconfig}: a server and a token or client certificate are needed`);
+    return new Subject(kubeconfig, credentials, own);
+  }
+
+  /** Whether old versions are forgotten after a hundred changes, which no server promises. */
+  get forgetsSoon(): boolean {
+    return this.#own !== undefined;
+  }
+
+  async ask(method: string, path: string, { body, type, headers, user, token }: Asking = {}): Promise<Answer> {
+    const bearer = token ?? (await this.#token());
+    const { statusCode, ...answer } = await request(this.url + path, {
+      method: method as 'GET',
+      dispatcher: token === undefined ? this.#agent : this.#stranger,
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'conformance',
+        ...(bearer === undefined || bearer === '' ? {} : { authorization: `Bearer ${bearer}` }),
+        ...(user === undefined ? {} : { 'impersonate-user': user }),
+        ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.body.text();
+    return { status: statusCode, headers: answer.headers, text, body: bodyOf(text) };
+  }
+
+  get(path: string, asking: Asking = {}): Promise<Answer> {
+    return this.ask('GET', path, asking);
+  }
+  post(path: string, body: unknown, asking: Asking = {}): Promise<Answer> {
+    return this.ask('POST', path, { body, ...asking });
+  }
+  put(path: string, body: unknown, asking: Asking = {}): Promise<Answer> {
+    return this.ask('PUT', path, { body, ...asking });
+  }
+  delete(path: string, body?: unknown, asking: Asking = {}): Promise<Answer> {
+    return this.ask('DELETE', path, body === undefined ? asking : { body, ...asking });
+  }
+  patch(kind: PatchKind, path: string, body: unknown, asking: Asking = {}): Promise<Answer> {
+    const type = kind === 'apply' ? 'application/apply-patch+yaml' : `application/${kind}-patch+json`;
+    return this.ask('PATCH', path, { body, type, ...asking });
+  }
+
+  /** The object of a request that must succeed; rejects with the refusal otherwise. */
+  async made(answer: Promise<Answer>): Promise<Body> {
+    const { status, text, body } = await answer;
+    if (status >= 300) throw new Error(`refused with ${status}: ${text}`);
+    return body;
+  }
+
+  /** The events of a watch: until there are enough, or the server ends it (give it a timeoutSeconds). */
+  async watch(
+    path: string,
+    enough: (events: readonly WatchEvent[]) => boolean = () => false,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<readonly WatchEvent[]> {
+    const abort = AbortSignal.timeout(deadlineMs);
+    const bearer = await this.#token();
+    const { body } = await request(this.url + path, {
+      dispatcher: this.#agent,
+      signal: abort,
+      headers: { accept: 'application/json', ...(bearer ? { authorization: `Bearer ${bearer}` } : {}), ...headers },
+    });
+    const events: WatchEvent[] = [];
+    let rest = '';
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      const lines = (rest + chunk.toString()).split('\n');
+      rest = lines.pop() ?? '';
+      events.push(...lines.filter((line) => line !== '').map((line) => JSON.parse(line) as WatchEvent));
+      if (enough(events)) break;
+    }
+    return events;
+  }
+
+  /** Asks until the answer is good: caches and informers of a server may lag. Resolves with the last answer after the deadline. */
+  async eventually(ask: () => Promise<Answer>, good: (answer: Answer) => boolean): Promise<Answer> {
+    const end = performance.now() + deadlineMs / 2;
+    for (;;) {
+      const answer = await ask();
+      if (good(answer) || performance.now() > end) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** A new namespace, in which pods can be created. */
+  async space(): Promise<Space> {
+    const name = `conformance-${randomBytes(5).toString('hex')}`;
+    await this.made(this.post('/api/v1/namespaces', { metadata: { name } }));
+    this.#left.push(`/api/v1/namespaces/${name}`);
+    // A controller makes it as well, where one runs.
+    const account = await this.post(`/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: 'default' } });
+    if (![201, 409].includes(account.status)) throw new Error(`the service account: ${account.text}`);
+    const core = `/api/v1/namespaces/${name}`;
+    return {
+      name,
+      path: core,
+      configMaps: `${core}/configmaps`,
+      pods: `${core}/pods`,
+      things: `/apis/${this.group}/v1/namespaces/${name}/things`,
+      roles: `/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/roles`,
+      bindings: `/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/rolebindings`,
+    };
+  }
+
+  /** Makes the Thing kind of this subject and waits until it is served. */
+  async define(): Promise<void> {
+    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    await this.made(this.post(definitions, thingDefinition(this.group)));
+    const path = `${definitions}/things.${this.group}`;
+    this.#left.unshift(path);
+    const conditions = ({ body }: Answer): readonly { type: string; status: string }[] =>
+      (body.status['conditions'] ?? []) as { type: string; status: string }[];
+    await this.eventually(
+      () => this.get(path),
+      (answer) => conditions(answer).some(({ type, status }) => type === 'Established' && status === 'True'),
+    );
+    await this.eventually(
+      () => this.get(`/apis/${this.group}/v1/things`),
+      ({ status }) => status === 200,
+    );
+  }
+
+  async close(): Promise<void> {
+    for (const path of this.#left) await this.delete(path);
+    await Promise.all([this.#agent.destroy(), this.#stranger.destroy()]);
+    await this.#own?.stop();
+  }
+}
+
+/** A namespace of one test, and the paths of collections in it. */
+export interface Space {
+  readonly name: string;
+  readonly path: string;
+  readonly configMaps: string;
+  readonly pods: string;
+  readonly things: string;
+  readonly roles: string;
+  readonly bindings: string;
+}
+
+async function kubeconfigOf(server: TestServer): Promise<string> {
+  const file = join(server.dir, 'kubeconfig');
+  const cluster = {
+    server: server.url,
+    'certificate-authority-data': Buffer.from(server.pki.caPem).toString('base64'),
+  };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'own', cluster }],
+    users: [{ name: 'admin', user: { token: 'admin' } }],
+    contexts: [{ name: 'own', context: { cluster: 'own', user: 'admin' } }],
+    'current-context': 'own',
+  };
+  await writeFile(file, stringify(config), { mode: 0o600 });
+  return file;
+}
+
+function bodyOf(text: string): Body {
+  try {
+    return { ...nothing, ...(JSON.parse(text) as object) };
+  } catch {
+    // Some refusals are plain text, which `text` holds.
+    return nothing;
+  }
+}

@@ -178,6 +178,8 @@ export function buildControllers(
     matching.enqueue('pool');
     recovery.enqueue(change.object.metadata.name);
     wakes.sawNode(change);
+    if (change.type === 'deleted') isolation.forgetMachine(change.object.metadata.name);
+    else isolation.sawMachine(change.object);
     if (holds.concerns(change)) holding.enqueue(change.object.metadata.name);
     if (approval.concerns(change)) approving.enqueue(change.object.metadata.name);
   });

@@ -1,7 +1,8 @@
 // Ranges of addresses that isolated guests must not reach, as an admin writes them.
 // Promises: pure; what is no range is refused with what is allowed.
 
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+import type { Node } from '../api/kubernetes.ts';
 
 export interface AddressRange {
   readonly cidr: string;
@@ -29,5 +30,23 @@ export function parseRanges(text: string): readonly AddressRange[] {
       );
     }
     return { cidr, family, bits };
+  });
+}
+
+/**
+ * Addresses of the machine that no range holds, so that isolated guests take it for a part of the internet. One that answers
+ * only to itself is none of them.
+ */
+export function uncoveredAddresses({ status }: Node, ranges: readonly AddressRange[]): readonly string[] {
+  const covered = new BlockList();
+  covered.addSubnet('127.0.0.0', 8, 'ipv4');
+  covered.addAddress('::1', 'ipv6');
+  for (const { cidr, bits, family } of ranges) {
+    covered.addSubnet(cidr.slice(0, cidr.indexOf('/')), bits, family === 4 ? 'ipv4' : 'ipv6');
+  }
+  return (status?.addresses ?? []).flatMap(({ type, address }) => {
+    const family = isIP(address);
+    const counts = family !== 0 && (type === 'InternalIP' || type === 'ExternalIP');
+    return counts && !covered.check(address, family === 4 ? 'ipv4' : 'ipv6') ? [address] : [];
   });
 }

@@ -4,7 +4,7 @@
 // cost nothing, and guests may outlive their jobs for a while.
 
 import type { ComputeJob } from '../api/compute-job.ts';
-import type { Namespace, NetworkPolicy } from '../api/kubernetes.ts';
+import type { Namespace, NetworkPolicy, Node } from '../api/kubernetes.ts';
 import { networkPolicies } from '../api/resources.ts';
 import type { Deps } from '../deps.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
@@ -14,7 +14,7 @@ import { Pauses } from '../kube/pauses.ts';
 import { networkPolicyName } from '../render/network-policy.ts';
 import { decideIsolation, type IsolationDecision } from './decide.ts';
 import { obstacleOf, type NetworkObstacle } from './obstacle.ts';
-import type { AddressRange } from './ranges.ts';
+import { uncoveredAddresses, type AddressRange } from './ranges.ts';
 
 /** How soon the watch must have told of a policy that the API server has and we do not know. */
 const behindMs = 1_000;
@@ -26,7 +26,7 @@ interface Judged {
 }
 
 export class Isolation {
-  readonly #deps: Pick<Deps, 'client' | 'world' | 'clock'>;
+  readonly #deps: Pick<Deps, 'client' | 'world' | 'clock' | 'log'>;
   readonly #ranges: readonly AddressRange[];
   readonly #onNews: () => void;
   /** Namespaces that have, or had, a job. */
@@ -35,10 +35,12 @@ export class Isolation {
   /** By namespace, in words. */
   readonly #failures = new Map<string, string>();
   readonly #restored: Pauses;
+  /** Of machines, as they were looked at last. */
+  readonly #addresses = new Map<string, string>();
 
   /** @param onNews told when a job may have its network that could not before, or waits for another reason. */
   constructor(
-    deps: Pick<Deps, 'client' | 'world' | 'clock'>,
+    deps: Pick<Deps, 'client' | 'world' | 'clock' | 'log'>,
     o: { readonly ranges: readonly AddressRange[]; readonly onNews: () => void },
   ) {
     this.#deps = deps;
@@ -63,6 +65,24 @@ export class Isolation {
     this.#judged.delete(name);
     this.#failures.delete(name);
     this.#restored.forget(name);
+  }
+
+  /** Says once which of its addresses isolated guests reach, as nobody else would notice. */
+  sawMachine(node: Node): void {
+    const { name } = node.metadata;
+    const own = (node.status?.addresses ?? []).map(({ address }) => address).join();
+    if (this.#addresses.get(name) === own) return;
+    this.#addresses.set(name, own);
+    const addresses = uncoveredAddresses(node, this.#ranges);
+    if (addresses.length === 0) return;
+    this.#deps.log.warn(
+      { machine: name, addresses },
+      'isolated guests reach this machine; add its range to --lan-ranges',
+    );
+  }
+
+  forgetMachine(name: string): void {
+    this.#addresses.delete(name);
   }
 
   /** What keeps the job from starting, as far as its network goes. */

@@ -30,9 +30,12 @@ describe('of a node', () => {
       allocatable: { cpu: '1' },
       taints: [{ key: 'x', effect: 'NoSchedule' }],
     });
-    const full = { ...node, status: { ...node.status, addresses: [{ type: 'InternalIP', address: '10.0.0.1' }] } };
+    const addresses = [{ type: 'InternalIP', address: '10.0.0.1' }];
+    const daemonEndpoints = { kubeletEndpoint: { Port: 10250 } };
+    const full = { ...node, status: { ...node.status, addresses, daemonEndpoints } };
     expect(machineOf(trimmedNode(full))).toEqual(machineOf(node));
-    expect(trimmedNode(full).status).not.toHaveProperty('addresses');
+    expect(trimmedNode(full).status).toMatchObject({ addresses });
+    expect(trimmedNode(full).status).not.toHaveProperty('daemonEndpoints');
   });
 });
 

@@ -16,9 +16,9 @@ export function trimmed<T extends KubeObject>(object: T): T {
   return { ...object, metadata: trimmedMeta(object.metadata) };
 }
 
-/** Of the status: health, what Kubernetes may give away, and which images are there. */
+/** Of the status: health, what Kubernetes may give away, which images are there, and its addresses. */
 export function trimmedNode(node: Node): Node {
-  const { conditions, allocatable, images, nodeInfo } = node.status ?? {};
+  const { conditions, allocatable, images, nodeInfo, addresses } = node.status ?? {};
   return {
     ...trimmed(node),
     status: {
@@ -28,6 +28,7 @@ export function trimmedNode(node: Node): Node {
       ...(allocatable === undefined ? {} : { allocatable }),
       ...(images === undefined ? {} : { images: images.map(({ names = [] }) => ({ names })) }),
       ...(nodeInfo === undefined ? {} : { nodeInfo }),
+      ...(addresses === undefined ? {} : { addresses }),
     },
   };
 }

@@ -50,11 +50,11 @@ describe('words are written', () => {
     expect(tell(2, 100).names).toEqual([]);
   });
 
-  it('to the front of the line every 5 s, to the others every minute', () => {
+  it('to the front of the line every 15 s, to the others every minute', () => {
     const tell = telling(new Notices(), lineOf(30, true));
-    expect(tell(1, 0)).toEqual({ names: [], nextMs: 5_000 });
-    expect(tell(2, 4_999).names).toEqual([]);
-    expect(tell(2, 5_000).names).toHaveLength(20);
+    expect(tell(1, 0)).toEqual({ names: [], nextMs: 15_000 });
+    expect(tell(2, 14_999).names).toEqual([]);
+    expect(tell(2, 15_000).names).toHaveLength(20);
     expect(tell(3, 30_000).names).toHaveLength(20);
     expect(tell(4, 60_000).names).toHaveLength(20);
     expect(tell(4, 61_000).names).toHaveLength(10);
@@ -76,17 +76,18 @@ describe('words are written', () => {
   it('not at all while no pass has looked again, and not when they would be the same', () => {
     const tell = telling(new Notices(), lineOf(5, true), () => false);
     tell(1, 0);
-    expect(tell(2, 6_000)).toEqual({ names: [], nextMs: undefined });
+    expect(tell(2, 16_000)).toEqual({ names: [], nextMs: undefined });
     expect(tell(2, 60_000)).toEqual({ names: [], nextMs: undefined });
   });
 
-  it('as soon as they change, when they were the same for long', () => {
+  it('after as long again when they were the same, for working them out costs as much as writing them', () => {
     let changed = false;
     const tell = telling(new Notices(), lineOf(1, true), () => changed);
     tell(1, 0);
-    tell(2, 6_000);
+    tell(2, 16_000);
     changed = true;
-    expect(tell(3, 6_001).names).toEqual(['j-0']);
+    expect(tell(3, 16_001)).toEqual({ names: [], nextMs: 14_999 });
+    expect(tell(3, 31_000).names).toEqual(['j-0']);
   });
 });
 

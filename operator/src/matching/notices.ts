@@ -17,7 +17,7 @@ export interface NoticeSettings {
   readonly perSecond: number;
 }
 
-export const noticeSettings: NoticeSettings = { front: 20, frontMs: 5_000, restMs: 60_000, perSecond: 20 };
+export const noticeSettings: NoticeSettings = { front: 20, frontMs: 15_000, restMs: 60_000, perSecond: 20 };
 
 /** Behind the front, words that say much the same are good for this long. */
 const goodForMs = 15 * 60_000;
@@ -117,7 +117,7 @@ export class Notices {
       }
       if (told.pass === pass) continue;
       // Working out the words of a long line for every pass would cost more than the pass.
-      const dueMs = index < front ? told.atMs + frontMs : told.lookedMs + restMs;
+      const dueMs = told.lookedMs + (index < front ? frontMs : restMs);
       if (dueMs > nowMs) {
         nextMs = Math.min(nextMs, dueMs - nowMs);
         continue;

@@ -9,7 +9,7 @@ import type { Pass } from './decide.ts';
 import type { Verdicts } from './verdicts.ts';
 
 /** While no machine fits anybody who waits, the words are brought up to date no more often than this. */
-const lookEveryMs = 5_000;
+const lookEveryMs = 15_000;
 /** A pass that took long is followed by a pause of this many times its length; a look at what changed by a longer one. */
 const restFactor = 2;
 const lookRestFactor = 9;

@@ -21,7 +21,7 @@ import type { Explanation } from './words.ts';
 
 /** Jobs at the front of the line whose start is estimated, and how often. */
 const estimated = 20;
-const estimateEveryMs = 5_000;
+const estimateEveryMs = 15_000;
 /** To a job that was told of no time, one that is so near is not worth a write: its start is the news. */
 const anyMomentMs = 30_000;
 

@@ -54,8 +54,8 @@ describe('docs/queue.md', () => {
   it('names the labels, the priorities and how many are told often', () => {
     for (const name of [labels.weight, labels.maxPriority]) expect(page).toContain(`label \`${name}\``);
     expect(page).toContain(priorities.join(', '));
-    expect([noticeSettings.front, noticeSettings.frontMs, noticeSettings.restMs]).toEqual([20, 5_000, 60_000]);
-    expect(page).toContain('the first twenty in line are told of changes within five seconds');
+    expect([noticeSettings.front, noticeSettings.frontMs, noticeSettings.restMs]).toEqual([20, 15_000, 60_000]);
+    expect(page).toContain('the first twenty in line are told of changes within fifteen seconds');
   });
 
   it('is linked from the front page', () => {

@@ -3,7 +3,7 @@
 
 import { minus, plus, type Amount } from '../model/capacity.ts';
 import type { Machine } from '../model/machine.ts';
-import { earliestOn, type Occupancy, type Occupant } from './reservation.ts';
+import { byEnd, earliestOn, type Occupancy, type Occupant } from './reservation.ts';
 
 export interface Expected {
   readonly key: string;
@@ -67,7 +67,7 @@ class Plan implements Occupancy {
     this.#planned.set(machine.name, {
       fromMs: atMs,
       free: minus(free, occupant.needs),
-      occupants: [...stay, occupant],
+      occupants: [...stay, occupant].sort(byEnd),
     });
   }
 }

@@ -4,7 +4,7 @@
 import { minus, nothing, plus, type Amount } from '../model/capacity.ts';
 import type { Machine } from '../model/machine.ts';
 import type { PlacedGuest, Pool } from '../model/pool.ts';
-import type { Occupancy, Occupant } from './reservation.ts';
+import { byEnd, type Occupancy, type Occupant } from './reservation.ts';
 import type { Pair } from './usage.ts';
 
 export class Floor implements Occupancy {
@@ -13,6 +13,7 @@ export class Floor implements Occupancy {
   readonly #put = new Map<string, { taken: Amount; occupants: Occupant[] }>();
   /** As worked out before, by machine. */
   readonly #occupants = new Map<string, readonly Occupant[]>();
+  readonly #free = new Map<string, Amount>();
 
   /** @param endOf the latest end of a guest, ms since the epoch; undefined when nobody knows. */
   constructor(pool: Pool, endOf: (guest: PlacedGuest) => number | undefined) {
@@ -21,7 +22,7 @@ export class Floor implements Occupancy {
   }
 
   put(machine: string, occupant: Occupant): void {
-    this.#occupants.delete(machine);
+    this.#changed(machine);
     const before = this.#put.get(machine);
     this.#put.set(machine, {
       taken: plus(before?.taken ?? nothing, occupant.needs),
@@ -33,14 +34,24 @@ export class Floor implements Occupancy {
   lift(machine: string, occupant: Occupant): void {
     const before = this.#put.get(machine);
     if (!before?.occupants.includes(occupant)) return;
-    this.#occupants.delete(machine);
+    this.#changed(machine);
     const occupants = before.occupants.filter((each) => each !== occupant);
     this.#put.set(machine, { taken: minus(before.taken, occupant.needs), occupants });
   }
 
-  free(machine: Machine): Amount {
-    const put = this.#put.get(machine.name)?.taken ?? nothing;
-    return minus(minus(machine.offer, this.#pool.taken.get(machine.name) ?? nothing), put);
+  free({ name, offer }: Machine): Amount {
+    let free = this.#free.get(name);
+    if (!free) {
+      const put = this.#put.get(name)?.taken ?? nothing;
+      free = minus(minus(offer, this.#pool.taken.get(name) ?? nothing), put);
+      this.#free.set(name, free);
+    }
+    return free;
+  }
+
+  #changed(machine: string): void {
+    this.#occupants.delete(machine);
+    this.#free.delete(machine);
   }
 
   occupants(machine: Machine): readonly Occupant[] {
@@ -49,7 +60,7 @@ export class Floor implements Occupancy {
     const guests = (this.#pool.guests.get(machine.name) ?? []).map((guest): Occupant => {
       return { needs: guest.needs, endsAtMs: this.#endOf(guest) };
     });
-    const occupants = [...guests, ...(this.#put.get(machine.name)?.occupants ?? [])];
+    const occupants = [...guests, ...(this.#put.get(machine.name)?.occupants ?? [])].sort(byEnd);
     this.#occupants.set(machine.name, occupants);
     return occupants;
   }

@@ -14,7 +14,14 @@ export interface Occupant {
 
 export interface Occupancy {
   free(machine: Machine): Amount;
+  /** In the order of `byEnd`, as they are asked for once for each kind of job. */
   occupants(machine: Machine): readonly Occupant[];
+}
+
+/** Who leaves first comes first; those of whom nobody knows when come last. */
+export function byEnd(a: Occupant, b: Occupant): number {
+  const [one, other] = [a.endsAtMs ?? Infinity, b.endsAtMs ?? Infinity];
+  return one === other ? 0 : one - other;
 }
 
 export interface Reservation {
@@ -42,11 +49,8 @@ export function earliestOn(
 ): { readonly atMs: number; readonly spare: Amount } | undefined {
   let free = occupancy.free(machine);
   if (fits(needs, free)) return { atMs: nowMs, spare: minus(free, needs) };
-  const leaving = occupancy
-    .occupants(machine)
-    .filter((occupant) => occupant.endsAtMs !== undefined)
-    .sort((a, b) => (a.endsAtMs ?? 0) - (b.endsAtMs ?? 0));
-  for (const { needs: returned, endsAtMs = 0 } of leaving) {
+  for (const { needs: returned, endsAtMs } of occupancy.occupants(machine)) {
+    if (endsAtMs === undefined) break;
     free = plus(free, returned);
     if (fits(needs, free)) return { atMs: Math.max(nowMs, endsAtMs), spare: minus(free, needs) };
   }

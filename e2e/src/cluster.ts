@@ -1,5 +1,7 @@
 // A cluster under test, as a user has it: a kubeconfig, real kubectl, and (only in the lab) switches for machines' power and
 // network. Every wait here is for a condition with a generous deadline; nothing sleeps for a fixed time.
+// With IDLEWILD_KUBECONFIG set, journeys run against the cluster that it names, in which Idlewild is installed already; those that
+// need the lab's switches are left out by name in e2e/kind/run, and fail with words if they are started all the same.
 import { execFile, spawn, type ExecFileException } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -44,8 +46,60 @@ export interface LabSettings {
   readonly operatorFlags?: readonly string[];
 }
 
-/** Starts a lab of its own in a directory of its own; takes a few seconds once the images are built. */
+/** What a given cluster has and the lab has not: another image, and its own kubectl. */
+const given = {
+  kubeconfig: process.env['IDLEWILD_KUBECONFIG'],
+  kubectl: process.env['IDLEWILD_KUBECTL'] ?? 'kubectl',
+  image: process.env['IDLEWILD_IMAGE'],
+  slower: Number(process.env['IDLEWILD_PATIENCE'] ?? '1'),
+};
+
+/**
+ * Starts a lab of its own in a directory of its own; takes a few seconds once the images are built. With IDLEWILD_KUBECONFIG it is
+ * the cluster of that file instead: settings are then that cluster's own, and its jobs in `default` are deleted before and after.
+ */
 export async function startLab(options: LabSettings = {}): Promise<LabCluster> {
+  return given.kubeconfig === undefined ? ownLab(options) : givenCluster(given.kubeconfig);
+}
+
+async function givenCluster(kubeconfig: string): Promise<LabCluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'iw-e2e-'));
+  const transport = await transportFromKubeConfig(kubeconfig);
+  const kubectl = (args: readonly string[], stdin?: string) =>
+    run(given.kubectl, args, { KUBECONFIG: kubeconfig }, stdin);
+  const noSwitches = (): never => {
+    throw new Error(
+      'this journey needs the switches of the lab, which the cluster of IDLEWILD_KUBECONFIG does not have',
+    );
+  };
+  const clean = async () => {
+    const deleted = await kubectl(['delete', 'computejobs', '--all', '-n', 'default', '--timeout=300s']);
+    if (deleted.code !== 0) throw new Error(`jobs were not deleted: ${deleted.stderr}`);
+    for (const node of (await kubectl(['get', 'nodes', '-o', 'name'])).stdout
+      .split('\n')
+      .filter((line) => line !== '')) {
+      const uncordoned = await kubectl(['uncordon', node]);
+      if (uncordoned.code !== 0) throw new Error(uncordoned.stderr);
+    }
+  };
+  await clean();
+  return {
+    dir,
+    kubeconfig,
+    client: new KubeClient(transport),
+    kubectl,
+    follow: (args) => following(given.kubectl, args, kubeconfig),
+    lab: async () => noSwitches(),
+    up: async () => noSwitches(),
+    stop: async () => {
+      await clean();
+      await transport.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ownLab(options: LabSettings): Promise<LabCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'iw-e2e-'));
   const lab = (...args: string[]) => run(process.execPath, [cli, ...args, '--dir', dir]);
   const { machines, witness = false, portal = false, operatorFlags = [] } = options;
@@ -71,12 +125,7 @@ export async function startLab(options: LabSettings = {}): Promise<LabCluster> {
     kubeconfig,
     client: new KubeClient(transport),
     kubectl: (args, stdin) => run(join(dir, 'bin/kubectl'), args, { KUBECONFIG: kubeconfig }, stdin),
-    follow: (args) => {
-      const child = spawn(join(dir, 'bin/kubectl'), args, { env: { ...process.env, KUBECONFIG: kubeconfig } });
-      let printed = '';
-      child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-      return { printed: () => printed, stop: () => child.kill() };
-    },
+    follow: (args) => following(join(dir, 'bin/kubectl'), args, kubeconfig),
     lab,
     up,
     stop: async () => {
@@ -86,6 +135,13 @@ export async function startLab(options: LabSettings = {}): Promise<LabCluster> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+function following(kubectl: string, args: readonly string[], kubeconfig: string): ReturnType<LabCluster['follow']> {
+  const child = spawn(kubectl, args, { env: { ...process.env, KUBECONFIG: kubeconfig } });
+  let printed = '';
+  child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  return { printed: () => printed, stop: () => child.kill() };
 }
 
 function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, stdin?: string): Promise<Finished> {
@@ -113,12 +169,14 @@ export async function until<T>(
   look: () => Promise<T | undefined | false>,
   { timeoutMs = 90_000, everyMs = 150, seen }: { timeoutMs?: number; everyMs?: number; seen?: () => unknown } = {},
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs * given.slower;
   for (;;) {
     const value = await look();
     if (value !== undefined && value !== false) return value;
     if (performance.now() > deadline) {
-      throw new Error(`${what}: not within ${timeoutMs / 1000} s; last seen: ${JSON.stringify(seen?.(), null, 1)}`);
+      throw new Error(
+        `${what}: not within ${(timeoutMs * given.slower) / 1000} s; last seen: ${JSON.stringify(seen?.(), null, 1)}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
@@ -130,13 +188,17 @@ export type JobSpec = Partial<Omit<ComputeJob['spec'], 'resources' | 'retries' |
   interruption?: Partial<ComputeJob['spec']['interruption']>;
 };
 
-/** A manifest of a job on the tiny image with 128 MiB, as JSON: YAML 1.1 would read words such as y and on as booleans. */
+/** A manifest of a job on the tiny image with 128 MiB (of a given cluster: IDLEWILD_IMAGE with 512), as JSON: YAML 1.1 would read words such as y and on as booleans. */
 export function manifest(name: string, spec: JobSpec, namespace = 'default'): string {
   return JSON.stringify({
     apiVersion: 'idlewild.dev/v1alpha1',
     kind: 'ComputeJob',
     metadata: { name, namespace },
-    spec: { image: { containerDisk: 'lab/tiny' }, ...spec, resources: { memory: '128Mi', ...spec.resources } },
+    spec: {
+      image: { containerDisk: given.image ?? 'lab/tiny' },
+      ...spec,
+      resources: { memory: given.image === undefined ? '128Mi' : '512Mi', ...spec.resources },
+    },
   });
 }
 

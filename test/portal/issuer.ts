@@ -1,5 +1,6 @@
 // For tests: an issuer of OpenID Connect on loopback, a real one, whose users need no password; and a browser without a screen that
-// logs in there. Users: `ann` is in the group team-a, `evil` says that she is in system:masters.
+// logs in there. Users: `ann` is in the group team-a, `evil` says that she is in system:masters, `crowd` is in 200
+// groups.
 import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,7 +20,11 @@ export interface Issuer {
   start(): Promise<void>;
 }
 
-const groups: Readonly<Record<string, readonly string[]>> = { ann: ['team-a'], evil: ['system:masters'] };
+const groups: Readonly<Record<string, readonly string[]>> = {
+  ann: ['team-a'],
+  evil: ['system:masters'],
+  crowd: Array.from({ length: 200 }, (_, index) => `a-group-with-a-long-name-${index}`),
+};
 
 export async function startIssuer(): Promise<Issuer> {
   const server = createServer();

@@ -9,6 +9,7 @@ import { JobsPage } from './pages/jobs/jobs-page.tsx';
 import { OverviewPage } from './pages/overview/overview-page.tsx';
 import { LoginPage } from './pages/login/login-page.tsx';
 import { Empty } from './ui/empty.tsx';
+import { LoginEnd } from './ui/login-end.tsx';
 import { Shell } from './ui/shell.tsx';
 
 const JobPage = lazy(() => import('./pages/jobs/job-page.tsx').then(({ JobPage: page }) => ({ default: page })));
@@ -18,6 +19,9 @@ const NewJobPage = lazy(() =>
 );
 const MachinesPage = lazy(() =>
   import('./pages/machines/machines-page.tsx').then(({ MachinesPage: page }) => ({ default: page })),
+);
+const MachinePage = lazy(() =>
+  import('./pages/machines/machine-page.tsx').then(({ MachinePage: page }) => ({ default: page })),
 );
 const ConsolePage = lazy(() =>
   import('./consoles/console-page.tsx').then(({ ConsolePage: page }) => ({ default: page })),
@@ -37,6 +41,7 @@ const router = createBrowserRouter([
           { path: '/jobs/:namespace/:name', element: <JobPage /> },
           { path: '/new', element: <NewJobPage /> },
           { path: '/machines', element: <MachinesPage /> },
+          { path: '/machines/:name', element: <MachinePage /> },
           { path: '*', element: <Empty title="There is no such page">Use the menu to find the way.</Empty> },
         ],
       },
@@ -59,6 +64,7 @@ function LoggedIn() {
   return (
     <LiveProvider>
       <LoginWatch />
+      <LoginEnd />
       <Suspense fallback={<Waiting />}>
         <Outlet />
       </Suspense>

@@ -1,10 +1,12 @@
 // Single sign-on at a real issuer, from the login page to the rights that the cluster gives, and out again.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { EventEmitter } from 'node:events';
+import { pino } from 'pino';
+import { WebSocket } from 'ws';
 import { aJob } from '../../../test/builders/job.ts';
 import { startIssuer, Visitor, type Issuer } from '../../../test/portal/issuer.ts';
 import { startRig, type Rig } from '../../../test/portal/rig.ts';
 import { FakeClock } from '../kube/clock.ts';
-import { pino } from 'pino';
 import { loginTroubles, type LoginTrouble } from './login-troubles.ts';
 import { Oidc } from './oidc.ts';
 import type { RunningPortal } from './portal.ts';
@@ -164,6 +166,20 @@ describe('an answer of the issuer', () => {
 });
 
 describe('a session by single sign-on', () => {
+  it('of somebody in very many groups is kept in several cookies', async () => {
+    await login('crowd');
+    const cookies = visitor.cookiesOf(portal.url).split('; ');
+    expect(cookies.length).toBeGreaterThan(1);
+    for (const cookie of cookies) expect(cookie.length).toBeLessThan(4_000);
+    const me = (await (await go('/api/v1/me')).json()) as Me;
+    expect(me.groups).toHaveLength(201);
+    const socket = new WebSocket(`${portal.url.replace('http', 'ws')}/api/v1/stream`, {
+      headers: { cookie: cookies.join('; '), origin: portal.url },
+    });
+    await EventEmitter.once(socket, 'open');
+    socket.terminate();
+  });
+
   it('is renewed with a new word of the issuer, and stays the same session', async () => {
     await login();
     const before = visitor.cookiesOf(portal.url);

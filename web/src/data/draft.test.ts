@@ -27,7 +27,12 @@ describe('a draft', () => {
         { path: '/root/a', content: 'one', mode: '0644' },
         { path: '/root/key', secretKeyRef: { name: 'k', key: 'v' }, mode: '0600' },
       ],
-      interruption: { exclusive: false, ownerReturns: 'Freeze' },
+      interruption: {
+        exclusive: false,
+        ownerReturns: 'Freeze',
+        checkpoint: { script: '#!/bin/sh\nsync\n', within: '2m' },
+      },
+      network: 'None',
       walltime: '2h',
     });
     const draft = draftOf(job, nextName(job.metadata.name));
@@ -49,6 +54,8 @@ describe('a refusal', () => {
     ['spec.resources.memory', 'spec.resources.memory must be between 64Mi and 1Ti', 'memory'],
     ['spec', 'Invalid value: "object": spec.script is required when spec.mode is Batch', 'script'],
     ['', 'metadata.name must be at most 43 characters', 'name'],
+    ['spec.interruption.checkpoint.within', 'must be a duration', 'checkpointWithin'],
+    ['spec.network', 'is not allowed here', 'network'],
     ['spec.files[0].path', 'must be absolute', 'files'],
     ['', 'exceeded quota', undefined],
   ])('about %j (%s) belongs to the field %s', (parameter, message, field) =>

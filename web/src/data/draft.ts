@@ -3,9 +3,15 @@
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 
-interface DraftFile {
+/** A file is given as text, or is a key of a Secret in the job's namespace. */
+export interface DraftFile {
   readonly path: string;
+  readonly from: 'text' | 'secret';
   readonly content: string;
+  readonly secretName: string;
+  readonly secretKey: string;
+  /** Octal; empty: the cluster's own choice. */
+  readonly mode: string;
 }
 
 export interface Draft {
@@ -22,7 +28,12 @@ export interface Draft {
   readonly console: 'VNC' | 'Serial' | 'None';
   readonly walltime: string;
   readonly priority: string;
+  readonly network: 'None' | 'Isolated' | 'Open';
   readonly ownerReturns: string;
+  readonly exclusive: boolean;
+  /** Empty: the guest is not asked to save its work. */
+  readonly checkpoint: string;
+  readonly checkpointWithin: string;
   readonly files: readonly DraftFile[];
   /** Parts of an old job that the form has no field for. */
   readonly rest: Readonly<Record<string, unknown>>;
@@ -33,6 +44,15 @@ export const images = [
   { value: 'lab/debian', label: 'Debian', detail: 'a whole distribution, serial console' },
   { value: 'lab/desktop', label: 'Desktop', detail: 'a graphical desktop' },
 ] as const;
+
+export const firstFile: DraftFile = {
+  path: '/root/',
+  from: 'text',
+  content: '',
+  secretName: '',
+  secretKey: '',
+  mode: '',
+};
 
 export const firstDraft: Draft = {
   namespace: '',
@@ -48,7 +68,11 @@ export const firstDraft: Draft = {
   console: 'Serial',
   walltime: '4h',
   priority: 'Normal',
+  network: 'Isolated',
   ownerReturns: 'Migrate',
+  exclusive: true,
+  checkpoint: '',
+  checkpointWithin: '',
   files: [],
   rest: {},
 };
@@ -71,8 +95,12 @@ export interface Manifest {
 export function manifestOf(draft: Draft): Manifest {
   const { mode, image, script, cores, memory, disk, graphicsMemory, console, walltime, priority, ownerReturns } = draft;
   const given = (name: string, value: string) => (value.trim() === '' ? {} : { [name]: value.trim() });
-  const { interruption, ...rest } = draft.rest;
-  const yields = { ...(interruption as object | undefined), ...(ownerReturns === 'Migrate' ? {} : { ownerReturns }) };
+  const { network, exclusive, checkpoint, checkpointWithin, rest } = draft;
+  const yields = {
+    ...(exclusive ? {} : { exclusive }),
+    ...(ownerReturns === 'Migrate' ? {} : { ownerReturns }),
+    ...(checkpoint.trim() === '' ? {} : { checkpoint: { script: checkpoint, ...given('within', checkpointWithin) } }),
+  };
   return {
     apiVersion: 'idlewild.dev/v1alpha1',
     kind: 'ComputeJob',
@@ -88,8 +116,9 @@ export function manifestOf(draft: Draft): Manifest {
         ...(draft.gpus === 0 ? {} : { gpus: draft.gpus }),
       },
       console,
+      ...(network === 'Isolated' ? {} : { network }),
       ...(mode === 'Session' ? {} : { script }),
-      ...(draft.files.length === 0 ? {} : { files: draft.files.map(({ path, content }) => ({ path, content })) }),
+      ...(draft.files.length === 0 ? {} : { files: draft.files.map(fileOf) }),
       ...given('walltime', walltime),
       ...(priority === 'Normal' ? {} : { priority }),
       ...(Object.keys(yields).length === 0 ? {} : { interruption: yields }),
@@ -98,11 +127,27 @@ export function manifestOf(draft: Draft): Manifest {
   };
 }
 
+function fileOf({ path, from, content, secretName, secretKey, mode }: DraftFile): object {
+  const source = from === 'text' ? { content } : { secretKeyRef: { name: secretName.trim(), key: secretKey.trim() } };
+  return { path, ...source, ...(mode.trim() === '' ? {} : { mode: mode.trim() }) };
+}
+
 /** @param name of the new job. */
 export function draftOf({ metadata, spec }: ComputeJob, name: string): Draft {
-  const { mode, image, script, resources, console, walltime, priority, interruption, files = [], ...others } = spec;
-  const plain = files.filter(({ content, secretKeyRef }) => content !== undefined && secretKeyRef === undefined);
-  const { ownerReturns, ...yields } = interruption;
+  const {
+    mode,
+    image,
+    script,
+    resources,
+    console,
+    walltime,
+    priority,
+    network,
+    interruption,
+    files = [],
+    ...others
+  } = spec;
+  const { ownerReturns, exclusive, checkpoint } = interruption;
   return {
     namespace: metadata.namespace ?? '',
     name,
@@ -117,9 +162,20 @@ export function draftOf({ metadata, spec }: ComputeJob, name: string): Draft {
     console,
     walltime: walltime ?? '',
     priority,
+    network,
     ownerReturns,
-    files: plain.map(({ path, content = '' }) => ({ path, content })),
-    rest: { ...others, interruption: yields, ...(plain.length === files.length ? {} : { files }) },
+    exclusive,
+    checkpoint: checkpoint?.script ?? '',
+    checkpointWithin: checkpoint?.within ?? '',
+    files: files.map(({ path, content = '', secretKeyRef, mode }) => ({
+      path,
+      from: secretKeyRef === undefined ? 'text' : 'secret',
+      content,
+      secretName: secretKeyRef?.name ?? '',
+      secretKey: secretKeyRef?.key ?? '',
+      mode,
+    })),
+    rest: others,
   };
 }
 
@@ -140,6 +196,11 @@ export type DraftField =
   | 'console'
   | 'walltime'
   | 'priority'
+  | 'network'
+  | 'ownerReturns'
+  | 'exclusive'
+  | 'checkpointWithin'
+  | 'checkpoint'
   | 'files';
 
 const paths: Readonly<Record<string, DraftField>> = {
@@ -153,6 +214,11 @@ const paths: Readonly<Record<string, DraftField>> = {
   'spec.console': 'console',
   'spec.walltime': 'walltime',
   'spec.priority': 'priority',
+  'spec.network': 'network',
+  'spec.interruption.ownerReturns': 'ownerReturns',
+  'spec.interruption.exclusive': 'exclusive',
+  'spec.interruption.checkpoint.within': 'checkpointWithin',
+  'spec.interruption.checkpoint': 'checkpoint',
   'spec.files': 'files',
 };
 

@@ -7,7 +7,7 @@ import type { StreamMessage } from '@idlewild/operator/portal/schemas.ts';
 type Topic =
   | { readonly topic: 'jobs' }
   | { readonly topic: 'machines' }
-  | { readonly topic: 'job' | 'events' | 'output'; readonly namespace: string; readonly name: string };
+  | { readonly topic: 'job' | 'events' | 'output' | 'screen'; readonly namespace: string; readonly name: string };
 
 export type Heard = Exclude<StreamMessage, { type: 'hello' | 'beat' }>;
 
@@ -24,7 +24,6 @@ export type Link =
   | { readonly state: 'away'; readonly since: number }
   | { readonly state: 'loggedOut' };
 
-const loginOver = 4401;
 const firstWaitMs = 250;
 const longestWaitMs = 8_000;
 /** The server beats every 5 s. */
@@ -96,17 +95,18 @@ export class LiveStream {
       this.#say({ state: 'live' });
     });
     socket.addEventListener('message', ({ data }) => this.#heard(JSON.parse(data as string) as StreamMessage));
-    socket.addEventListener('close', ({ code }) => {
+    socket.addEventListener('close', () => {
       if (socket !== this.#socket || this.#closed) return;
       clearTimeout(this.#silence);
-      if (code === loginOver) {
-        this.#say({ state: 'loggedOut' });
-        return;
-      }
       this.#say({ state: 'away', since: this.#heardAt });
-      // Whoever is turned away at the door gets no code: the API says whether it is for want of a login.
+      // Whoever is turned away at the door gets no code, and a login may have been renewed since a stream was opened with its older
+      // cookie: the API says whether there is one.
       void fetch('/api/v1/me', { credentials: 'same-origin' }).then(
-        ({ status }) => status === 401 && this.#say({ state: 'loggedOut' }),
+        ({ status }) => {
+          if (status !== 401) return;
+          clearTimeout(this.#timer);
+          this.#say({ state: 'loggedOut' });
+        },
         () => undefined,
       );
       this.#timer = setTimeout(() => this.#dial(), this.#waitMs * (0.5 + Math.random() / 2));

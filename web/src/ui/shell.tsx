@@ -15,7 +15,9 @@ import {
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { Link, Outlet, useLocation } from 'react-router';
+import type { LoggedOut } from '@idlewild/operator/portal/schemas.ts';
 import { call } from '../data/api.ts';
+import { KeptDrafts } from '../data/kept-draft.ts';
 import { useLink } from '../data/live.tsx';
 import { rememberLogin, useMe } from '../data/me.tsx';
 import { clockTime } from '../data/time.ts';
@@ -115,10 +117,11 @@ function Scheme() {
 function Account({ name }: { readonly name: string }) {
   const client = useQueryClient();
   const logout = async (): Promise<void> => {
-    await call('POST', '/api/v1/logout');
+    const { location: next } = await call<LoggedOut>('POST', '/api/v1/logout');
     rememberLogin(false);
     client.clear();
-    location.assign('/login');
+    new KeptDrafts(localStorage, name, Date.now).forget();
+    location.assign(next ?? '/login');
   };
   return (
     <Menu position="bottom-end">

@@ -1,10 +1,11 @@
-// Logging in with a token of the cluster.
+// Logging in: through the lab's login service where there is one, or with a token of the cluster.
 import {
   Alert,
   Button,
   Center,
   Code,
   CopyButton,
+  Divider,
   Group,
   Paper,
   PasswordInput,
@@ -12,7 +13,9 @@ import {
   Text,
   Title,
 } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
+import { loginTroubles, type LoginTrouble } from '@idlewild/operator/portal/login-troubles.ts';
+import type { LoginWays } from '@idlewild/operator/portal/schemas.ts';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState, type FormEvent } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import { call } from '../../data/api.ts';
@@ -22,14 +25,28 @@ const command = 'kubectl create token NAME --namespace NAMESPACE --duration 8h';
 
 export function LoginPage() {
   const [token, setToken] = useState('');
-  const [trouble, setTrouble] = useState<string>();
-  const [busy, setBusy] = useState(false);
   const [search] = useSearchParams();
+  const [trouble, setTrouble] = useState(troubleOf(search.get('trouble')));
+  const [busy, setBusy] = useState(false);
+  const ways = useQuery({
+    queryKey: ['login-ways'],
+    queryFn: ({ signal }) => call<LoginWays>('GET', '/api/v1/login', { signal }),
+    staleTime: Infinity,
+  });
+  const done = search.get('done') !== null;
+  const to = ownPath(search.get('to'));
   const navigate = useNavigate();
   const client = useQueryClient();
   useEffect(() => {
     document.title = 'Log in · Idlewild';
   }, []);
+  useEffect(() => {
+    if (!done) return;
+    rememberLogin(true);
+    client.clear();
+    void navigate(to, { replace: true });
+  }, [done, to, client, navigate]);
+  const sso = ways.data?.oidc;
   const login = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
@@ -38,7 +55,7 @@ export function LoginPage() {
       await call('POST', '/api/v1/login', { body: { token: token.trim() } });
       rememberLogin(true);
       client.clear();
-      void navigate(ownPath(search.get('to')), { replace: true });
+      void navigate(to, { replace: true });
     } catch (error) {
       setTrouble((error as Error).message);
       setBusy(false);
@@ -55,6 +72,14 @@ export function LoginPage() {
               </Title>
               <Text className="quiet">The idle machines of your lab, at work for you.</Text>
             </div>
+            {sso !== undefined && (
+              <>
+                <Button component="a" href={`${sso.path}?to=${encodeURIComponent(to)}`} size="md">
+                  Log in with {sso.label}
+                </Button>
+                <Divider label="or" />
+              </>
+            )}
             <PasswordInput
               label="Token of the cluster"
               autoFocus
@@ -68,7 +93,12 @@ export function LoginPage() {
                 {trouble}
               </Alert>
             )}
-            <Button type="submit" loading={busy} disabled={token.trim() === ''}>
+            <Button
+              type="submit"
+              variant={sso === undefined ? 'filled' : 'default'}
+              loading={busy}
+              disabled={token.trim() === ''}
+            >
               Log in
             </Button>
             <Stack gap={4}>
@@ -96,6 +126,11 @@ export function LoginPage() {
       </Paper>
     </Center>
   );
+}
+
+function troubleOf(word: string | null): string | undefined {
+  if (word === null) return undefined;
+  return Object.hasOwn(loginTroubles, word) ? loginTroubles[word as LoginTrouble] : 'The login did not come about.';
 }
 
 /** Only ever a path of our own: an address from outside must not be able to send anybody elsewhere. */

@@ -1,25 +1,11 @@
 // The fields of a job: what it runs, what it needs, how one works in it, how long it may take.
-import {
-  ActionIcon,
-  Autocomplete,
-  Button,
-  Collapse,
-  Group,
-  NumberInput,
-  Select,
-  Stack,
-  Text,
-  Textarea,
-  TextInput,
-  UnstyledButton,
-} from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
-import { IconChevronDown, IconChevronRight, IconTrash } from '@tabler/icons-react';
+import { Autocomplete, Button, Group, NumberInput, Select, Textarea, TextInput } from '@mantine/core';
 import { images, type Draft } from '../../data/draft.ts';
+import { MoreFields } from './more-fields.tsx';
 import type { Errors, Set } from './new-job-page.tsx';
 import css from './new-job.module.css';
 
-interface Fields {
+export interface Fields {
   readonly draft: Draft;
   readonly set: Set;
   readonly errors: Errors;
@@ -124,96 +110,7 @@ export function JobFields({ draft, set, errors }: Fields) {
           onChange={(event) => set({ walltime: event.currentTarget.value })}
         />
       </div>
-      <More draft={draft} set={set} errors={errors} />
+      <MoreFields draft={draft} set={set} errors={errors} />
     </>
   );
 }
-
-function More({ draft, set, errors }: Fields) {
-  const [opened, { toggle }] = useDisclosure(draft.files.length > 0);
-  const files = draft.files.length === 0 ? 'no files' : `${draft.files.length} files`;
-  const summary = `${draft.priority.toLowerCase()} priority, ${yields[draft.ownerReturns] ?? draft.ownerReturns}, ${files}`;
-  const change = (index: number, next: Partial<Draft['files'][number]>): void =>
-    set({ files: draft.files.map((each, at) => (at === index ? { ...each, ...next } : each)) });
-  return (
-    <div>
-      <UnstyledButton onClick={toggle} aria-expanded={opened} className={css.more ?? ''}>
-        {opened ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
-        <strong>More</strong> <span className="quiet">{summary}</span>
-      </UnstyledButton>
-      <Collapse expanded={opened}>
-        <Stack gap="md" pt="sm">
-          <div className={css.pair}>
-            <Select
-              label="Priority"
-              data={['Low', 'Normal', 'High', 'Urgent']}
-              allowDeselect={false}
-              value={draft.priority}
-              error={errors.priority}
-              onChange={(priority) => set({ priority: priority ?? 'Normal' })}
-            />
-            <Select
-              label="When the machine’s owner returns"
-              data={Object.entries(yields).map(([value, label]) => ({ value, label }))}
-              allowDeselect={false}
-              value={draft.ownerReturns}
-              onChange={(ownerReturns) => set({ ownerReturns: ownerReturns ?? 'Migrate' })}
-            />
-          </div>
-          {draft.files.map((file, index) => (
-            <div key={index} className={css.file}>
-              <Group gap="xs" align="end" wrap="nowrap">
-                <TextInput
-                  label="File in the guest"
-                  placeholder="/root/data.csv"
-                  flex={1}
-                  value={file.path}
-                  onChange={(event) => change(index, { path: event.currentTarget.value })}
-                />
-                <ActionIcon
-                  size="lg"
-                  variant="default"
-                  aria-label={`Remove ${file.path || 'the file'}`}
-                  onClick={() => set({ files: draft.files.filter((_, at) => at !== index) })}
-                >
-                  <IconTrash size={16} />
-                </ActionIcon>
-              </Group>
-              <Textarea
-                aria-label={`Content of ${file.path || 'the file'}`}
-                autosize
-                minRows={3}
-                maxRows={12}
-                mt={6}
-                spellCheck={false}
-                classNames={{ input: css.code ?? '' }}
-                value={file.content}
-                onChange={(event) => change(index, { content: event.currentTarget.value })}
-              />
-            </div>
-          ))}
-          {errors.files !== undefined && (
-            <Text size="sm" className="warned">
-              {errors.files}
-            </Text>
-          )}
-          <div>
-            <Button
-              variant="default"
-              size="xs"
-              onClick={() => set({ files: [...draft.files, { path: '/root/', content: '' }] })}
-            >
-              Add a file
-            </Button>
-          </div>
-        </Stack>
-      </Collapse>
-    </div>
-  );
-}
-
-const yields: Readonly<Record<string, string>> = {
-  Migrate: 'moves elsewhere while it runs',
-  Freeze: 'stands still until they leave',
-  Restart: 'begins anew elsewhere',
-};

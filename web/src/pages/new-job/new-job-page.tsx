@@ -19,6 +19,7 @@ import {
   type Draft,
   type DraftField,
 } from '../../data/draft.ts';
+import { KeptDrafts, type KeptDraft } from '../../data/kept-draft.ts';
 import { rememberJob } from '../../data/live.tsx';
 import { useMe } from '../../data/me.tsx';
 import { Empty } from '../../ui/empty.tsx';
@@ -45,6 +46,8 @@ export function NewJobPage() {
     },
     staleTime: Infinity,
   });
+  const user = me?.name ?? '';
+  const drafts = useMemo(() => new KeptDrafts(localStorage, user, Date.now), [user]);
   const namespaces = (me?.namespaces ?? []).filter(({ create }) => create).map(({ name }) => name);
   const usual =
     namespaces.find((name) => name === 'default') ?? namespaces.find((name) => !/^(kube|idlewild)-/.test(name));
@@ -60,15 +63,29 @@ export function NewJobPage() {
   }
   const first = { ...firstDraft, namespace: usual ?? namespaces[0] ?? '', name: `job-${shortId()}` };
   const start = old.data === undefined ? first : draftOf(old.data, nextName(old.data.metadata.name));
-  return <Form key={from ?? ''} start={start} namespaces={namespaces} again={old.data?.metadata.name} />;
+  const found = from === null ? drafts.read() : undefined;
+  const kept = found !== undefined && namespaces.includes(found.draft.namespace) ? found : undefined;
+  return (
+    <Form
+      key={from ?? ''}
+      first={start}
+      kept={kept}
+      drafts={drafts}
+      namespaces={namespaces}
+      again={old.data?.metadata.name}
+    />
+  );
 }
 
 function Form(o: {
-  readonly start: Draft;
+  readonly first: Draft;
+  readonly kept: KeptDraft | undefined;
+  readonly drafts: KeptDrafts;
   readonly namespaces: readonly string[];
   readonly again: string | undefined;
 }) {
-  const [draft, setDraft] = useState(o.start);
+  const [draft, setDraft] = useState(o.kept?.draft ?? o.first);
+  const [kept, setKept] = useState(o.kept);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Refusal>();
   const navigate = useNavigate();
@@ -89,12 +106,23 @@ function Form(o: {
   const trouble = refusal ?? (trial.error instanceof Refusal ? trial.error : undefined);
   const { errors, others } = useMemo(() => sorted(trouble), [trouble]);
   useEffect(() => setRefusal(undefined), [draft]);
+  const { drafts } = o;
+  const [untouched] = useState(draft);
+  useEffect(() => {
+    if (asked !== untouched) drafts.keep(asked);
+  }, [asked, untouched, drafts]);
+  const afresh = (): void => {
+    drafts.forget();
+    setKept(undefined);
+    setDraft(o.first);
+  };
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
     try {
       const { job } = await call<{ job: ComputeJob }>('POST', path, { body: manifest });
+      drafts.forget();
       rememberJob(client, job);
       void navigate(`/jobs/${job.metadata.namespace}/${job.metadata.name}`);
     } catch (error) {
@@ -117,6 +145,7 @@ function Form(o: {
               { value: 'Session', label: 'Work in a desktop' },
             ]}
           />
+          {kept !== undefined && <KeptNote kept={kept} afresh={afresh} />}
           {others.length > 0 && (
             <Alert color="red" variant="outline" role="alert" title="The cluster would not take this">
               {others.map((line) => (
@@ -157,6 +186,19 @@ function Form(o: {
         />
       </form>
     </Page>
+  );
+}
+
+function KeptNote({ kept, afresh }: { readonly kept: KeptDraft; readonly afresh: () => void }) {
+  return (
+    <Alert variant="outline" color="blue" role="status" title="Here is the job that you were writing">
+      {kept.lost.length > 0 && (
+        <Text size="sm">Texts of files are never kept in the browser: add {kept.lost.join(', ')} again.</Text>
+      )}
+      <Button size="compact-sm" variant="default" mt={4} onClick={afresh}>
+        Start afresh
+      </Button>
+    </Alert>
   );
 }
 

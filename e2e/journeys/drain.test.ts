@@ -1,14 +1,14 @@
 // A drained machine: its guests move with memory and disk, or stay and say why.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { inPhase, output, startLab, submit, until, untilJob, type LabCluster } from '../src/cluster.ts';
+import { inPhase, output, patient, startLab, submit, until, untilJob, type LabCluster } from '../src/cluster.ts';
 
 let lab: LabCluster;
 beforeAll(async () => {
   lab = await startLab({ machines: 2 });
-}, 300_000);
+}, patient(300_000));
 afterAll(async () => {
   await lab.stop();
-}, 60_000);
+}, patient(60_000));
 
 const drain = (node: string, timeout: string) =>
   lab.kubectl(['drain', node, '--ignore-daemonsets', '--delete-emptydir-data', `--timeout=${timeout}`]);
@@ -45,76 +45,88 @@ async function ticks(name: string): Promise<Tick[]> {
 }
 
 describe('kubectl drain', () => {
-  it('moves the guest live: it ends with exit code 0, and counter, files and memory go on; the ledger has the downtime', async () => {
-    await submit(lab, 'mover', { script: ticking, resources: { disk: '64Mi' }, placement: { dedicatedOnly: false } });
-    const running = await untilJob(lab, 'mover', 'runs', inPhase('Running'));
-    await until('a few ticks', async () => (await ticks('mover')).length > 3);
-    const from = running.status?.node ?? '';
-    const drained = await drain(from, '120s');
-    expect(drained.stderr).not.toMatch(/error:/);
-    expect(drained.code).toBe(0);
+  it(
+    'moves the guest live: it ends with exit code 0, and counter, files and memory go on; the ledger has the downtime',
+    async () => {
+      await submit(lab, 'mover', { script: ticking, resources: { disk: '64Mi' }, placement: { dedicatedOnly: false } });
+      const running = await untilJob(lab, 'mover', 'runs', inPhase('Running'));
+      await until('a few ticks', async () => (await ticks('mover')).length > 3);
+      const from = running.status?.node ?? '';
+      const drained = await drain(from, '120s');
+      expect(drained.stderr).not.toMatch(/error:/);
+      expect(drained.code).toBe(0);
 
-    const moved = await untilJob(lab, 'mover', 'is on the other machine', ({ status }) => status?.node !== from);
-    const before = (await ticks('mover')).length;
-    await until('ticks on the other machine', async () => (await ticks('mover')).length > before + 2);
-    const seen = await ticks('mover');
-    expect(seen.every((tick) => tick.disk === tick.n - 1 && tick.memory === tick.n - 1)).toBe(true);
-    const numbers = seen.map(({ n }) => n);
-    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
-    expect(new Set(numbers).size).toBe(numbers.length);
-    const uptimes = seen.map(({ uptime }) => uptime);
-    expect(uptimes).toEqual([...uptimes].sort((a, b) => a - b));
+      const moved = await untilJob(lab, 'mover', 'is on the other machine', ({ status }) => status?.node !== from);
+      const before = (await ticks('mover')).length;
+      await until('ticks on the other machine', async () => (await ticks('mover')).length > before + 2);
+      const seen = await ticks('mover');
+      expect(seen.every((tick) => tick.disk === tick.n - 1 && tick.memory === tick.n - 1)).toBe(true);
+      const numbers = seen.map(({ n }) => n);
+      expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+      expect(new Set(numbers).size).toBe(numbers.length);
+      const uptimes = seen.map(({ uptime }) => uptime);
+      expect(uptimes).toEqual([...uptimes].sort((a, b) => a - b));
 
-    expect(moved.status?.attempt).toBe(1);
-    const told = await untilJob(
-      lab,
-      'mover',
-      'has its ledger entry',
-      ({ status }) => (status?.interruptions?.length ?? 0) > 0,
-    );
-    expect(told.status?.interruptions).toEqual([
-      expect.objectContaining({
-        reason: 'Drained',
-        node: from,
-        toNode: moved.status?.node,
-        downtimeSeconds: expect.any(Number),
-      }),
-    ]);
-  }, 300_000);
+      expect(moved.status?.attempt).toBe(1);
+      const told = await untilJob(
+        lab,
+        'mover',
+        'has its ledger entry',
+        ({ status }) => (status?.interruptions?.length ?? 0) > 0,
+      );
+      expect(told.status?.interruptions).toEqual([
+        expect.objectContaining({
+          reason: 'Drained',
+          node: from,
+          toNode: moved.status?.node,
+          downtimeSeconds: expect.any(Number),
+        }),
+      ]);
+    },
+    patient(300_000),
+  );
 
-  it('of a machine without a place for its guest keeps the guest running, says why, and moves it when a machine appears', async () => {
-    const { status } = await untilJob(lab, 'mover', 'runs', inPhase('Running'));
-    const last = status?.node ?? '';
-    const refused = await drain(last, '8s');
-    expect(refused.code).not.toBe(0);
-    const stuck = await untilJob(
-      lab,
-      'mover',
-      'says why it cannot move',
-      (found) =>
-        found.status?.conditions?.some(
-          ({ type, reason }) => type === 'Interrupted' && reason === 'NoMachineForGuest',
-        ) === true,
-    );
-    expect(stuck.status?.phase).toBe('Running');
-    expect(stuck.status?.node).toBe(last);
+  it(
+    'of a machine without a place for its guest keeps the guest running, says why, and moves it when a machine appears',
+    async () => {
+      const { status } = await untilJob(lab, 'mover', 'runs', inPhase('Running'));
+      const last = status?.node ?? '';
+      const refused = await drain(last, '8s');
+      expect(refused.code).not.toBe(0);
+      const stuck = await untilJob(
+        lab,
+        'mover',
+        'says why it cannot move',
+        (found) =>
+          found.status?.conditions?.some(
+            ({ type, reason }) => type === 'Interrupted' && reason === 'NoMachineForGuest',
+          ) === true,
+      );
+      expect(stuck.status?.phase).toBe('Running');
+      expect(stuck.status?.node).toBe(last);
 
-    const other = last === 'pc-1' ? 'pc-2' : 'pc-1';
-    await lab.kubectl(['uncordon', other]);
-    await untilJob(lab, 'mover', 'has moved', (found) => found.status?.node === other);
-    expect((await drain(last, '60s')).code).toBe(0);
-    const before = (await ticks('mover')).length;
-    await until('ticks after the second move', async () => (await ticks('mover')).length > before + 1);
-    expect((await lab.kubectl(['delete', 'cj', 'mover', '--timeout=90s'])).code).toBe(0);
-  }, 300_000);
+      const other = last === 'pc-1' ? 'pc-2' : 'pc-1';
+      await lab.kubectl(['uncordon', other]);
+      await untilJob(lab, 'mover', 'has moved', (found) => found.status?.node === other);
+      expect((await drain(last, '60s')).code).toBe(0);
+      const before = (await ticks('mover')).length;
+      await until('ticks after the second move', async () => (await ticks('mover')).length > before + 1);
+      expect((await lab.kubectl(['delete', 'cj', 'mover', '--timeout=90s'])).code).toBe(0);
+    },
+    patient(300_000),
+  );
 
-  it('takes the machine out until uncordon, and then it takes jobs again', async () => {
-    await lab.kubectl(['cordon', 'pc-1']);
-    await lab.kubectl(['cordon', 'pc-2']);
-    await submit(lab, 'patient', { script: 'true' });
-    const waiting = await untilJob(lab, 'patient', 'waits', (found) => found.status?.waiting !== undefined);
-    expect(waiting.status?.waiting?.reasons?.map(({ reason }) => reason)).toEqual(['Cordoned']);
-    await lab.kubectl(['uncordon', 'pc-1']);
-    await untilJob(lab, 'patient', 'succeeds', inPhase('Succeeded'));
-  }, 180_000);
+  it(
+    'takes the machine out until uncordon, and then it takes jobs again',
+    async () => {
+      await lab.kubectl(['cordon', 'pc-1']);
+      await lab.kubectl(['cordon', 'pc-2']);
+      await submit(lab, 'patient', { script: 'true' });
+      const waiting = await untilJob(lab, 'patient', 'waits', (found) => found.status?.waiting !== undefined);
+      expect(waiting.status?.waiting?.reasons?.map(({ reason }) => reason)).toEqual(['Cordoned']);
+      await lab.kubectl(['uncordon', 'pc-1']);
+      await untilJob(lab, 'patient', 'succeeds', inPhase('Succeeded'));
+    },
+    patient(180_000),
+  );
 });

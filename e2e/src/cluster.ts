@@ -160,6 +160,9 @@ function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {},
   });
 }
 
+/** A bound of a journey in ms, lengthened by IDLEWILD_PATIENCE for a cluster whose guests are emulated and boot for minutes. */
+export const patient = (ms: number): number => ms * given.slower;
+
 /** For looks that start a program: each costs a good part of a second of a core. */
 export const seldom = { everyMs: 1_000 };
 
@@ -169,13 +172,13 @@ export async function until<T>(
   look: () => Promise<T | undefined | false>,
   { timeoutMs = 90_000, everyMs = 150, seen }: { timeoutMs?: number; everyMs?: number; seen?: () => unknown } = {},
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs * given.slower;
+  const deadline = performance.now() + patient(timeoutMs);
   for (;;) {
     const value = await look();
     if (value !== undefined && value !== false) return value;
     if (performance.now() > deadline) {
       throw new Error(
-        `${what}: not within ${(timeoutMs * given.slower) / 1000} s; last seen: ${JSON.stringify(seen?.(), null, 1)}`,
+        `${what}: not within ${patient(timeoutMs) / 1000} s; last seen: ${JSON.stringify(seen?.(), null, 1)}`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));

@@ -1,10 +1,13 @@
-// The API server as a process: flags in, one JSON line with the URL out, until SIGTERM or SIGINT.
+// The API server as a process: flags in, one JSON line with the URL out, until SIGTERM or SIGINT. With KUBEBUILDER_ASSETS it is
+// Kubernetes' own, and this process keeps it: when either of its programs ends, this one does.
 
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { ensurePki } from '../pki/pki.ts';
+import { kubernetesAssets } from './kubernetes/assets.ts';
+import { startKubernetes, type RunningKubernetes } from './kubernetes/start.ts';
 import { readTokenFile } from './token-file.ts';
-import { startApiServer } from './server.ts';
+import { startApiServer, type RunningApiServer } from './server.ts';
 
 const { values } = parseArgs({
   options: {
@@ -32,14 +35,19 @@ function count(name: 'port' | 'watch-history', most: number): number {
 
 // The ready line is alone on stdout; logs go to stderr.
 const log = pino({ name: 'apiserver', level: values['log-level'] }, pino.destination(2));
-const server = await startApiServer({
+const assets = kubernetesAssets();
+const options = {
   dataDir: required('data-dir'),
   port: count('port', 65_535),
-  watchHistory: count('watch-history', 1_000_000),
   tokens: await readTokenFile(required('token-file')),
   pki: await ensurePki(required('pki-dir')),
-  log,
-});
+};
+// How far back Kubernetes lets its watchers go is its own affair.
+const watchHistory = count('watch-history', 1_000_000);
+const server: RunningApiServer & Partial<RunningKubernetes> =
+  assets === undefined
+    ? await startApiServer({ ...options, watchHistory, log })
+    : await startKubernetes(assets, options);
 
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -50,6 +58,14 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     void server.close().then(() => process.exit(0));
   });
 }
+
+void server.ended?.then(async (what) => {
+  if (stopping) return;
+  stopping = true;
+  log.error({ what }, 'ending, as Kubernetes did');
+  await server.close();
+  process.exit(1);
+});
 
 // Only now: whoever reads the line may send a signal at once.
 process.stdout.write(`${JSON.stringify({ ready: true, url: server.url, port: server.port })}\n`);

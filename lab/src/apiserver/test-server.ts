@@ -1,11 +1,13 @@
 // For tests: an API server of its own on a free port with a fresh directory, and plain requests to it. No client of ours
-// in between, so that status, headers and body are what the server sent.
+// in between, so that status, headers and body are what the server sent. With KUBEBUILDER_ASSETS it is Kubernetes' own.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { ensurePki, type Pki } from '../pki/pki.ts';
+import { kubernetesAssets } from './kubernetes/assets.ts';
+import { startKubernetes } from './kubernetes/start.ts';
 import type { ApiObject, ObjectMeta } from './registry/types.ts';
 import { startApiServer, type RunningApiServer } from './server.ts';
 
@@ -228,7 +230,7 @@ export async function startShop(options: { watchHistory?: number } = {}): Promis
 export const gearsPath = '/apis/test.dev/v1/namespaces/shop/gears';
 
 function launch(dir: string, pki: Pki, watchHistory: number | undefined, port = 0): Promise<RunningApiServer> {
-  return startApiServer({
+  const options = {
     dataDir: join(dir, 'data'),
     port,
     pki,
@@ -237,8 +239,10 @@ function launch(dir: string, pki: Pki, watchHistory: number | undefined, port = 
       { token: 'alice', user: 'alice', groups: ['researchers'] },
       { token: 'pc-1', user: 'system:node:pc-1', groups: ['system:nodes'] },
     ],
-    ...(watchHistory === undefined ? {} : { watchHistory }),
-  });
+  };
+  const assets = kubernetesAssets();
+  if (assets !== undefined) return startKubernetes(assets, options);
+  return startApiServer({ ...options, ...(watchHistory === undefined ? {} : { watchHistory }) });
 }
 
 function parse(text: string): TestAnswer['body'] {

@@ -1,5 +1,6 @@
 // Looks, before anything is started, whether this computer can run a lab; says what is missing and what to do about it.
 import { mkdirSync, statfsSync } from 'node:fs';
+import { kubernetesAssets } from '../apiserver/kubernetes/assets.ts';
 import { guestPackages, installLine, missingPackages } from '../images/packages.ts';
 
 /** An obstacle in words, with the next step. */
@@ -10,7 +11,12 @@ export class Obstacle extends Error {
 const leastFreeMiB = 1024;
 
 /** Throws an Obstacle. */
-export async function preflight(dir: string): Promise<void> {
+export async function preflight(dir: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  try {
+    kubernetesAssets(env);
+  } catch (error) {
+    throw new Obstacle(`${(error as Error).message}; unset it to use the lab's own API server`);
+  }
   const missing = await missingPackages(guestPackages);
   if (missing.length > 0) {
     throw new Obstacle(`programs are missing on this computer; as root, install them with: ${installLine(missing)}`);

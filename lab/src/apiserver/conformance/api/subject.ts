@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { plainCredentials } from '@idlewild/operator/kube/plain-credentials.ts';
 import { Agent, request } from 'undici';
 import { stringify } from 'yaml';
+import { kubernetesAssets } from '../../kubernetes/assets.ts';
 import { TestServer } from '../../test-server.ts';
 import { thingDefinition } from './thing.ts';
 
@@ -124,7 +125,7 @@ export class Subject {
 
   /** Whether old versions are forgotten after a hundred changes, which no server promises. */
   get forgetsSoon(): boolean {
-    return this.#own !== undefined;
+    return this.#own !== undefined && kubernetesAssets() === undefined;
   }
 
   async ask(method: string, path: string, { body, type, headers, user, token }: Asking = {}): Promise<Answer> {

@@ -1,7 +1,7 @@
 # The few commands of the repository. Every one of them first installs what is missing and does nothing when nothing is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: lab test lint bench setup clean
+.PHONY: lab test image-test lint bench setup clean
 .DEFAULT_GOAL := lab
 
 lab: setup ## start the lab in the foreground; Ctrl-C ends it
@@ -9,6 +9,9 @@ lab: setup ## start the lab in the foreground; Ctrl-C ends it
 
 test: setup lint ## every test; TESTS=path runs some of them
 	@$(NODE) scripts/test.ts $(TESTS)
+
+image-test: setup ## builds the three images and starts what is in them; as root, with the package buildah
+	@$(NODE) scripts/image-test.ts
 
 lint: setup
 	@npm run --silent lint

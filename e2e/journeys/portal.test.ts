@@ -88,6 +88,25 @@ describe('a user of the portal', () => {
     await asks('echo answer-$((40+2))', 'answer-42');
   }, 180_000);
 
+  it('lets a second person look on, and asks before they take over', async () => {
+    await page.getByText('Screen', { exact: true }).click();
+    await page.locator('[data-line=live]').waitFor();
+    const { page: second } = await visit(browser, url);
+    await logIn(second, url, (await cluster.lab('token', 'ann')).stdout.trim());
+    await second.goto(`${url}/jobs/default/desk/console`);
+    await second.getByText('You are looking on').waitFor();
+    await second.getByAltText('Screen of desk, once a second').waitFor();
+    await page.locator('[data-line=live]').waitFor();
+    await second.getByRole('button', { name: 'Take over' }).click();
+    await second.getByRole('button', { name: 'Take it over' }).click();
+    await second.locator('[data-line=live]').waitFor();
+    await page.getByText('You are looking on').waitFor();
+    await second.context().close();
+    await page.locator('[data-line=live]').waitFor();
+    await page.getByText('Terminal', { exact: true }).click();
+    await page.locator('[data-line=live]').waitFor();
+  }, 180_000);
+
   it('goes on working after the machine was drained', async () => {
     const { status } = await untilJob(cluster, 'desk', 'can move', (found) =>
       (found.status?.conditions ?? []).some(({ type, status: value }) => type === 'Migratable' && value === 'True'),

@@ -10,7 +10,7 @@ import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
-import type { Transport } from '@idlewild/operator/kube/transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from '@idlewild/operator/kube/transport.ts';
 import type { OidcOptions } from '@idlewild/operator/portal/oidc.ts';
 import { startPortal, type RunningPortal } from '@idlewild/operator/portal/portal.ts';
 import { pino } from 'pino';
@@ -46,6 +46,8 @@ export interface RigOptions {
   readonly web?: string;
   /** What the portal reaches guests with, instead of the API server. */
   readonly dial?: Transport['dial'];
+  /** Answers some requests of the portal instead of the API server. */
+  readonly answer?: (request: TransportRequest) => TransportResponse | undefined;
   /** Where a lab takes its orders. */
   readonly labControlSocket?: string;
 }
@@ -88,7 +90,8 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
     { ...jobs, verbs: ['get', 'list', 'watch'] },
     { apiGroups: [''], resources: ['events', 'pods', 'pods/log'], verbs: ['get', 'list'] },
   ];
-  const consoles = ['virtualmachineinstances/vnc', 'virtualmachineinstances/console'];
+  const screens = ['virtualmachineinstances/vnc', 'virtualmachineinstances/vnc/screenshot'];
+  const consoles = [...screens, 'virtualmachineinstances/console'];
   const roles = {
     viewer: looks,
     worker: [
@@ -114,7 +117,11 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
   ) as Record<RigUser, string>;
 
   const connected = transportFrom({ server: api.url, caPem: api.pki.caPem, token: await tokenOf('portal') });
-  const transport = o.dial === undefined ? connected : { ...connected, dial: o.dial };
+  const transport: Transport = {
+    ...connected,
+    ...(o.dial === undefined ? {} : { dial: o.dial }),
+    request: async (request) => o.answer?.(request) ?? connected.request(request),
+  };
   const keys = [randomBytes(32)];
   const started = ({ sessionKeys = keys, oidc }: ReplicaOptions = {}): Promise<RunningPortal> =>
     startPortal({

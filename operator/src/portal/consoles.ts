@@ -14,6 +14,7 @@ import type { Authorization } from '../server/authorization.ts';
 import { Problem } from '../server/problem.ts';
 import type { Caller, Callers } from './callers.ts';
 import type { ConsoleProtocol } from './schemas.ts';
+import { pictureOf } from './stills.ts';
 import type { Grant, Tickets } from './tickets.ts';
 import type { UpgradeRoute } from './upgrades.ts';
 
@@ -47,6 +48,8 @@ const ticketPrefix = 'ticket.';
 const highWater = 1024 * 1024;
 const lowWater = 256 * 1024;
 const recheckMs = 30_000;
+const pingMs = 20_000;
+const mostUnanswered = 2;
 const mostConsoles = 200;
 
 /** Whose ticket it is: the session where there is one, so that a copied ticket is of no use in another browser. */
@@ -77,15 +80,15 @@ export function consoleRoute(o: ConsolesOptions): UpgradeRoute {
         open.add(page);
         page.once('close', () => open.delete(page));
         join(o, page, request, grant).catch((error: unknown) => {
-          const { kind, message } = toKubeError(error);
-          if (/active vnc/i.test(message) && grant.protocol === 'vnc' && !grant.takeOver) {
-            page.close(consoleCodes.inUse, 'in use');
+          if (error instanceof InUse) {
+            ended(page, consoleCodes.inUse, 'in use');
             return;
           }
+          const { kind, message } = toKubeError(error);
           if (kind !== 'notFound' && kind !== 'conflict' && kind !== 'badRequest') {
             o.log.warn({ err: message, guest: grant.virtualMachine }, 'a console could not be opened');
           }
-          page.close(consoleCodes.notThere, 'no such guest now');
+          ended(page, consoleCodes.notThere, 'no such guest now');
         });
       };
     },
@@ -106,20 +109,23 @@ async function join(o: ConsolesOptions, page: WebSocket, request: IncomingMessag
   const { namespace, virtualMachine: name, protocol } = grant;
   const { dial } = o.client.raw;
   if (dial === undefined) throw new TypeError('the transport cannot open WebSockets');
-  const ended = new AbortController();
+  const gone = new AbortController();
   // What is typed before the guest answers waits in the page's own connection.
   page.pause();
-  page.once('close', () => ended.abort());
+  page.once('close', () => gone.abort());
   const path = objectPath(virtualMachineInstanceSubresources, { namespace, name }, subresourceOf[protocol]);
   const query = protocol === 'vnc' && !grant.takeOver ? '?preserveSession=true' : '';
-  const guest = await dial({ path: path + query, signal: ended.signal });
+  const guest = await dial({ path: path + query, signal: gone.signal }).catch(async (error: unknown) => {
+    throw query !== '' && (await isInUse(o.client, grant, error, gone.signal)) ? new InUse() : error;
+  });
+  keepAlive(guest);
   const checking = setInterval(() => {
     stillMay(o, request, grant).then(
-      (code) => code !== undefined && page.close(code, 'no longer allowed'),
+      (code) => code !== undefined && ended(page, code, 'no longer allowed'),
       (error: unknown) => o.log.warn({ err: error }, 'a console could not be checked'),
     );
   }, recheckMs);
-  guest.once('close', () => page.close(consoleCodes.guestEnded, 'the guest ended it'));
+  guest.once('close', () => ended(page, consoleCodes.guestEnded, 'the guest ended it'));
   page.once('close', () => {
     clearInterval(checking);
     guest.terminate();
@@ -129,10 +135,61 @@ async function join(o: ConsolesOptions, page: WebSocket, request: IncomingMessag
     guest.terminate();
     return;
   }
-  pass(guest, page);
-  pass(page, guest);
+  let waits = false;
+  page.on('message', (data, isBinary) => {
+    if (isBinary) return;
+    // The only words that a page has for us: its terminal is behind, or no longer.
+    const word = (data as Buffer).toString('latin1');
+    if (word === 'wait') {
+      waits = true;
+      guest.pause();
+    } else if (word === 'go') {
+      waits = false;
+      if (page.bufferedAmount < lowWater) guest.resume();
+    }
+  });
+  pass(guest, page, () => !waits);
+  pass(page, guest, () => true);
   page.resume();
   guest.resume();
+}
+
+/** A page that is not read does not hear that its own goodbye has arrived, and would wait for it. */
+function ended(page: WebSocket, code: number, reason: string): void {
+  page.resume();
+  page.close(code, reason);
+}
+
+/** Somebody else has the screen, who was not to be disturbed. */
+class InUse extends Error {
+  override readonly name = 'InUse';
+}
+
+/**
+ * KubeVirt answers a screen that is in use with a plain 500, as it does other troubles, in words that change with its version (its
+ * handler's 503 is wrapped by virt-api). A screen of which there is a picture is there; so it is somebody else who has it.
+ */
+async function isInUse(client: KubeClient, grant: Grant, error: unknown, signal: AbortSignal): Promise<boolean> {
+  const { kind, message } = toKubeError(error);
+  if (kind !== 'server') return false;
+  if (/active vnc/i.test(message)) return true;
+  const { namespace, virtualMachine: name } = grant;
+  return pictureOf(client, { namespace, name }, signal).then(
+    (picture) => picture !== undefined,
+    () => false,
+  );
+}
+
+/** KubeVirt sends no pings, and what stands between cuts connections that are silent. One that does not answer is given up. */
+function keepAlive(guest: WebSocket): void {
+  let unanswered = 0;
+  guest.on('pong', () => (unanswered = 0));
+  const pinging = setInterval(() => {
+    if (guest.isPaused) return;
+    if (unanswered++ >= mostUnanswered) guest.terminate();
+    else guest.ping();
+  }, pingMs);
+  guest.once('close', () => clearInterval(pinging));
 }
 
 /** Undefined: yes. Otherwise the code to close with. What cannot be asked now is asked again later. */
@@ -147,11 +204,11 @@ async function stillMay(o: ConsolesOptions, request: IncomingMessage, grant: Gra
   }
 }
 
-function pass(from: WebSocket, to: WebSocket): void {
+function pass(from: WebSocket, to: WebSocket, mayGoOn: () => boolean): void {
   from.on('message', (data: RawData, isBinary) => {
     if (!isBinary || to.readyState !== to.OPEN) return;
     to.send(data as Buffer, { binary: true }, () => {
-      if (from.isPaused && to.bufferedAmount < lowWater) from.resume();
+      if (from.isPaused && mayGoOn() && to.bufferedAmount < lowWater) from.resume();
     });
     if (to.bufferedAmount >= highWater) from.pause();
   });

@@ -30,6 +30,7 @@ import { pagesOf, securityHeaders } from './pages.ts';
 import { document } from './schemas.ts';
 import { Sessions } from './sessions.ts';
 import { Sources } from './sources.ts';
+import { Stills } from './stills.ts';
 import { streamPath, streamRoute } from './stream.ts';
 import { Tickets } from './tickets.ts';
 import { serveUpgrades } from './upgrades.ts';
@@ -84,6 +85,8 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
     namespaces: () => sources.namespaceNames(),
     lab: o.labControlSocket !== undefined,
   });
+  const virtualMachineOf = sources.virtualMachineOf.bind(sources);
+  const stills = new Stills({ client, log, virtualMachineOf });
   const tickets = new Tickets(sessions, clock);
   const usage = new UsageLog(clock, () => sources.machineRows());
   const pages = o.web === undefined ? undefined : pagesOf(o.web);
@@ -170,7 +173,7 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
     clock,
     log,
     routes: {
-      [streamPath]: streamRoute({ sources, visibility, authorization, callers, client, clock, log, build }),
+      [streamPath]: streamRoute({ sources, stills, visibility, authorization, callers, client, clock, log, build }),
       [consolePath]: consoleRoute({ client, authorization, callers, tickets, log }),
     },
   });

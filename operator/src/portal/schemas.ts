@@ -267,7 +267,7 @@ export const streamRequest = z.union([
   z.strictObject({
     op: z.literal('sub'),
     id: z.int(),
-    topic: z.enum(['job', 'events', 'output']),
+    topic: z.enum(['job', 'events', 'output', 'screen']),
     namespace: namespaceName,
     name: jobName,
   }),
@@ -299,4 +299,6 @@ export type StreamMessage =
       readonly attempt: number;
       readonly text: string;
     }
+  /** How the screen of the job's guest looks now: the address of an image. */
+  | { readonly type: 'still'; readonly id: number; readonly picture: string }
   | { readonly type: 'error'; readonly id: number; readonly problem: ProblemBody };

@@ -79,6 +79,12 @@ export class Sources {
     return this.jobs.store.get(keyOf({ namespace, name }));
   }
 
+  /** Undefined while the job has no guest. */
+  virtualMachineOf(namespace: string, name: string): string | undefined {
+    const attempt = this.job(namespace, name)?.status?.attempts?.at(-1);
+    return attempt?.ended === undefined && attempt?.created !== undefined ? attempt.virtualMachine : undefined;
+  }
+
   jobRows(): JobRow[] {
     return [...this.#jobRows.values()];
   }

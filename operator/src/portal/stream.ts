@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
-import { coreEvents, pods } from '../api/resources.ts';
+import { coreEvents, pods, virtualMachineInstanceSubresources } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { Problem } from '../server/problem.ts';
@@ -16,6 +16,7 @@ import { followEvents, followOutput } from './job-feeds.ts';
 import { problemOf } from './refusals.ts';
 import { streamRequest, type JobRow, type StreamMessage, type Subscription } from './schemas.ts';
 import type { Sources } from './sources.ts';
+import { screenshot, type Stills } from './stills.ts';
 import type { UpgradeRoute } from './upgrades.ts';
 import { sameVisible, sees, type Visibility, type Visible } from './visibility.ts';
 
@@ -25,6 +26,7 @@ export interface StreamOptions {
   readonly authorization: Authorization;
   readonly callers: Callers;
   readonly client: KubeClient;
+  readonly stills: Stills;
   readonly clock: Clock;
   readonly log: Logger;
   readonly build: string;
@@ -36,6 +38,8 @@ export const closeCodes = { loginOver: 4401, tooSlow: 4413, badRequest: 4400 } a
 const batchMs = 100;
 const beatMs = 5_000;
 const recheckMs = 30_000;
+/** A page that is behind by more gets no further pictures. */
+const mostUnsentPictures = 1024 * 1024;
 const mostUnsent = 8 * 1024 * 1024;
 const mostSubscriptions = 16;
 
@@ -52,7 +56,7 @@ export function streamRoute(o: StreamOptions): UpgradeRoute {
 }
 
 interface Running {
-  readonly topic: Subscription['topic'];
+  readonly subscription: Subscription;
   end(): void;
 }
 
@@ -103,11 +107,11 @@ class Stream {
       return;
     }
     // Reserved at once, so that an `unsub` that comes while rights are asked for is heeded.
-    const place: Running = { topic: request.topic, end: () => undefined };
+    const place: Running = { subscription: request, end: () => undefined };
     this.#running.set(request.id, place);
     this.#begin(request)
       .then((end) => {
-        if (this.#running.get(request.id) === place) this.#running.set(request.id, { topic: request.topic, end });
+        if (this.#running.get(request.id) === place) this.#running.set(request.id, { subscription: request, end });
         else end();
       })
       .catch((error: unknown) => {
@@ -133,6 +137,13 @@ class Stream {
         await authorization.require(user, { verb: 'get', namespace, name });
         return this.#job(id, namespace, name);
       }
+      case 'screen': {
+        const { namespace, name } = request;
+        await this.#mayWatch(namespace, name);
+        return this.#o.stills.watch(namespace, name, (picture) => {
+          if (this.#socket.bufferedAmount < mostUnsentPictures) this.#send({ type: 'still', id, picture });
+        });
+      }
       case 'events': {
         const { namespace, name } = request;
         await authorization.require(user, { verb: 'list', resource: coreEvents, namespace });
@@ -155,6 +166,17 @@ class Stream {
         });
       }
     }
+  }
+
+  /** Whoever may see pictures of the guest's screen; throws Problem 403. */
+  async #mayWatch(namespace: string, job: string): Promise<void> {
+    const { authorization, sources } = this.#o;
+    const { user } = this.#caller;
+    await authorization.require(user, { verb: 'get', namespace, name: job });
+    const name = sources.virtualMachineOf(namespace, job);
+    const resource = virtualMachineInstanceSubresources;
+    const attributes = { verb: 'get', resource, subresource: screenshot, namespace } as const;
+    await authorization.require(user, name === undefined ? attributes : { ...attributes, name });
   }
 
   #jobs(id: number, since: string | undefined): () => void {
@@ -245,7 +267,14 @@ class Stream {
     const before = this.#visible;
     this.#visible = await this.#o.visibility.jobs(this.#caller.user);
     const changed = !sameVisible(before, this.#visible);
-    for (const [id, { topic }] of [...this.#running]) {
+    for (const [id, { subscription }] of [...this.#running]) {
+      const { topic } = subscription;
+      if (topic === 'screen') {
+        await this.#mayWatch(subscription.namespace, subscription.name).catch((error: unknown) => {
+          this.#end(id);
+          this.#fail(id, error);
+        });
+      }
       if (topic === 'jobs' && changed) this.#snapshot(id);
       if (topic === 'machines' && !(await this.#o.visibility.machines(this.#caller.user)).list) {
         this.#end(id);
@@ -254,7 +283,8 @@ class Stream {
     }
     if (!changed) return;
     // Feeds of single jobs are asked for again by the page, and so checked again.
-    for (const [id, { topic }] of [...this.#running]) {
+    for (const [id, { subscription }] of [...this.#running]) {
+      const { topic } = subscription;
       if (topic !== 'job' && topic !== 'events' && topic !== 'output') continue;
       this.#end(id);
       this.#fail(id, new Problem(403, 'what you may see has changed'));

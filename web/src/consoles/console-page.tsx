@@ -17,6 +17,7 @@ import { overlayOf, placeOf } from './place.ts';
 import type { Screen } from './screen.ts';
 import type { Serial } from './serial.ts';
 import { Toolbar } from './toolbar.tsx';
+import { Watching } from './watching.tsx';
 
 export type Console =
   { readonly kind: 'vnc'; readonly screen: Screen } | { readonly kind: 'serial'; readonly serial: Serial };
@@ -152,6 +153,7 @@ function Attached(o: {
           role={protocol === 'vnc' ? 'application' : 'group'}
           aria-label={`${protocol === 'vnc' ? 'Screen' : 'Terminal'} of ${name}; all keys go to it, Ctrl+Alt+Shift leads out`}
         />
+        {state.kind === 'inUse' && <Watching namespace={namespace} name={name} onTakeOver={() => line?.now(true)} />}
         {overlay !== undefined && shown && (
           <div className={overlay.covers ? css.overlay : css.remark} role="status">
             <Text fw={700} size={overlay.covers ? 'lg' : 'sm'}>
@@ -161,11 +163,6 @@ function Attached(o: {
             {overlay.action === 'retry' && (
               <Button size="xs" variant="default" mt="sm" onClick={() => line?.now()}>
                 Try now
-              </Button>
-            )}
-            {overlay.action === 'takeOver' && (
-              <Button size="xs" mt="sm" onClick={() => line?.now(true)}>
-                Take over
               </Button>
             )}
           </div>

@@ -57,11 +57,13 @@ export class Line {
     if (place === undefined) {
       this.#drop();
       this.#say({ kind: 'noGuest' });
+    } else if (this.#state.kind === 'inUse') {
+      // Whoever has the screen comes first at the new place, too; we ask again in a moment anyway.
     } else if (place.attempt !== before?.attempt) {
       // The line to the guest before may look alive for minutes, when its machine has lost its network.
       void this.#dial(false);
     } else if (this.#state.kind === 'live') this.#doubt();
-    else if (this.#state.kind !== 'inUse') void this.#dial(false);
+    else void this.#dial(false);
   }
 
   now(takeOver = false): void {

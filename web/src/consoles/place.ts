@@ -24,7 +24,7 @@ export interface Overlay {
   readonly line: string;
   /** Covers the console; otherwise it is a remark beside it. */
   readonly covers: boolean;
-  readonly action?: 'retry' | 'takeOver';
+  readonly action?: 'retry';
 }
 
 /** Undefined when there is nothing to say: the console works. */
@@ -77,12 +77,8 @@ export function overlayOf(job: ComputeJob, line: LineState): Overlay | undefined
         action: 'retry',
       };
     case 'inUse':
-      return {
-        title: 'Open somewhere else',
-        line: 'A screen has one viewer at a time.',
-        covers: true,
-        action: 'takeOver',
-      };
+      // Whoever looks on is told so beside the picture.
+      return undefined;
     case 'refused':
       return { title: 'You may not open this', line: line.why, covers: true };
   }

@@ -1,6 +1,6 @@
 // A terminal on a guest's serial console.
 // Promises: bytes in both directions as they are; the text so far stays when the line breaks, and where it went on is marked; nothing
-// that is typed while the line is down is sent later.
+// that is typed while the line is down is sent later; a guest that prints without end is made to wait, so that keys are answered.
 
 import '@xterm/xterm/css/xterm.css';
 import { FitAddon } from '@xterm/addon-fit';
@@ -8,6 +8,9 @@ import { Terminal } from '@xterm/xterm';
 import { pageNonce } from '../ui/nonce.ts';
 
 const pasteBytes = 1024;
+/** Bytes that the terminal has not drawn yet: above, the portal is told to wait, and below, to go on. */
+const highWater = 512 * 1024;
+const lowWater = 128 * 1024;
 
 export class Serial {
   readonly #terminal: Terminal;
@@ -16,6 +19,8 @@ export class Serial {
   readonly #encoder = new TextEncoder();
   #socket: WebSocket | undefined;
   #attached = 0;
+  #undrawn = 0;
+  #waits = false;
 
   constructor(element: HTMLElement) {
     styleWithNonce();
@@ -38,6 +43,7 @@ export class Serial {
 
   attach(socket: WebSocket, live: () => void, where: string): void {
     this.#socket = socket;
+    this.#waits = false;
     const number = ++this.#attached;
     socket.addEventListener('open', () => {
       if (number > 1) this.#terminal.write(`\r\n\x1b[2m-- ${where} --\x1b[0m\r\n`);
@@ -45,8 +51,23 @@ export class Serial {
       this.#terminal.focus();
     });
     socket.addEventListener('message', ({ data }) => {
-      if (data instanceof ArrayBuffer) this.#terminal.write(new Uint8Array(data));
+      if (data instanceof ArrayBuffer) this.#draw(socket, new Uint8Array(data));
     });
+  }
+
+  #draw(socket: WebSocket, bytes: Uint8Array): void {
+    this.#undrawn += bytes.length;
+    this.#terminal.write(bytes, () => {
+      this.#undrawn -= bytes.length;
+      if (this.#waits && socket === this.#socket && this.#undrawn < lowWater) this.#tell(socket, false);
+    });
+    if (!this.#waits && socket === this.#socket && this.#undrawn > highWater) this.#tell(socket, true);
+  }
+
+  /** Words of ours are text; what the guest hears is binary. */
+  #tell(socket: WebSocket, waits: boolean): void {
+    this.#waits = waits;
+    if (socket.readyState === WebSocket.OPEN) socket.send(waits ? 'wait' : 'go');
   }
 
   focus(): void {

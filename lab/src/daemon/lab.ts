@@ -58,7 +58,7 @@ const projectRoot = join(import.meta.dirname, '..', '..', '..');
 const apiDeadlineMs = 60_000;
 const readyDeadlineMs = 120_000;
 const pollMs = 100;
-const stopGraceMs = { operator: 5_000, portal: 2_000, controlPlane: 3_000, apiServer: 5_000 };
+const stopGraceMs = { operator: 5_000, portal: 2_000, controlPlane: 3_000, apiServer: 20_000 };
 
 export class Lab {
   readonly #o: LabOptions;

@@ -14,7 +14,7 @@ import { consoleContainer, labels } from '../model/names.ts';
 import type { RowChange } from './change-log.ts';
 import type { EventRow } from './schemas.ts';
 
-interface CoreEvent extends KubeObject {
+export interface CoreEvent extends KubeObject {
   readonly type?: string;
   readonly reason?: string;
   readonly message?: string;
@@ -61,7 +61,7 @@ export function followEvents({ client, clock, log, namespace, name, onRows }: Ev
   return () => stop.abort();
 }
 
-function eventRowOf(event: CoreEvent): EventRow {
+export function eventRowOf(event: CoreEvent): EventRow {
   const { metadata, series, lastTimestamp, eventTime } = event;
   return {
     uid: metadata.uid ?? metadata.name,

@@ -6,6 +6,7 @@ import { getCondition } from '../api/conditions.ts';
 import type { Node } from '../api/kubernetes.ts';
 import { quantityToBytes } from '../api/quantity.ts';
 import { machineOf } from '../model/machine.ts';
+import { annotations, labels } from '../model/names.ts';
 import type { JobRow, MachineRow } from './schemas.ts';
 
 const longestMessage = 300;
@@ -47,15 +48,21 @@ export function jobRowOf({ metadata, spec, status = {} }: ComputeJob): JobRow {
   };
 }
 
-/** @param guests the jobs that have the machine now. */
-export function machineRowOf(node: Node, guests: readonly ComputeJob[], nowMs: number): MachineRow {
+/**
+ * @param guests the jobs that have the machine now.
+ * @param seen when its agent was last heard of.
+ */
+export function machineRowOf(node: Node, guests: readonly ComputeJob[], nowMs: number, seen?: string): MachineRow {
   const machine = machineOf(node, { nowMs });
-  const { name, room, dedicated, approved, lending, ownerPresent, ready, lost, cordoned, architecture } = machine;
+  const { name, room, dedicated, approved, revoked, lending, ownerPresent, ready, lost, cordoned, architecture } =
+    machine;
   const { lends, since, hold } = machine;
+  const fence = node.metadata.labels?.[labels.fence];
+  const why = reasonOf(node.metadata.annotations?.[annotations.offer]);
   return {
     name,
     ...(room === undefined ? {} : { room }),
-    ...{ dedicated, approved, lending, ownerPresent, ready, lost, cordoned, architecture },
+    ...{ dedicated, approved, revoked, lending, ownerPresent, ready, lost, cordoned, architecture },
     lends: { ...lends },
     used: {
       cores: guests.reduce((sum, { spec }) => sum + spec.resources.cores, 0),
@@ -66,7 +73,20 @@ export function machineRowOf(node: Node, guests: readonly ComputeJob[], nowMs: n
     ...(hold === undefined
       ? {}
       : { hold: { until: new Date(hold.untilMs).toISOString(), message: hold.message.slice(0, longestMessage) } }),
+    ...(why === undefined ? {} : { why }),
+    fence: fence === 'armed' || fence === 'off' ? fence : 'unknown',
+    ...(seen === undefined ? {} : { seen }),
   };
+}
+
+function reasonOf(offer: string | undefined): string | undefined {
+  try {
+    const { reason } = (JSON.parse(offer ?? '{}') ?? {}) as { reason?: unknown };
+    return typeof reason === 'string' && reason !== '' ? reason.slice(0, 100) : undefined;
+  } catch {
+    // Not the agent's: what it lends is in its labels all the same.
+    return undefined;
+  }
 }
 
 function memoryOf(quantity: string | number): number {

@@ -9,6 +9,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { Informer } from '../kube/informer.ts';
 import { keyOf } from '../kube/object.ts';
+import { AgentVoices } from './agent-voices.ts';
 import { ChangeLog, type RowChange } from './change-log.ts';
 import { jobRowOf, machineRowOf } from './rows.ts';
 import type { JobRow, MachineRow } from './schemas.ts';
@@ -27,6 +28,7 @@ export class Sources {
   readonly namespaces: Informer<Namespace>;
   readonly log = new ChangeLog<JobRow>();
   readonly #clock: Clock;
+  readonly #voices: AgentVoices;
   /** By key of the job. */
   readonly #jobRows = new Map<string, JobRow>();
   readonly #jobListeners = new Set<Tell<JobRow>>();
@@ -35,6 +37,7 @@ export class Sources {
   constructor({ client, clock, log }: SourcesOptions) {
     this.#clock = clock;
     const shared = { client, clock, log };
+    this.#voices = new AgentVoices({ ...shared, onNews: (name) => this.#tellMachine(name) });
     this.jobs = new Informer({ ...shared, type: computeJobs, indexes: { node: machineOfJob } });
     this.nodes = new Informer({ ...shared, type: nodes });
     this.namespaces = new Informer({ ...shared, type: namespaces });
@@ -62,7 +65,7 @@ export class Sources {
       () => this.log.begin(),
       () => undefined,
     );
-    await Promise.all(informers.map((informer) => informer.run(signal)));
+    await Promise.all([...informers.map((informer) => informer.run(signal)), this.#voices.run(signal)]);
   }
 
   /** What has not been read yet, in words. */
@@ -110,7 +113,8 @@ export class Sources {
   }
 
   #machineRow(node: Node): MachineRow {
-    return machineRowOf(node, this.jobs.store.byIndex('node', node.metadata.name), this.#clock.now());
+    const { name } = node.metadata;
+    return machineRowOf(node, this.jobs.store.byIndex('node', name), this.#clock.now(), this.#voices.heardOf(name));
   }
 
   #tellJob(change: RowChange<JobRow>, resourceVersion: string | undefined): void {

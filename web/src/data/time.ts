@@ -22,3 +22,10 @@ const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle:
 /** @param at RFC 3339. */
 export const clockTime = (at: string): string => (at === '' ? '' : clock.format(new Date(at)));
 export const fullTime = (at: string): string => (at === '' ? '' : day.format(new Date(at)));
+
+const short = new Intl.DateTimeFormat(undefined, {
+  ...{ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' },
+  hourCycle: 'h23',
+});
+/** With its day: 21 Nov, 10:04. @param at RFC 3339. */
+export const shortTime = (at: string): string => (at === '' ? '' : short.format(new Date(at)));

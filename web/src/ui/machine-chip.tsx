@@ -6,6 +6,7 @@ import {
   IconLogout,
   IconMinus,
   IconPlugOff,
+  IconShieldOff,
   IconUser,
   IconUserQuestion,
   type Icon,
@@ -14,11 +15,12 @@ import { machineInk, type MachineState } from '../data/machine-state.ts';
 
 const icons: Readonly<Record<MachineState, Icon>> = {
   'Waiting for approval': IconUserQuestion,
+  Revoked: IconShieldOff,
   Lost: IconPlugOff,
   'Not ready': IconHourglass,
   Draining: IconLogout,
   'Owner present': IconUser,
-  Resting: IconHandStop,
+  Held: IconHandStop,
   Lending: IconCheck,
   'Not lending': IconMinus,
 };

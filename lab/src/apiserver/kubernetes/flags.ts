@@ -1,4 +1,4 @@
-// The flags with which the real etcd and kube-apiserver are started: those documented for kube-apiserver 1.34 to 1.36, on loopback
+// The flags with which the real etcd and kube-apiserver are started: meant for kube-apiserver 1.34 to 1.36, on loopback
 // alone. Pure; the files that they name are written by `files.ts`.
 import type { KubernetesFiles } from './files.ts';
 

@@ -37,13 +37,16 @@ export class Screen {
     rfb.scaleViewport = this.#fitted;
     rfb.focusOnClick = true;
     rfb.background = 'transparent';
+    let connected = false;
     rfb.addEventListener('connect', () => {
+      connected = true;
       this.#still.hidden = true;
       live();
       rfb.focus();
     });
     rfb.addEventListener('disconnect', () => {
-      this.#keep(rfb);
+      // One that was refused has no picture.
+      if (connected) this.#keep(rfb);
       if (this.#rfb === rfb) this.#rfb = undefined;
     });
   }

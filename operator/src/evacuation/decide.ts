@@ -23,7 +23,7 @@ import { pausesOf, type RetrySettings } from './failures.ts';
 import { leavesInMs, leavingOf, staleMark, type Leaving } from './leave.ts';
 import { watchOver } from './migration.ts';
 import { isRecorded } from './records.ts';
-import { targetFor, type NoTarget } from './target.ts';
+import { hasTarget, targetFor, type NoTarget } from './target.ts';
 import type { Moving } from './traffic.ts';
 import { turnOf, type Limits } from './turn.ts';
 
@@ -234,18 +234,19 @@ function leave(
   const { resting, restUntilMs } = pauses;
   const { isSilent } = input;
   const of = { job, vmi, pool, verdicts, explain, isSilent, source: leaving.from, nowMs };
-  const target = targetFor({ ...of, live: true, resting });
-  // Nobody waits for a turn who has nowhere to go.
-  if (target.machine === undefined) {
-    return nobody(job, leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
-  }
+  const wanted = { ...of, live: true, resting };
   const later =
     leaving.urgent || !input.urgentWaits
       ? turnOf(leaving.from, machine?.room, moving, pool, settings.limits)
       : 'guests that have to leave sooner come first';
-  if (later !== undefined) {
+  // Nobody waits for a turn who has nowhere to go.
+  if (later !== undefined && hasTarget(wanted)) {
     const message = `${leaving.words}, and ${later}; the guest ${goesOn(job)}`;
     return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message, urgent: leaving.urgent };
+  }
+  const target = targetFor(wanted);
+  if (target.machine === undefined) {
+    return nobody(job, leaving, target, restUntilMs === undefined ? undefined : restUntilMs - nowMs);
   }
   return {
     kind: 'migrate',

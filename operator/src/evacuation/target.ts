@@ -47,6 +47,16 @@ interface KeptOut {
 
 export type Target = { readonly machine: string } | NoTarget;
 
+/** Whether there is one at all, for a guest whose turn has not come: costs no ranking of all that fit. */
+export function hasTarget(input: TargetInput): boolean {
+  const { source, verdicts, isSilent } = input;
+  const wanted = requirementFor(input);
+  for (const { name } of verdicts.fitting(verdicts.classOf(wanted))) {
+    if (name !== source && !wanted.heldAgainst.has(name) && !isSilent(name)) return true;
+  }
+  return false;
+}
+
 export function targetFor(input: TargetInput): Target {
   const { job, source, nowMs, verdicts, explain, isSilent } = input;
   const wanted = requirementFor(input);

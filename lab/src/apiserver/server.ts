@@ -38,7 +38,7 @@ export interface ApiServerOptions {
   readonly pki: Pki;
   /** How many changes are kept for watchers that come back; older resourceVersions are answered 410. */
   readonly watchHistory?: number;
-  /** Takes workloads and network policies too, and runs none. Not unless asked for. */
+  /** Takes workloads too, and runs none. Not unless asked for. */
   readonly workloads?: boolean;
   /** Milliseconds since the epoch. */
   readonly clock?: { now(): number };

@@ -1,5 +1,5 @@
 // What the lab puts into a fresh API server before anything else runs: the definition of ComputeJob, the operator's namespace, the
-// roles of the operator and of the machines, and the policies that bind the agents. Applied, so that doing it again changes nothing.
+// roles and policies of the chart, and those of the lab's own machines. Applied, so that doing it again changes nothing.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -19,15 +19,10 @@ import {
 import type { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { isNotFound, toKubeError } from '@idlewild/operator/kube/errors.ts';
 import { parseAllDocuments } from 'yaml';
+import { chartRights, type Manifest } from '../manifests/chart.ts';
 
 const fieldManager = 'idlewild-lab';
 export const operatorNamespace = 'idlewild-system';
-
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
 
 const types: readonly ResourceType[] = [
   namespaces,
@@ -41,8 +36,12 @@ const types: readonly ResourceType[] = [
   validatingAdmissionPolicyBindings,
 ];
 
-/** Throws when a manifest holds a kind that the lab does not install, or the API server refuses one. */
-export async function bootstrap(client: KubeClient, crdDir: string): Promise<void> {
+/**
+ * @param rights the roles and policies of the program; those of the chart unless given.
+ * Throws when a manifest holds a kind that the lab does not install, or the API server refuses one.
+ */
+export async function bootstrap(client: KubeClient, crdDir: string, rights = chartRights()): Promise<void> {
+  const chart = await rights;
   await apply(client, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: operatorNamespace } });
   for (const dir of [crdDir, join(import.meta.dirname, '..', 'manifests')]) {
     for (const file of readdirSync(dir).sort()) {
@@ -53,6 +52,7 @@ export async function bootstrap(client: KubeClient, crdDir: string): Promise<voi
       }
     }
   }
+  for (const manifest of chart) await apply(client, manifest);
 }
 
 async function apply(client: KubeClient, manifest: Manifest): Promise<void> {

@@ -11,6 +11,7 @@ import { defaultCacheDir, ensureImage } from '../images/cache.ts';
 import { tryLock, type FileLock } from '../images/file-lock.ts';
 import { identityOf } from '../machines/cgroup/processes.ts';
 import { ensurePki } from '../pki/pki.ts';
+import { chartRights } from '../manifests/chart.ts';
 import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
 import { probeAccel, type AccelChoice } from '../virt/qemu/accel.ts';
 import { bundleOperator, operatorNodeFlags } from '../../../scripts/bundle-operator.ts';
@@ -151,6 +152,9 @@ export class Lab {
     for (const dir of [layout.runtime, layout.logs, layout.bootQueue]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#save({ processes: this.#processes() });
     const tools = this.#provideTools();
+    const rights = chartRights();
+    // Whoever waits for them hears of it.
+    rights.catch(() => undefined);
     const operatorProgram = this.#o.operator ? bundleOperator() : Promise.resolve('');
     // Whoever waits for it hears of it.
     operatorProgram.catch(() => undefined);
@@ -172,7 +176,7 @@ export class Lab {
     this.#o.onApi(layout.kubeconfig);
 
     say('installing the kinds of the lab');
-    await bootstrap(client, join(projectRoot, 'crds'));
+    await bootstrap(client, join(projectRoot, 'crds'), rights);
     this.#startChild('control plane', ['lab/src/controlplane.ts', '--dir', layout.dir, '--server', this.#server]);
     const accel = await this.#chooseAccel(image.kernel);
     if (this.#o.witness) this.#witness = new Witness(layout.witness);

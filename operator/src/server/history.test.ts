@@ -1,11 +1,10 @@
 // Who may read the history, asked of a real API server with real users and rules.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
+import { chartRights } from '@idlewild/lab/manifests/chart.ts';
 import { pino, type Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { parseAllDocuments } from 'yaml';
 import { aJob, at } from '../../../test/builders/job.ts';
 import { KubeClient, type RequestInfo } from '../kube/client.ts';
 import { FakeClock } from '../kube/clock.ts';
@@ -18,11 +17,9 @@ import { Authorization } from './authorization.ts';
 import { historyRoutes } from './history.ts';
 import { startServer, type RunningServer } from './server.ts';
 
-const rbac = new URL('../../../lab/src/manifests/operator-rbac.yaml', import.meta.url);
 const rolesPath = '/apis/rbac.authorization.k8s.io/v1';
 const collectionOf = (kind: string, namespace = ''): string | undefined =>
   ({
-    Namespace: '/api/v1/namespaces',
     ServiceAccount: `/api/v1/namespaces/${namespace}/serviceaccounts`,
     ClusterRole: `${rolesPath}/clusterroles`,
     ClusterRoleBinding: `${rolesPath}/clusterrolebindings`,
@@ -45,9 +42,11 @@ beforeAll(async () => {
   api = await TestServer.start();
   for (const name of ['idlewild-system', 'idlewild-machines', 'team-a', 'team-b'])
     await api.post('/api/v1/namespaces', { metadata: { name } });
-  for (const document of parseAllDocuments(await readFile(rbac, 'utf8'))) {
-    const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
-    const { status, text } = await api.post(collectionOf(object.kind, object.metadata.namespace) ?? '', object);
+  for (const manifest of await chartRights()) {
+    const own = manifest.metadata.name === 'operator' || manifest.metadata.name === 'idlewild:operator';
+    if (!own) continue;
+    const path = collectionOf(manifest.kind, manifest.metadata.namespace) ?? '';
+    const { status, text } = await api.post(path, manifest);
     if (status !== 201) throw new Error(text);
   }
   tokens.operator = await tokenOf('idlewild-system', 'operator');

@@ -7,9 +7,8 @@ import type { Definitions } from './type-definitions.ts';
 
 const files = [
   ...['meta/v1', 'core/v1', 'events/v1', 'policy/v1', 'rbac/v1', 'coordination/v1', 'discovery/v1', 'scheduling/v1'],
-  ...['networking/v1'],
-  ...['admissionregistration/v1', 'apiextensions/v1', 'authentication/v1', 'authorization/v1', 'autoscaling/v1'],
   ...['apps/v1', 'networking/v1'],
+  ...['admissionregistration/v1', 'apiextensions/v1', 'authentication/v1', 'authorization/v1', 'autoscaling/v1'],
 ];
 
 const condition: Schema = {

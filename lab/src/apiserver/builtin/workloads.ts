@@ -1,4 +1,4 @@
-// Kinds that the server can keep but nobody here would run: workloads, and rules of networks. They are served only where that is
+// Kinds that the server can keep but nobody here would run: workloads, and ways into the cluster. They are served only where that is
 // asked for, to see whether a chart could be installed; with them, nothing starts.
 
 import type { ServedResource } from '../registry/types.ts';
@@ -23,6 +23,5 @@ export const kindsWithWorkloads: readonly ServedResource[] = [
   ...builtinKinds,
   kept('apps', 'deployments', 'Deployment', ['deploy']),
   kept('apps', 'daemonsets', 'DaemonSet', ['ds']),
-  kept('networking', 'networkpolicies', 'NetworkPolicy', ['netpol']),
   kept('networking', 'ingresses', 'Ingress', ['ing']),
 ];

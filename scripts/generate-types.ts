@@ -1,11 +1,14 @@
-// Writes operator/src/api/compute-job.ts from the CRD, the API's source of truth; with --check it writes nothing and fails
-// when the committed file differs, so that the types can never drift from what the API server validates.
+// Writes what follows from the CRD, the API's source of truth: the types in operator/src/api/compute-job.ts, and the chart's copy of
+// it. With --check it writes nothing and fails when a committed file differs, so that neither can drift from what the API server
+// validates.
 import { readFile, writeFile } from 'node:fs/promises';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
 
 const source = new URL('../crds/idlewild.dev_computejobs.yaml', import.meta.url);
 const target = new URL('../operator/src/api/compute-job.ts', import.meta.url);
+/** Helm reads nothing outside of a chart. */
+const copy = new URL('../charts/idlewild/definitions/idlewild.dev_computejobs.yaml', import.meta.url);
 
 interface Crd {
   readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: JsonObject } }[] };
@@ -67,16 +70,16 @@ async function generate(): Promise<string> {
   ].join('\n');
 }
 
-const wanted = await generate();
-if (process.argv.includes('--check')) {
-  const committed = await readFile(target, 'utf8').catch(() => '');
-  if (committed !== wanted) {
-    console.error(
-      'operator/src/api/compute-job.ts does not match crds/: run `npm run generate` and commit the result.',
-    );
+const wanted = new Map([
+  [target, await generate()],
+  [copy, await readFile(source, 'utf8')],
+]);
+for (const [file, content] of wanted) {
+  if (!process.argv.includes('--check')) {
+    await writeFile(file, content);
+    console.log(`wrote ${file.pathname}`);
+  } else if ((await readFile(file, 'utf8').catch(() => '')) !== content) {
+    console.error(`${file.pathname} does not match crds/: run \`npm run generate\` and commit the result.`);
     process.exitCode = 1;
   }
-} else {
-  await writeFile(target, wanted);
-  console.log(`wrote ${target.pathname}`);
 }

@@ -12,6 +12,7 @@ import { Empty } from '../../ui/empty.tsx';
 import { Page } from '../../ui/page.tsx';
 import { StateChip } from '../../ui/state-chip.tsx';
 import { UsedBar } from '../../ui/used-bar.tsx';
+import { LabSummary } from './lab-summary.tsx';
 import css from './overview.module.css';
 
 const mostCards = 12;
@@ -45,6 +46,7 @@ export function OverviewPage() {
       <Cards title="Sessions" rows={sessions} connect />
       <Cards title="Waiting" rows={waiting} />
       <Cards title="Failed" rows={failed} />
+      {rows.size > 0 && <LabSummary />}
     </Page>
   );
 }

@@ -46,7 +46,7 @@ export class Serial {
     this.#waits = false;
     const number = ++this.#attached;
     socket.addEventListener('open', () => {
-      if (number > 1) this.#terminal.write(`\r\n\x1b[2m-- ${where} --\x1b[0m\r\n`);
+      if (number > 1) this.#terminal.write(`\r\n\x1b[3m-- ${where} --\x1b[0m\r\n`);
       live();
       this.#terminal.focus();
     });

@@ -25,7 +25,7 @@ export interface Readings {
   /** Since the last use of a terminal, ms. */
   readonly terminalMs?: number | undefined;
   readonly sessions?: readonly Session[] | undefined;
-  /** Sound or a camera in use, or somebody asked that the machine not be called idle. */
+  /** Sound is played or recorded, or somebody asked that the machine not be called idle. */
   readonly watching?: boolean | undefined;
   /** Cores that the owner's own programs used over the last minute. */
   readonly ownerCores?: number | undefined;

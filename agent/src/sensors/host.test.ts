@@ -8,6 +8,7 @@ import { FakeClock } from '@idlewild/operator/kube/clock.ts';
 import { HostSensors } from './host.ts';
 import type { LogindReadings } from './logind.ts';
 import { onBattery, type Supply } from './power.ts';
+import { isSounding } from './sound.ts';
 import { sessionsIn } from './utmp.ts';
 import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
 
@@ -55,6 +56,20 @@ describe('the power supply', () => {
   });
 });
 
+describe('sound', () => {
+  const running = 'state: RUNNING\nowner_pid   : 812\ntrigger_time: 5.1\n';
+  it.each<[string, (string | undefined)[], boolean | undefined]>([
+    ['of a machine without a card', [], undefined],
+    ['that nobody may look at', [undefined], undefined],
+    ['is off', ['closed\n', 'closed\n'], false],
+    ['is kept ready by a sound server', ['state: PREPARED\nowner_pid   : 812\n', 'closed\n'], false],
+    ['is played', ['closed\n', running], true],
+    ['is recorded on the second card', ['closed\n', 'closed\n', running], true],
+  ])('%s', (_what, statuses, expected) => {
+    expect(isSounding(statuses)).toBe(expected);
+  });
+});
+
 describe('the owner’s work', () => {
   it('is the processor time of the owner’s slice over the last minute', () => {
     const meter = new CoreMeter();
@@ -96,11 +111,14 @@ describe('the sensors of a machine', () => {
     write('proc/acpi/button/lid/LID0/state', 'state:      closed\n');
     write('sys/class/power_supply/AC/type', 'Mains\n');
     write('sys/class/power_supply/AC/online', '1\n');
+    write('proc/asound/card0/pcm0p/sub0/status', 'closed\n');
+    write('proc/asound/card1/pcm3c/sub0/status', 'state: RUNNING\n');
     utimesSync(write('dev/tty2', ''), now / 1000 - 120, now / 1000);
     const sensors = new HostSensors({ root, clock: new FakeClock(now), log: pino({ level: 'silent' }) });
     expect(sensors.read()).toMatchObject({
       sessions: [{ id: 'tty2' }],
       memoryStall: 1,
+      watching: true,
       lidClosed: true,
       onBattery: false,
       terminalMs: 120_000,

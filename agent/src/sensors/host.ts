@@ -11,6 +11,7 @@ import { InputSensor } from './input.ts';
 import { either } from './logind-manager.ts';
 import type { LogindReadings } from './logind.ts';
 import { onBattery, type Supply } from './power.ts';
+import { isSounding } from './sound.ts';
 import { sessionsIn } from './utmp.ts';
 import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
 
@@ -50,7 +51,7 @@ export class HostSensors {
       inputMs: this.inputMs(),
       terminalMs: this.#terminalMs(),
       sessions: said.sessions ?? this.#sessions(),
-      watching: said.watching,
+      watching: either(isSounding(this.#streams()), said.watching),
       ownerCores: this.#cores(),
       memoryStall: pressure === undefined ? undefined : memoryStallIn(pressure),
       onBattery: either(onBattery(this.#supplies()), said.onBattery),
@@ -98,6 +99,15 @@ export class HostSensors {
       const field = (file: string): string | undefined => this.#text(`${folder}/${name}/${file}`)?.trim();
       return { type: field('type') ?? '', scope: field('scope'), online: field('online'), status: field('status') };
     });
+  }
+
+  #streams(): (string | undefined)[] {
+    const below = (folder: string, names: RegExp): string[] =>
+      this.#names(folder).flatMap((name) => (names.test(name) ? [`${folder}/${name}`] : []));
+    return below('proc/asound', /^card\d+$/)
+      .flatMap((card) => below(card, /^pcm\d+[pc]$/))
+      .flatMap((device) => below(device, /^sub\d+$/))
+      .map((stream) => this.#text(`${stream}/status`));
   }
 
   #text(path: string): string | undefined {

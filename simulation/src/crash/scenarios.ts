@@ -91,7 +91,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'a room that is lost',
     rooms: { 'pc-1': 'lab-a', 'pc-2': 'lab-a', 'pc-3': 'lab-b', 'pc-4': 'lab-b' },
-    jobs: { a: { ...image('exit-0-after-60000'), ...whole }, b: { ...image('exit-0-after-60000'), ...whole } },
+    jobs: { a: { ...image('exit-0-after-300000'), ...whole }, b: { ...image('exit-0-after-300000'), ...whole } },
     steps: [
       runs('a'),
       runs('b', (pool) => {

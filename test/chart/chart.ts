@@ -40,3 +40,10 @@ export async function render(...args: string[]): Promise<readonly Rendered[]> {
   const text = await helm('template', 'idlewild', chartDir, '-n', 'lab-system', ...args);
   return parseAllDocuments(text).flatMap((document) => (document.toJS() as Rendered | null) ?? []);
 }
+
+/** What helm says after an installation in `lab-system`. */
+export async function notes(...args: string[]): Promise<string> {
+  // `helm template` has no notes; an installation that is only tried needs no cluster.
+  const text = await helm('install', 'idlewild', chartDir, '-n', 'lab-system', '--dry-run=client', ...args);
+  return text.slice(text.indexOf('\nNOTES:\n'));
+}

@@ -1,41 +1,26 @@
 // That every flag which the chart passes is one that the program takes, as told by the programs' own parsers.
 
-import { beforeAll, describe, expect, it } from '@jest/globals';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { describe, expect, it, jest } from '@jest/globals';
 import { fenceTermsOf, parseOptions as parseAgentOptions } from '@idlewild/agent/options.ts';
-import { defaultCacheDir } from '@idlewild/lab/images/cache.ts';
-import { ensureKubectl } from '@idlewild/lab/tools/kubectl.ts';
 import { parseOptions } from '@idlewild/operator/options.ts';
 import { parsePortalOptions } from '@idlewild/operator/portal/options.ts';
-import { parseAllDocuments } from 'yaml';
+import { render } from './chart.ts';
 
-const chart = join(import.meta.dirname, '../../charts/idlewild');
-const run = promisify(execFile);
-let helm = '';
+jest.setTimeout(60_000);
 
 interface Workload {
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
   readonly spec: {
     readonly template: { readonly spec: { readonly containers: readonly { readonly args: string[] }[] } };
   };
 }
 
-beforeAll(async () => ({ helm } = await ensureKubectl(join(defaultCacheDir(), 'bin'))), 60_000);
-
 async function argsOf(name: string, ...values: string[]): Promise<string[]> {
-  const sets = values.flatMap((value) => ['--set', value]);
-  const { stdout } = await run(helm, ['template', 'idlewild', chart, '-n', 'lab-system', ...sets], {
-    maxBuffer: 2 ** 26,
-  });
-  const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Workload | null);
+  const objects = await render(...values.flatMap((value) => ['--set', value]));
   const found = objects.find(
-    (each) => each?.metadata.name === name && (each.kind === 'Deployment' || each.kind === 'DaemonSet'),
+    ({ kind, metadata }) => metadata.name === name && (kind === 'Deployment' || kind === 'DaemonSet'),
   );
-  if (found == null) throw new Error(`the chart has no ${name}`);
-  return found.spec.template.spec.containers[0]?.args ?? [];
+  if (found === undefined) throw new Error(`the chart has no ${name}`);
+  return (found as unknown as Workload).spec.template.spec.containers[0]?.args ?? [];
 }
 
 describe('the flags of the chart', () => {

@@ -111,7 +111,11 @@ export class Line {
     const socket = new WebSocket(url, ['plain.kubevirt.io', `ticket.${ticket.ticket}`]);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
-    socket.addEventListener('message', () => (this.#heardAt = performance.now()));
+    socket.addEventListener('message', () => {
+      this.#heardAt = performance.now();
+      // Only now: the portal opens a line before it knows whether the guest takes it.
+      this.#pauseMs = firstPauseMs;
+    });
     // Before anybody else hears of it: what the code says is known only here.
     socket.addEventListener('close', ({ code, reason }) => {
       if (stale()) return;
@@ -123,9 +127,7 @@ export class Line {
       else this.#later();
     });
     this.#o.attach(socket, () => {
-      if (stale()) return;
-      this.#pauseMs = firstPauseMs;
-      this.#say({ kind: 'live' });
+      if (!stale()) this.#say({ kind: 'live' });
     });
   }
 

@@ -3,6 +3,7 @@ import { Table } from '@mantine/core';
 import { useEvents } from '../../data/live.tsx';
 import { clockTime, fullTime } from '../../data/time.ts';
 import { Empty } from '../../ui/empty.tsx';
+import { WideTable } from '../../ui/wide-table.tsx';
 
 export function JobEvents({ namespace, name }: { readonly namespace: string; readonly name: string }) {
   const { events, refused } = useEvents(namespace, name);
@@ -14,7 +15,7 @@ export function JobEvents({ namespace, name }: { readonly namespace: string; rea
     );
   }
   return (
-    <Table.ScrollContainer minWidth={520}>
+    <WideTable minWidth={520} label="Events">
       <Table>
         <Table.Thead>
           <Table.Tr>
@@ -36,6 +37,6 @@ export function JobEvents({ namespace, name }: { readonly namespace: string; rea
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </WideTable>
   );
 }

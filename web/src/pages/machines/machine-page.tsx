@@ -12,6 +12,7 @@ import { useMe } from '../../data/me.tsx';
 import { fullTime, shortTime, span } from '../../data/time.ts';
 import { words } from '../../data/timeline.ts';
 import { Empty } from '../../ui/empty.tsx';
+import { WideTable } from '../../ui/wide-table.tsx';
 import { MachineChip } from '../../ui/machine-chip.tsx';
 import { Page } from '../../ui/page.tsx';
 import { StateChip } from '../../ui/state-chip.tsx';
@@ -164,6 +165,7 @@ function History({ row }: { readonly row: MachineRow }) {
   return (
     <>
       <Lines
+        what="What jobs met here"
         none="Nothing that a job remembers."
         rows={data.map((line) => ({
           key: `${line.at}${line.job}${line.reason}`,
@@ -185,6 +187,7 @@ function Events({ row }: { readonly row: MachineRow }) {
   if (data === undefined) return <p className="quiet">…</p>;
   return (
     <Lines
+      what="Events of the machine"
       none="None; the cluster keeps them for an hour or so."
       rows={data.map(({ uid, at, reason, message, count, type }) => ({
         key: uid,
@@ -206,10 +209,16 @@ interface Line {
   readonly message: string;
 }
 
-function Lines({ rows, none }: { readonly rows: readonly Line[]; readonly none: string }) {
+interface LinesProps {
+  readonly rows: readonly Line[];
+  readonly what: string;
+  readonly none: string;
+}
+
+function Lines({ rows, what, none }: LinesProps) {
   if (rows.length === 0) return <p className="quiet">{none}</p>;
   return (
-    <Table.ScrollContainer minWidth={560}>
+    <WideTable minWidth={560} label={what}>
       <Table>
         <Table.Thead>
           <Table.Tr>
@@ -234,6 +243,6 @@ function Lines({ rows, none }: { readonly rows: readonly Line[]; readonly none: 
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </WideTable>
   );
 }

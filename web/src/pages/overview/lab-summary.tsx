@@ -7,6 +7,7 @@ import { call } from '../../data/api.ts';
 import { useJobs } from '../../data/live.tsx';
 import { shortTime, span } from '../../data/time.ts';
 import { words } from '../../data/timeline.ts';
+import { WideTable } from '../../ui/wide-table.tsx';
 import css from './overview.module.css';
 
 const CoresChart = lazy(() => import('./cores-chart.tsx').then(({ CoresChart: chart }) => ({ default: chart })));
@@ -67,7 +68,7 @@ export function LabSummary() {
           <Title order={2} size="h4" mb="xs">
             Shares
           </Title>
-          <Table.ScrollContainer minWidth={480}>
+          <WideTable minWidth={480} label="Shares">
             <Table>
               <Table.Thead>
                 <Table.Tr>
@@ -89,7 +90,7 @@ export function LabSummary() {
                 ))}
               </Table.Tbody>
             </Table>
-          </Table.ScrollContainer>
+          </WideTable>
         </section>
       )}
     </>

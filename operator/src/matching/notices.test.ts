@@ -50,6 +50,16 @@ describe('words are written', () => {
     expect(tell(2, 100).names).toEqual([]);
   });
 
+  it('a second time soon after the first, in front', () => {
+    const waits = lineOf(30, false);
+    const notices = new Notices();
+    telling(notices, waits)(1, 0);
+    const tell = telling(notices, lineOf(30, true));
+    expect(tell(2, 1_999).names).toEqual([]);
+    expect(tell(2, 2_000).names).toHaveLength(20);
+    expect(tell(3, 16_999).names).toEqual([]);
+  });
+
   it('to the front of the line every 15 s, to the others every minute', () => {
     const tell = telling(new Notices(), lineOf(30, true));
     expect(tell(1, 0)).toEqual({ names: [], nextMs: 15_000 });

@@ -19,6 +19,8 @@ export interface NoticeSettings {
 
 export const noticeSettings: NoticeSettings = { front: 20, frontMs: 15_000, restMs: 60_000, perSecond: 20 };
 
+/** How soon the front is looked at again after its first words. */
+const secondMs = 2_000;
 /** Behind the front, words that say much the same are good for this long. */
 const goodForMs = 15 * 60_000;
 /** A place in line that is this part nearer or farther is worth saying. */
@@ -104,7 +106,8 @@ export class Notices {
         // A status that was sent comes back with the job; until then it is not sent twice.
         if (told && nowMs - told.atMs < frontMs) nextMs = Math.min(nextMs, told.atMs + frontMs - nowMs);
         else {
-          this.#told.set(uid, { atMs: nowMs, lookedMs: nowMs, pass });
+          // The first words come at once, and say less than is known a moment later.
+          this.#told.set(uid, { atMs: nowMs, lookedMs: nowMs - (index < front ? frontMs - secondMs : 0), pass });
           tell(wait, job, { front: index < front, sinceMs: Infinity });
         }
         continue;

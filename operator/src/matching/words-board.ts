@@ -22,6 +22,8 @@ import type { Explanation } from './words.ts';
 /** Jobs at the front of the line whose start is estimated, and how often. */
 const estimated = 20;
 const estimateEveryMs = 15_000;
+/** One that has just come to the front is not told without an estimate, if that was not made a moment ago. */
+const newcomerMs = 1_000;
 /** To a job that was told of no time, one that is so near is not worth a write: its start is the news. */
 const anyMomentMs = 30_000;
 
@@ -40,7 +42,9 @@ export interface WordsBoardOptions {
 export class WordsBoard {
   readonly #o: WordsBoardOptions;
   readonly #notices = new Notices();
-  #starts: { readonly atMs: number; readonly byKey: ReadonlyMap<string, number> } | undefined;
+  #starts:
+    | { readonly atMs: number; readonly front: ReadonlySet<string>; readonly byKey: ReadonlyMap<string, number> }
+    | undefined;
 
   constructor(options: WordsBoardOptions) {
     this.#o = options;
@@ -72,7 +76,7 @@ export class WordsBoard {
     const { key } = wait.waiter;
     if (gate.has(key)) return true;
     const nowMs = clock.now();
-    const known = wait.own || wait.position > estimated ? undefined : this.#expected(pass).get(key);
+    const known = wait.own || wait.position > estimated ? undefined : this.#expected(pass, key).get(key);
     const before = job.status?.waiting;
     const anyMoment = before !== undefined && before.estimate === undefined && known !== undefined;
     const expectedMs = anyMoment && known - nowMs < anyMomentMs ? undefined : known;
@@ -98,11 +102,13 @@ export class WordsBoard {
   }
 
   /** By key: when the first in line will start, as far as that can be told. */
-  #expected({ waits, floor }: Pass): ReadonlyMap<string, number> {
+  #expected({ waits, floor }: Pass, key: string): ReadonlyMap<string, number> {
     const { verdicts } = this.#o;
     const { clock } = this.#o.deps;
     const monotonic = clock.monotonic();
-    if (this.#starts && this.#starts.atMs + estimateEveryMs > monotonic) return this.#starts.byKey;
+    const known = this.#starts;
+    const goodMs = known?.front.has(key) ? estimateEveryMs : newcomerMs;
+    if (known && known.atMs + goodMs > monotonic) return known.byKey;
     const candidates = new Map<RequirementClass, Machine[]>();
     const could = (requirement: Requirement): Machine[] => {
       const kind = verdicts.classOf(requirement);
@@ -118,7 +124,7 @@ export class WordsBoard {
       candidates: () => could(requirement),
     }));
     const byKey = estimateStarts(line, floor, clock.now());
-    this.#starts = { atMs: monotonic, byKey };
+    this.#starts = { atMs: monotonic, front: new Set(line.map((job) => job.key)), byKey };
     return byKey;
   }
 }

@@ -53,6 +53,8 @@ describe('an API server that nobody reaches', () => {
     const arena = await enter(['alone', 'shared'], ['shared']);
     await arena.calm();
     const [alone, shared] = arena.standings();
+    // A guest that has just begun counts as one of which only one may be.
+    await until('its agent knows which may be twice', () => Promise.resolve(arena.spares(shared!.machine)));
     arena.measureSilence();
     arena.signal('apiserver', 'SIGSTOP');
     try {

@@ -1,7 +1,7 @@
 // A lab in which something is about to happen: its jobs, whose guests beat, its machines, and the moments of all that is seen.
 // Promises: everything is timed by one clock, CLOCK_MONOTONIC in seconds, which is the witness's; what the witness heard is
 // checked beat by beat.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import { isTrue } from '@idlewild/operator/api/conditions.ts';
@@ -11,7 +11,7 @@ import * as resources from '@idlewild/operator/api/resources.ts';
 import { Informer } from '@idlewild/operator/kube/informer.ts';
 import { annotations, labels, vmName } from '@idlewild/operator/model/names.ts';
 import { ask, type Request } from '@idlewild/lab/daemon/control.ts';
-import { layoutOf, type LabLayout } from '@idlewild/lab/daemon/layout.ts';
+import { layoutOf, machineLayoutOf, type LabLayout } from '@idlewild/lab/daemon/layout.ts';
 import { readState } from '@idlewild/lab/daemon/state.ts';
 import { pino } from 'pino';
 import { startLab, submit, until, type LabCluster } from '../src/cluster.ts';
@@ -105,6 +105,12 @@ export class Arena {
       if (status?.phase !== 'Running' || status.attempt === undefined || status.node === undefined) return [];
       return [{ name, attempt: status.attempt, machine: status.node }];
     });
+  }
+
+  /** Whether the machine's agent has learned of a guest there that may live longer than the lease. */
+  spares(machine: string): boolean {
+    const lines = readFileSync(machineLayoutOf(this.#layout, machine).lease, 'utf8').trim().split('\n');
+    return lines.length > 1;
   }
 
   /** When the attempt's virtual machine was first seen, seconds. */

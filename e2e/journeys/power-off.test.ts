@@ -72,11 +72,15 @@ describe('a machine that hangs or is cut from the network', () => {
         ...seldom,
         timeoutMs: 60_000,
       });
-      await until('the machine takes jobs again', async () => {
-        const taints = await lab.kubectl(['get', 'node', lost, '-o', 'jsonpath={.spec.taints}']);
-        return taints.code === 0 && taints.stdout === '';
-      });
+      await until(
+        'the machine takes jobs again',
+        async () => {
+          const taints = await lab.kubectl(['get', 'node', lost, '-o', 'jsonpath={.spec.taints}']);
+          return taints.code === 0 && taints.stdout === '';
+        },
+        { timeoutMs: 240_000 },
+      );
     },
-    300_000,
+    600_000,
   );
 });

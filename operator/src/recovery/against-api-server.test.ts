@@ -29,6 +29,8 @@ let agent: KubeClient;
 const stop = new AbortController();
 /** Done once, just before the next seal is sent. */
 let beforeSeal: (() => Promise<unknown>) | undefined;
+/** Done once, while the next question for the lease waits for its answer. */
+let beforeAnswer: (() => Promise<unknown>) | undefined;
 
 beforeAll(async () => {
   server = await TestServer.start();
@@ -68,6 +70,10 @@ describe('a machine that is silent for the whole time', () => {
           await beforeSeal?.();
           beforeSeal = undefined;
         }
+        if (request.method === 'GET' && request.path.endsWith(`/${namespace}/leases/pc-1`)) {
+          await beforeAnswer?.();
+          beforeAnswer = undefined;
+        }
         return inner.request(request);
       },
     };
@@ -86,7 +92,15 @@ describe('a machine that is silent for the whole time', () => {
     const look = () => recovery.reconcile('pc-1', context);
     const isTainted = async () => isLost(await agent.get<Node>(nodes, { name: 'pc-1' }));
 
+    // A server that stood still has heard nobody meanwhile.
     await clock.advance(10_000);
+    beforeAnswer = () => clock.advance(15_000);
+    await look();
+    expect([await isTainted(), told]).toEqual([false, []]);
+    await clock.advance(9_000);
+    await look();
+    expect([await isTainted(), told]).toEqual([false, []]);
+    await clock.advance(1_000);
     await look();
     expect([await isTainted(), told]).toEqual([true, ['MachineLost']]);
     await clock.advance(1_000);

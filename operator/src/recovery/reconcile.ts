@@ -22,6 +22,8 @@ import type { Leases, Patience, Voice } from './leases.ts';
 import { sealOf } from './seal.ts';
 
 const leaseNamespaces: Readonly<Record<Voice, string>> = { agent: machineLeaseNamespace, kubelet: 'kube-node-lease' };
+/** An answer that took longer than an agent's renewals are apart says nothing of how long a machine has been silent. */
+const stoodStillMs = 2_000;
 /** How soon a guest is looked at again of which the API server knows more than our caches. */
 const behindMs = 1_000;
 
@@ -148,9 +150,13 @@ export class Recovery {
   }
 
   async #readLease(voice: Voice, machine: string): Promise<Lease | undefined> {
+    const { client, clock } = this.#deps;
+    const askedMs = clock.monotonic();
     try {
       const ref = { namespace: leaseNamespaces[voice], name: machine };
-      const lease = await this.#deps.client.get<Lease>(leases, ref);
+      const lease = await client.get<Lease>(leases, ref);
+      // A server that stood still so long has heard no machine meanwhile, and its watches did not break for that.
+      if (clock.monotonic() - askedMs > stoodStillMs) this.#leases.lostSight(voice);
       this.#leases.regainedSight(voice);
       this.#leases.saw(voice, machine, lease);
       return lease;

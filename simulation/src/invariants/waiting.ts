@@ -162,7 +162,7 @@ export class WaitingChecks implements Check {
     const claimedMs = Date.parse(attempt.claimed ?? '');
     const { startDeadline, walltime } = job.spec;
     if (attempt.started === undefined) {
-      const over = claimedMs + durationMs(startDeadline) + overdueMs < now;
+      const over = claimedMs + this.#guests.stillMs(key) + durationMs(startDeadline) + overdueMs < now;
       if (over) this.#accuse('deadlines', key, `was claimed at ${attempt.claimed} and never started`, attempt.node);
       return;
     }

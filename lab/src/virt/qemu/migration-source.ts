@@ -1,6 +1,7 @@
 // The sending end of a live migration with local disks.
 // Order: copy every writable disk to the target until the copy keeps up, then the memory, stop the guest, end the copies while
 // nothing writes, hand over. Promise: until the hand-over any failure or abort leaves the guest running here.
+import { setTimeout as delay } from 'node:timers/promises';
 import { diskNode } from './argv.ts';
 import type { GuestSpec } from './guest-spec.ts';
 import type { Qmp } from './qmp.ts';
@@ -177,8 +178,13 @@ async function callOff(qmp: Qmp, jobs: readonly { job: string; target: string }[
   for (const { target } of jobs) {
     if (nodes.some((node) => node['node-name'] === target)) await qmp.execute('blockdev-del', { 'node-name': target });
   }
-  const { running } = await qmp.execute<{ running: boolean }>('query-status');
-  if (wasRunning && !running) await qmp.execute('cont');
+  // QEMU tells of the end before it has put back the state of before, which was stopped: one look is not enough.
+  for (let steady = 0, looks = 0; wasRunning && steady < 3 && looks < 50; looks++) {
+    const { running } = await qmp.execute<{ running: boolean }>('query-status');
+    steady = running ? steady + 1 : 0;
+    if (!running) await qmp.execute('cont');
+    await delay(pollMs);
+  }
 }
 
 /** Ends a copy whose target does not matter any more. The copy may end by itself at any moment: its target dies too. */

@@ -20,7 +20,7 @@ import { decidePresence, type Presence } from './presence/decide.ts';
 import { isShortOfMemory } from './presence/pressure.ts';
 import type { PolicySource } from './presence/policy-source.ts';
 import type { Readings } from './presence/readings.ts';
-import { decideActivity, signAge, type Activity } from './throttle/decide.ts';
+import { decideActivity, habitsBy, signAge, type Activity } from './throttle/decide.ts';
 import type { Throttle } from './throttle/throttle.ts';
 
 /** How often the input devices are looked at, and how often everything else. */
@@ -160,10 +160,11 @@ export class Agent {
 
   /** @param ageMs of the last sign of a person. */
   #attend(ageMs: number | undefined): void {
-    const { clock, will, caps, throttle, log } = this.#o;
+    const { clock, will, caps, policy, throttle, log } = this.#o;
     const nowMs = clock.monotonic();
     const signs = { ageMs, stopped: will.stopped };
-    const next = caps.dedicated ? this.#activity : decideActivity(this.#activity, signs, nowMs);
+    const by = habitsBy(policy.current.idleAfterMs);
+    const next = caps.dedicated ? this.#activity : decideActivity(this.#activity, signs, nowMs, by);
     const turned = next.active !== this.#activity.active;
     this.#activity = next;
     if (!turned && nowMs - this.#heldMs < holdEveryMs) return;

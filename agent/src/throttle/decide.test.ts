@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Session } from '../presence/readings.ts';
-import { decideActivity, habits, signAge, type Activity, type Signs } from './decide.ts';
+import { decideActivity, habits, habitsBy, signAge, type Activity, type Signs } from './decide.ts';
 
 const second = 1_000;
 /** What comes of signs at these seconds, looked at every 200 ms until `untilS`: the moments at which it turned, s. */
@@ -41,6 +41,14 @@ describe('an owner', () => {
     const began: Activity = { active: true, beganMs: 0, lastMs: 0 };
     expect(decideActivity(began, { stopped: false }, 4_999, hasty).active).toBe(true);
     expect(decideActivity(began, { stopped: false }, 5_000, hasty).active).toBe(false);
+  });
+
+  it('is no longer active when the machine is lent again, which its policy may want sooner', () => {
+    const began: Activity = { active: true, beganMs: 0, lastMs: 30_000 };
+    const lentAfterTen = habitsBy(10_000);
+    expect(decideActivity(began, { stopped: false }, 39_999, lentAfterTen).active).toBe(true);
+    expect(decideActivity(began, { stopped: false }, 40_000, lentAfterTen).active).toBe(false);
+    expect(habitsBy(600_000)).toEqual(habits);
   });
 
   it('is active at once at any fresh sign, and never without one for longer than a minute', () => {

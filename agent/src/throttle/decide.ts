@@ -20,6 +20,17 @@ export const habits: Habits = {
   dwellMs: 5_000,
 };
 
+/** Of a machine that is lent again after `idleAfterMs` without a sign: by then nothing may be held back any more. */
+export function habitsBy(idleAfterMs: number): Habits {
+  const { shortBurstMs, calmAfterShortMs, calmAfterLongMs, dwellMs } = habits;
+  return {
+    shortBurstMs,
+    calmAfterShortMs: Math.min(calmAfterShortMs, idleAfterMs),
+    calmAfterLongMs: Math.min(calmAfterLongMs, idleAfterMs),
+    dwellMs: Math.min(dwellMs, idleAfterMs),
+  };
+}
+
 export type Activity =
   | { readonly active: false }
   | {

@@ -10,6 +10,7 @@ import { Link, useParams, useSearchParams } from 'react-router';
 import { stateOf } from '../data/job-state.ts';
 import { useJob } from '../data/live.tsx';
 import { Empty } from '../ui/empty.tsx';
+import { NotFound } from '../ui/not-found.tsx';
 import { StateChip } from '../ui/state-chip.tsx';
 import css from './console.module.css';
 import { Line, type LineState } from './link.ts';
@@ -34,20 +35,7 @@ export function ConsolePage() {
   }, [name]);
   if (refused !== undefined) return <Empty title="You may not see this job">{refused}</Empty>;
   if (job === undefined) return null;
-  if (job === null) {
-    return (
-      <Empty
-        title="There is no such job"
-        action={
-          <Button component={Link} to="/jobs" variant="default">
-            All jobs
-          </Button>
-        }
-      >
-        It was deleted, or the name is another one.
-      </Empty>
-    );
-  }
+  if (job === null) return <NotFound what="job">It was deleted, or the name is another one.</NotFound>;
   const usual = job.spec.console === 'VNC' ? 'vnc' : 'serial';
   const protocol: ConsoleProtocol = job.spec.console !== 'VNC' || search.get('as') === 'serial' ? 'serial' : usual;
   return (

@@ -12,6 +12,7 @@ import { isOver, sentenceOf, stateOf } from '../../data/job-state.ts';
 import { useJob } from '../../data/live.tsx';
 import { useMe } from '../../data/me.tsx';
 import { Empty } from '../../ui/empty.tsx';
+import { NotFound } from '../../ui/not-found.tsx';
 import { Page } from '../../ui/page.tsx';
 import { StateChip } from '../../ui/state-chip.tsx';
 import { JobEvents } from './job-events.tsx';
@@ -28,16 +29,9 @@ export function JobPage() {
   if (job === null) {
     return (
       <Page title={name}>
-        <Empty
-          title="There is no such job"
-          action={
-            <Button component={Link} to="/jobs" variant="default">
-              All jobs
-            </Button>
-          }
-        >
+        <NotFound what="job">
           It was deleted, or the name is another one. A job is deleted with all that it printed.
-        </Empty>
+        </NotFound>
       </Page>
     );
   }

@@ -1,7 +1,8 @@
 // A job as kubectl would show it.
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
-import { Button, CopyButton, Group } from '@mantine/core';
+import { Group } from '@mantine/core';
 import { stringify } from 'yaml';
+import { CopyButton } from '../../ui/copy-button.tsx';
 import css from './job.module.css';
 
 export function JobYaml({ job }: { readonly job: ComputeJob }) {
@@ -9,13 +10,7 @@ export function JobYaml({ job }: { readonly job: ComputeJob }) {
   return (
     <>
       <Group justify="flex-end" mb="xs">
-        <CopyButton value={text}>
-          {({ copied, copy }) => (
-            <Button variant="default" size="xs" onClick={copy}>
-              {copied ? 'Copied' : 'Copy'}
-            </Button>
-          )}
-        </CopyButton>
+        <CopyButton text={text} />
       </Group>
       <pre className={css.text} tabIndex={0} aria-label="YAML of the job">
         {text}

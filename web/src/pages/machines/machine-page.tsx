@@ -1,6 +1,6 @@
 // One machine: how it stands, what runs on it, and what has happened on it.
 import type { EventRow, JobRow, MachineLine, MachineRow } from '@idlewild/operator/portal/schemas.ts';
-import { Button, DataList, Loader, Table, Title } from '@mantine/core';
+import { DataList, Loader, Table, Title } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, type ReactNode } from 'react';
 import { Link, useParams } from 'react-router';
@@ -14,6 +14,7 @@ import { words } from '../../data/timeline.ts';
 import { Empty } from '../../ui/empty.tsx';
 import { WideTable } from '../../ui/wide-table.tsx';
 import { MachineChip } from '../../ui/machine-chip.tsx';
+import { NotFound } from '../../ui/not-found.tsx';
 import { Page } from '../../ui/page.tsx';
 import { StateChip } from '../../ui/state-chip.tsx';
 import { MachineActions } from './machine-actions.tsx';
@@ -29,16 +30,7 @@ export function MachinePage() {
   if (row === undefined) {
     return (
       <Page title={name}>
-        <Empty
-          title="There is no such machine"
-          action={
-            <Button component={Link} to="/machines" variant="default">
-              All machines
-            </Button>
-          }
-        >
-          It has left the cluster, or the name is another one.
-        </Empty>
+        <NotFound what="machine">It has left the cluster, or the name is another one.</NotFound>
       </Page>
     );
   }

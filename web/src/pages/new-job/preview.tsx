@@ -1,8 +1,9 @@
 // What the form stands for: machines that could take it, the manifest, the command line.
 import type { Fit } from '@idlewild/operator/portal/schemas.ts';
-import { Button, CopyButton, Group, Text } from '@mantine/core';
+import { Group, Text } from '@mantine/core';
 import { kubectlOf } from '../../data/draft.ts';
 import { fitWords } from '../../data/fit-words.ts';
+import { CopyButton } from '../../ui/copy-button.tsx';
 import css from './new-job.module.css';
 
 export function Preview(o: {
@@ -33,13 +34,7 @@ export function Preview(o: {
         <Text fw={600} size="sm">
           The same as YAML
         </Text>
-        <CopyButton value={kubectlOf(o.namespace, o.yaml)}>
-          {({ copied, copy }) => (
-            <Button variant="default" size="xs" onClick={copy}>
-              {copied ? 'Copied' : 'Copy as kubectl command'}
-            </Button>
-          )}
-        </CopyButton>
+        <CopyButton text={kubectlOf(o.namespace, o.yaml)} label="Copy as kubectl command" />
       </Group>
       <pre className={css.yaml} tabIndex={0} aria-label="YAML of the new job">
         {o.yaml}

@@ -28,6 +28,7 @@ import { Authentication } from './server/authentication.ts';
 import { Authorization } from './server/authorization.ts';
 import { historyRoutes } from './server/history.ts';
 import { startServer } from './server/server.ts';
+import { tellVersion } from './version.ts';
 import { agentLeases, World, type Listening } from './world/world.ts';
 
 export interface AssemblyOptions {
@@ -68,6 +69,7 @@ export interface Operator {
 export function assembleOperator(o: AssemblyOptions): Operator {
   const { clock, log, registry, newId, random } = o;
   const metrics = createKubeMetrics(registry, undefined, clock);
+  tellVersion(registry);
   const client = new KubeClient(o.transport, { fieldManager, onRequest: metrics.onRequest, clock, random });
   const leases: Leases = o.leases ?? new LeaseObservations(clock);
   const settings = settingsOf(o.options);
@@ -155,6 +157,7 @@ export async function runOperator({
     instance: hostname(),
   });
   const { client, program, metrics } = operator;
+  let leads = !options['leader-elect'];
   const server = await startServer({
     host: options['metrics-host'],
     port: options['metrics-port'],
@@ -167,6 +170,7 @@ export async function runOperator({
         authentication: new Authentication(client, clock),
         authorization: new Authorization(client, clock),
         clock,
+        leads: () => leads,
       }),
     ],
   });
@@ -185,7 +189,10 @@ export async function runOperator({
         log,
         signal,
         onLead: (term) => program.run(term),
-        onChange: metrics.onLeaderChange,
+        onChange: (now) => {
+          leads = now;
+          metrics.onLeaderChange(now);
+        },
       });
     });
     return end;

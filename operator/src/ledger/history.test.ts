@@ -55,10 +55,28 @@ describe.each(Object.entries(kinds))('a history %s', (_name, make) => {
   it('answers for a namespace, a job, and from a time on', () => {
     const history = store();
     history.append([said('a', 1), said('b', 2), said('a', 3, {}, 'other'), said('a', 4)], []);
-    expect(messages(history.query({ namespace: 'default', limit: 10 }).entries)).toEqual(['at 4', 'at 2', 'at 1']);
-    expect(messages(history.query({ namespace: 'default', job: 'a', limit: 10 }).entries)).toEqual(['at 4', 'at 1']);
+    expect(messages(history.query({ namespaces: ['default'], limit: 10 }).entries)).toEqual(['at 4', 'at 2', 'at 1']);
+    expect(messages(history.query({ namespaces: ['default'], job: 'a', limit: 10 }).entries)).toEqual(['at 4', 'at 1']);
     expect(messages(history.query({ sinceMs: noon + 3_000, limit: 10 }).entries)).toEqual(['at 4', 'at 3']);
-    expect(history.query({ namespace: 'nowhere', limit: 10 }).entries).toEqual([]);
+    expect(history.query({ namespaces: ['nowhere'], limit: 10 }).entries).toEqual([]);
+  });
+
+  it('answers for a machine, as where something happened or where a guest went, and for several namespaces', () => {
+    const history = store();
+    const moved = said('a', 3, { reason: 'Migrated', attempt: 1, migration: 'm', node: 'pc-1', toNode: 'pc-2' });
+    history.append(
+      [said('a', 1, { node: 'pc-1' }), said('b', 2, { node: 'pc-2' }, 'other'), moved, said('c', 4, {}, 'third')],
+      [],
+    );
+    const of = (query: object): string[] => messages(history.query({ limit: 10, ...query }).entries);
+    expect(of({ machine: 'pc-1' })).toEqual(['at 3', 'at 1']);
+    expect(of({ machine: 'pc-2' })).toEqual(['at 3', 'at 2']);
+    expect(of({ machine: 'pc-2', namespaces: ['other', 'third'] })).toEqual(['at 2']);
+    expect(of({ machine: 'pc' })).toEqual([]);
+    expect(of({ namespaces: ['default', 'third'] })).toEqual(['at 4', 'at 3', 'at 1']);
+    expect(of({ namespaces: [] })).toEqual([]);
+    const first = history.query({ machine: 'pc-1', limit: 1 });
+    expect(messages(history.query({ machine: 'pc-1', limit: 1, cursor: first.next }).entries)).toEqual(['at 1']);
   });
 
   it('gives pages that follow each other without a gap or a repeat, while more is written', () => {

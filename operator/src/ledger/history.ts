@@ -17,9 +17,11 @@ export interface Charge {
 
 export interface HistoryQuery {
   /** Undefined: of all namespaces. */
-  readonly namespace?: string | undefined;
-  /** Name of a job; needs a namespace. Several jobs may have had the name, one after the other. */
+  readonly namespaces?: readonly string[] | undefined;
+  /** Name of a job; needs one namespace. Several jobs may have had the name, one after the other. */
   readonly job?: string | undefined;
+  /** Only lines about this machine: as where it happened, or where a guest went. */
+  readonly machine?: string | undefined;
   /** Only lines of this time or later, ms since the epoch. */
   readonly sinceMs?: number | undefined;
   /** 1 to 1000. */

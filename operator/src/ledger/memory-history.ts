@@ -43,12 +43,13 @@ export class MemoryHistory implements HistoryStore {
     return added;
   }
 
-  query({ namespace, job, sinceMs = Number.NEGATIVE_INFINITY, limit, cursor }: HistoryQuery): HistoryPage {
+  query({ namespaces, job, machine, sinceMs = -Infinity, limit, cursor }: HistoryQuery): HistoryPage {
     const found: Line[] = [];
     for (const line of this.#lines.values()) {
       const { entry, atMs } = line;
-      if (namespace !== undefined && entry.job.namespace !== namespace) continue;
+      if (namespaces !== undefined && !namespaces.includes(entry.job.namespace)) continue;
       if (job !== undefined && entry.job.name !== job) continue;
+      if (machine !== undefined && entry.node !== machine && entry.toNode !== machine) continue;
       if (atMs < sinceMs || (cursor && !isBehind(line, cursor))) continue;
       found.push(line);
     }

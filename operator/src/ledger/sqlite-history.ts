@@ -27,6 +27,8 @@ const schema = `
   CREATE INDEX IF NOT EXISTS entries_by_time ON entries (at_ms, id);
   CREATE INDEX IF NOT EXISTS entries_by_namespace ON entries (namespace, at_ms, id);
   CREATE INDEX IF NOT EXISTS entries_by_job ON entries (namespace, job, at_ms, id);
+  CREATE INDEX IF NOT EXISTS entries_by_node ON entries (body ->> '$.node', at_ms, id);
+  CREATE INDEX IF NOT EXISTS entries_by_target ON entries (body ->> '$.toNode', at_ms, id);
   CREATE TABLE IF NOT EXISTS charges (
     uid TEXT NOT NULL, attempt INTEGER NOT NULL, namespace TEXT NOT NULL, cores INTEGER NOT NULL,
     memory_mib INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
@@ -81,15 +83,21 @@ export class SqliteHistory implements HistoryStore {
     });
   }
 
-  query({ namespace, job, sinceMs, limit, cursor }: HistoryQuery): HistoryPage {
+  query({ namespaces, job, machine, sinceMs, limit, cursor }: HistoryQuery): HistoryPage {
     const conditions: string[] = [];
     const values: SQLInputValue[] = [];
     const where = (condition: string, ...more: SQLInputValue[]): void => {
       conditions.push(condition);
       values.push(...more);
     };
-    if (namespace !== undefined) where('namespace = ?', namespace);
+    const [only] = namespaces ?? [];
+    if (only !== undefined && namespaces?.length === 1) where('namespace = ?', only);
+    // One text for any number of them, so that few statements are prepared.
+    else if (namespaces !== undefined) {
+      where('namespace IN (SELECT value FROM json_each(?))', JSON.stringify(namespaces));
+    }
     if (job !== undefined) where('job = ?', job);
+    if (machine !== undefined) where("(body ->> '$.node' = ? OR body ->> '$.toNode' = ?)", machine, machine);
     if (sinceMs !== undefined) where('at_ms >= ?', sinceMs);
     if (cursor) where('(at_ms, id) < (?, ?)', cursor.atMs, cursor.id);
     const clause = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;

@@ -82,16 +82,18 @@ let server: RunningServer;
 let clock: FakeClock;
 let logged: string;
 let reviews: RequestInfo[];
+let leads: boolean;
 
-const line = (namespace: string, name: string, seconds: number): LedgerEntry => {
+const line = (namespace: string, name: string, seconds: number, node?: string): LedgerEntry => {
   const { job } = aJob(name);
-  const note = { at: at(seconds), reason: 'Waiting', cause: 'OwnerPresent', message: `line ${seconds}` } as const;
+  const note = { at: at(seconds), reason: 'Waiting', cause: 'OwnerPresent', node, message: `line ${seconds}` } as const;
   return ledgerEntry({ ...job, metadata: { ...job.metadata, namespace } }, note);
 };
 
 function serve(client: KubeClient, history: MemoryHistory, log: Logger): Promise<RunningServer> {
   const authentication = new Authentication(client, clock);
-  const routes = historyRoutes({ history, authentication, authorization: new Authorization(client, clock), clock });
+  const authorization = new Authorization(client, clock);
+  const routes = historyRoutes({ history, authentication, authorization, clock, leads: () => leads });
   const address = { port: 0, host: '127.0.0.1' };
   return startServer({ ...address, registry: new Registry(), log, notReady: () => [], routes: [routes] });
 }
@@ -99,11 +101,12 @@ function serve(client: KubeClient, history: MemoryHistory, log: Logger): Promise
 beforeEach(async () => {
   clock = new FakeClock();
   logged = '';
+  leads = true;
   reviews = [];
   const log = pino({ level: 'trace' }, new Writable({ write: (text, _encoding, done) => ((logged += text), done()) }));
   const client = new KubeClient(transport, { onRequest: (info) => reviews.push(info) });
   const history = new MemoryHistory();
-  history.append([line('team-a', 'render', 1), line('team-b', 'train', 2), line('team-a', 'sweep', 3)], []);
+  history.append([line('team-a', 'render', 1), line('team-b', 'train', 2, 'pc-1'), line('team-a', 'sweep', 3)], []);
   server = await serve(client, history, log);
 });
 afterEach(async () => {
@@ -164,6 +167,25 @@ describe('the history', () => {
     },
   );
 
+  it('is answered about a machine, and about several namespaces to who may see each of them', async () => {
+    expect(messages(await ask('?machine=pc-1', { as: tokens.auditor }))).toEqual(['line 2']);
+    expect(messages(await ask('?machine=pc-1&namespace=team-a', { as: tokens.ann }))).toEqual([]);
+    const both = '?namespace=team-a&namespace=team-b';
+    const first = await ask(`${both}&limit=2`, { as: tokens.auditor });
+    expect(messages(first)).toEqual(['line 3', 'line 2']);
+    const link = /<[^?]*(\?[^>]*)>/.exec(first.headers.get('link') ?? '')?.[1] ?? '';
+    expect(messages(await ask(link, { as: tokens.auditor }))).toEqual(['line 1']);
+    expect((await ask(both, { as: tokens.ann })).status).toBe(403);
+  });
+
+  it('is with the replica that leads', async () => {
+    leads = false;
+    const answer = await ask('', { as: tokens.auditor });
+    expect(answer.status).toBe(503);
+    expect(answer.body.detail).toBe('another replica leads, and has the history');
+    expect((await ask('')).status).toBe(401);
+  });
+
   it('comes in pages that follow each other, in the body and in the Link header', async () => {
     const first = await ask('?limit=2', { as: tokens.auditor });
     expect(messages(first)).toEqual(['line 3', 'line 2']);
@@ -198,6 +220,8 @@ describe('a question that is wrong', () => {
     ['?limit=ten', 'limit'],
     ['?job=render', 'namespace'],
     ['?namespace=Team_A', 'namespace'],
+    ['?namespace=team-a&namespace=team-b&job=render', 'namespace'],
+    ['?machine=PC_1', 'machine'],
     ['?namespace=', 'namespace'],
     [`?namespace=${'a'.repeat(64)}`, 'namespace'],
     ['?namespace[x]=team-a', 'namespace[x]'],

@@ -56,7 +56,7 @@ export class Overheard {
 
   /** Oldest first. */
   entries(job?: string): LedgerEntry[] {
-    const query = job === undefined ? {} : { namespace: 'lab', job };
+    const query = job === undefined ? {} : { namespaces: ['lab'], job };
     return [...this.history.query({ ...query, limit: 100_000 }).entries].reverse();
   }
 

@@ -29,6 +29,7 @@ import { compared, quantile, type Figure } from './core/figures.ts';
 import { machineOf, table } from './core/report.ts';
 import { throttledMove } from './measurements/throttled-move.ts';
 import { yielding } from './measurements/yielding.ts';
+import { until } from '../test/waiting.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -229,12 +230,4 @@ function work(): number {
   let number = 1;
   for (let step = 0; step < 1e6; step += 1) number = (number * 1_103_515_245 + 12_345) & 0x7fffffff;
   return number;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('a condition did not come true within a minute');
-    await delay(2);
-  }
 }

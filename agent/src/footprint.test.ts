@@ -3,7 +3,6 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
 import type { Lease, Node } from '@idlewild/operator/api/kubernetes.ts';
@@ -11,6 +10,7 @@ import { leases, namespaces, nodes } from '@idlewild/operator/api/resources.ts';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { agentNodeFlags } from '../../scripts/bundle-agent.ts';
+import { until } from '../../test/waiting.ts';
 
 const bundler = join(import.meta.dirname, '../../scripts/bundle-agent.ts');
 const env = { ...process.env, NODE_OPTIONS: '' };
@@ -66,14 +66,6 @@ function residentMB(): number {
   return (Number(kib) * 1024) / 1e6;
 }
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come within 30 s`);
-    await delay(50);
-  }
-}
-
 async function renewed(): Promise<string | undefined> {
   return (await client.get<Lease>(leases, { namespace: 'idlewild-machines', name: 'pc-4' })).spec?.renewTime;
 }
@@ -84,11 +76,11 @@ describe('an agent at rest', () => {
       const { annotations = {} } = (await client.get<Node>(nodes, { name: 'pc-4' })).metadata;
       return 'idlewild.dev/offer' in annotations && !annotations['idlewild.dev/offer']?.includes('Joining');
     };
-    await until('an offer', offered);
+    await until(offered, 'an offer');
     const before = usedMs();
     const began = performance.now();
     for (let count = 0, last = await renewed(); count < renewals; count += 1) {
-      await until('a renewal', async () => (await renewed()) !== last);
+      await until(async () => (await renewed()) !== last, 'a renewal');
       last = await renewed();
     }
     expect((usedMs() - before) / (performance.now() - began)).toBeLessThan(mostCores);

@@ -5,10 +5,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually, TestServer } from '@idlewild/lab/apiserver/test-server.ts';
+import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
 import { agentNodeFlags, bundleAgent } from '../../../scripts/bundle-agent.ts';
 import { bootClock } from './boot.ts';
 import { readPermission } from './lease-file.ts';
+import { until } from '../../../test/waiting.ts';
 
 const lease = '/apis/coordination.k8s.io/v1/namespaces/idlewild-machines/leases/pc-4';
 /** Long enough for an agent to start on a machine that has other things to do. */
@@ -52,9 +53,6 @@ function anAgent(): ChildProcess {
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return started(process.execPath, [...agentNodeFlags, program, ...args]);
 }
-
-const until = async (condition: () => boolean | Promise<boolean>): Promise<boolean> =>
-  eventually(async () => condition(), Boolean);
 const holder = async () => (await server.get(lease)).body.spec as { holderIdentity?: string } | undefined;
 const isFenced = async () =>
   (await server.get('/api/v1/nodes/pc-4')).metadata.labels?.['idlewild.dev/fence'] === 'armed';

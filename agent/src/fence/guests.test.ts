@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bootClock } from './boot.ts';
 import { sweep } from './guests.ts';
 import { permissionText } from './lease-file.ts';
+import { isOver, removed, until } from '../../../test/waiting.ts';
 
 const script = join(import.meta.dirname, '../../host/idlewild-fence');
 const uids = ['01234567-89ab-4def-8123-456789abcdef', 'f1234567-89ab-4def-8123-456789abcdef'] as const;
@@ -51,16 +52,6 @@ function group(dir: string, ...inside: ChildProcess[]): string {
   mkdirSync(join(root, dir), { recursive: true });
   writeFileSync(join(root, dir, 'cgroup.procs'), inside.map(({ pid }) => `${pid}\n`).join(''));
   return join(root, dir);
-}
-
-const isOver = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the condition did not come true within 20 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 interface Places {
@@ -170,17 +161,4 @@ function isWritable(dir: string, file: string): boolean {
   const isThere = existsSync(join(probe, file));
   rmdirSync(probe);
   return isThere;
-}
-
-/** A group is busy until its last process has been reaped. */
-async function removed(dir: string): Promise<void> {
-  await until(() => {
-    try {
-      rmdirSync(dir);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
-      throw error;
-    }
-  });
 }

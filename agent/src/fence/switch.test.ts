@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bootClock } from './boot.ts';
 import { parsePermission, permissionText, withdrawPermission, writePermission } from './lease-file.ts';
 import { isBeating, readBeat } from './switch.ts';
+import { isOver, until } from '../../../test/waiting.ts';
 
 const script = join(import.meta.dirname, '../../host/idlewild-fence');
 const boot = bootClock();
@@ -42,15 +43,6 @@ function aGuest(dir = 'guests'): ChildProcess {
   return child;
 }
 const theSwitch = (): ChildProcess => started('sh', [script, lease(), beat(), '--guest-cgroup', join(root, 'guests')]);
-const isOver = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the condition did not come true within 20 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 /** So many more beats. */
 async function turns(count: number): Promise<void> {

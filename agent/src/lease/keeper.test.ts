@@ -20,11 +20,12 @@ import { readPermission, writePermission } from '../fence/lease-file.ts';
 import { createHttpsTransport } from '../https-transport.ts';
 import { LeaseKeeper } from './keeper.ts';
 import type { KeeperTerms } from './standing.ts';
+import { isOver, until } from '../../../test/waiting.ts';
 
 /** Quick, and yet with room for a machine that has other things to do. */
 const terms: KeeperTerms = {
-  ...{ leaseSeconds: 8, renewSeconds: 0.2, requestTimeoutSeconds: 1, killAfterSeconds: 2 },
-  ...{ switchAfterSeconds: 5, checkSeconds: 0.6, killSeconds: 0.5, sharedSeconds: 300 },
+  ...{ leaseSeconds: 16, renewSeconds: 0.2, requestTimeoutSeconds: 1, killAfterSeconds: 4 },
+  ...{ switchAfterSeconds: 12, checkSeconds: 0.6, killSeconds: 0.5, sharedSeconds: 300 },
 };
 const namespace = 'idlewild-machines';
 const pod = '01234567-89ab-4def-8123-456789abcdef';
@@ -124,7 +125,6 @@ function aGuest(group: string): ChildProcess {
   writeFileSync(join(root, group, 'cgroup.procs'), `${child.pid}\n`);
   return child;
 }
-const isOver = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
 function start(o: { proc?: string; epoch?: string; machine?: string } = {}): LeaseKeeper {
   const { proc = '/proc', epoch = `e${running.length + 1}`, machine = name } = o;
@@ -152,10 +152,6 @@ async function joined(): Promise<LeaseKeeper> {
   await until(() => keeper.standing.kind === 'joined');
   guest = aGuest('guests');
   return keeper;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  await eventually(async () => condition(), Boolean);
 }
 
 const leaseNow = (): Promise<Lease> => admin.get<Lease>(leases, { namespace, name });
@@ -187,9 +183,9 @@ describe('the lease of a machine', () => {
     const first = await leaseNow();
     const { uid } = (await admin.get<Node>(nodes, { name })).metadata;
     expect(first.metadata.ownerReferences).toEqual([{ apiVersion: 'v1', kind: 'Node', name, uid }]);
-    expect(first.spec).toMatchObject({ holderIdentity: `${name}_e1`, leaseDurationSeconds: 8, leaseTransitions: 0 });
+    expect(first.spec).toMatchObject({ holderIdentity: `${name}_e1`, leaseDurationSeconds: terms.leaseSeconds, leaseTransitions: 0 });
     expect(JSON.parse(first.metadata.annotations?.['idlewild.dev/fence'] ?? '')).toEqual({
-      ...{ switchAfterSeconds: 5, killSeconds: 0.5, checkSeconds: 0.6, boot: boot.id },
+      ...{ switchAfterSeconds: 12, killSeconds: 0.5, checkSeconds: 0.6, boot: boot.id },
     });
     await until(async () => (await leaseNow()).spec?.renewTime !== first.spec?.renewTime);
     const { deadlineS = 0 } = readPermission(file()) ?? {};

@@ -1,11 +1,12 @@
 // Guests held back and let go again: in trees of files laid out as both versions of control groups are, and in a real group.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { heldBack, Throttle, type ThrottleOptions } from './throttle.ts';
+import { removed, until } from '../../../test/waiting.ts';
 
 let root: string;
 let said: string[];
@@ -246,26 +247,5 @@ function inRealGroup(): void {
     held.apply(true);
     expect([limit('pod'), held.size]).toEqual(['-1 100000', 0]);
     expect(said).toEqual([`${join(group, 'pod')}: its guests cannot be held back`]);
-  });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the condition did not come true within 20 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-/** A group is busy until its last process has been reaped. */
-async function removed(dir: string): Promise<void> {
-  await until(() => {
-    try {
-      rmdirSync(dir);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
-      throw error;
-    }
   });
 }

@@ -4,6 +4,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listenOn, MachineLink } from './link.ts';
+import { until } from '../../../test/waiting.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -53,14 +54,6 @@ class Caller {
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('close', () => (this.closed = true));
     cleanups.push(() => void this.socket.destroy());
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true');
-    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

@@ -10,8 +10,9 @@ import { transportFrom } from './credentials.ts';
 import { EventRecorder } from './events.ts';
 import { Informer } from './informer.ts';
 import { runWithLease } from './leader.ts';
-import { until } from './scripted-api.ts';
+
 import type { Transport } from './transport.ts';
+import { until } from '../../../test/waiting.ts';
 
 const log = pino({ level: 'silent' });
 const namespace = 'default';
@@ -96,9 +97,9 @@ describe('an informer against an API server', () => {
     const names = () => informer.store.list().map((object) => object.metadata.name);
     expect(names()).toContain('before');
     await client.create(configMaps, configMap('during'));
-    await until('the new one is there', () => names().includes('during'));
+    await until(() => names().includes('during'), 'the new one is there');
     await client.delete(configMaps, { name: 'before', namespace });
-    await until('the old one is gone', () => !names().includes('before'));
+    await until(() => !names().includes('before'), 'the old one is gone');
 
     const watched = informer.store.get(`${namespace}/during`)?.metadata.resourceVersion ?? '';
     for (let i = 0; i < 80; i++)
@@ -112,7 +113,7 @@ describe('an informer against an API server', () => {
         onEvent: () => undefined,
       }),
     ).rejects.toMatchObject({ kind: 'gone' });
-    await until('the last patch is there', () => informer.store.get(`${namespace}/during`)?.data?.['i'] === '79');
+    await until(() => informer.store.get(`${namespace}/during`)?.data?.['i'] === '79', 'the last patch is there');
   });
 });
 
@@ -137,11 +138,11 @@ describe('a lease and events against an API server', () => {
       });
     const first = new AbortController();
     const a = run('a', first.signal);
-    await until('a leads', () => led.length === 1);
+    await until(() => led.length === 1, 'a leads');
     running.push(run('b', stop.signal));
     first.abort();
     expect(await a).toBe('stopped');
-    await until('b leads', () => led.length === 2);
+    await until(() => led.length === 2, 'b leads');
     const lease = await client.get<Lease>(leases, { namespace, name: 'operator' });
     expect(led).toEqual(['a', 'b']);
     expect(lease.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1, leaseDurationSeconds: 3 });

@@ -5,8 +5,9 @@ import type { Event } from '../api/kubernetes.ts';
 import { KubeClient } from './client.ts';
 import { defaultSeriesOptions, type SeriesOptions } from './event-series.ts';
 import { EventRecorder } from './events.ts';
-import { json, reset, ScriptedApi, status, until } from './scripted-api.ts';
+import { json, reset, ScriptedApi, status } from './scripted-api.ts';
 import { createTransport, type Transport } from './transport.ts';
+import { until } from '../../../test/waiting.ts';
 
 const job = { apiVersion: 'idlewild.dev/v1alpha1', kind: 'ComputeJob', namespace: 'lab', name: 'a', uid: 'u1' };
 const claimed = { type: 'Normal', reason: 'Claimed', action: 'Claim', message: 'pc-1 was first' } as const;
@@ -66,7 +67,7 @@ describe('the event recorder', () => {
   it('makes one series of repeated events, and tells the last count', async () => {
     const events = recorder();
     events.event(job, claimed);
-    await until('the first is sent', () => api.requests.length === 1);
+    await until(() => api.requests.length === 1, 'the first is sent');
     for (let i = 0; i < 20; i++) events.event(job, claimed);
     await events.flush();
     const patches = api.requests.filter((r) => r.method === 'PATCH');
@@ -81,9 +82,9 @@ describe('the event recorder', () => {
   it('tells of late occurrences by itself, after a while', async () => {
     const events = recorder({ updateMs: 200 });
     events.event(job, claimed);
-    await until('the first is sent', () => api.requests.length === 1);
+    await until(() => api.requests.length === 1, 'the first is sent');
     for (let i = 0; i < 5; i++) events.event(job, claimed);
-    await until('all six are told', () => bodies().some((event) => event.series?.count === 6));
+    await until(() => bodies().some((event) => event.series?.count === 6), 'all six are told');
     await events.flush();
   });
 
@@ -129,7 +130,7 @@ describe('the event recorder', () => {
   it('goes on in a new event when the stored one has expired', async () => {
     const events = recorder();
     events.event(job, claimed);
-    await until('the first is sent', () => api.requests.length === 1);
+    await until(() => api.requests.length === 1, 'the first is sent');
     await events.flush();
     api.onWrite(status(404, 'NotFound'));
     events.event(job, claimed);

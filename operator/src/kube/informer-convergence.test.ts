@@ -5,8 +5,9 @@ import { pods } from '../api/resources.ts';
 import { KubeClient } from './client.ts';
 import { Informer } from './informer.ts';
 import { keyOf, type KubeObject } from './object.ts';
-import { reset, ScriptedApi, ScriptedWatch, status, until } from './scripted-api.ts';
+import { reset, ScriptedApi, ScriptedWatch, status } from './scripted-api.ts';
 import { createTransport } from './transport.ts';
+import { until } from '../../../test/waiting.ts';
 
 /** mulberry32: a small seeded generator, so that a failing run can be repeated. */
 function seeded(seed: number): () => number {
@@ -138,7 +139,7 @@ describe('an informer under random faults', () => {
     const versions = (objects: Iterable<KubeObject>): string[] =>
       [...objects].map((o) => `${o.metadata.uid} ${o.metadata.resourceVersion}`).sort();
     const truth = versions(api.objects.values());
-    await until('the store equals the server', () => versions(informer.store.list()).join() === truth.join());
+    await until(() => versions(informer.store.list()).join() === truth.join(), 'the store equals the server');
     expect(versions(mirror.values())).toEqual(truth);
     expect(nonsense).toEqual([]);
   });

@@ -5,8 +5,9 @@ import { pods } from '../api/resources.ts';
 import { KubeClient } from './client.ts';
 import { Informer, type InformerMetrics, type InformerOptions } from './informer.ts';
 import type { KubeObject } from './object.ts';
-import { json, reset, ScriptedApi, status, until, type Answer } from './scripted-api.ts';
+import { json, reset, ScriptedApi, status, type Answer } from './scripted-api.ts';
 import { createTransport, type Transport } from './transport.ts';
+import { until } from '../../../test/waiting.ts';
 
 const log = pino({ level: 'silent' });
 let api: ScriptedApi;
@@ -52,7 +53,7 @@ function start(options: Partial<InformerOptions<KubeObject>> = {}) {
 
 /** The watch that the informer has open now, once it has one. */
 async function watching(after = 0): Promise<NonNullable<ScriptedApi['openWatch']>> {
-  await until(`watch number ${after + 1} is open`, () => api.watches.length > after && api.openWatch !== undefined);
+  await until(() => api.watches.length > after && api.openWatch !== undefined, `watch number ${after + 1} is open`);
   return api.openWatch as NonNullable<ScriptedApi['openWatch']>;
 }
 
@@ -77,7 +78,7 @@ describe('an informer', () => {
     watch.send('ADDED', api.put('b'));
     watch.send('MODIFIED', api.put('a'));
     watch.send('DELETED', api.put('b'));
-    await until('all changes are told', () => told.length === 4);
+    await until(() => told.length === 4, 'all changes are told');
     expect(told).toEqual(['added a uid-a', 'added b uid-b', 'updated a uid-a', 'deleted b uid-b']);
     expect(informer.store.keys()).toEqual(['lab/a']);
     expect(informer.lastEventAt).toBeGreaterThan(0);
@@ -98,7 +99,7 @@ describe('an informer', () => {
     watch.send('MODIFIED', api.put('a'));
     watch.send('DELETED', api.put('unwanted'));
     watch.send('ADDED', api.put('b'));
-    await until('all changes are told', () => told.length === 4);
+    await until(() => told.length === 4, 'all changes are told');
     expect(told).toEqual(['added a uid-a', 'updated a uid-a', 'deleted a uid-a', 'added b uid-b']);
     expect(informer.store.list()).toEqual([expect.objectContaining({ kept: true })]);
   });
@@ -116,7 +117,7 @@ describe('an informer', () => {
     const { told } = start();
     const watch = await watching();
     watch.send('ADDED', api.put('a'));
-    await until('the change is told', () => told.length === 1);
+    await until(() => told.length === 1, 'the change is told');
     watch.reset();
     const next = await watching(1);
     expect(next.request.query.get('resourceVersion')).toBe(version());
@@ -190,7 +191,7 @@ describe('an informer', () => {
     const { informer, told } = start();
     await informer.synced();
     (await watching()).send('ADDED', api.put('a'));
-    await until('the change is told', () => told.includes('added a uid-a'));
+    await until(() => told.includes('added a uid-a'), 'the change is told');
   });
 
   it('does not stop at failing lists, and is synced once one succeeds', async () => {
@@ -231,9 +232,9 @@ describe('an informer', () => {
     api.onWatch(...Array.from({ length: 50 }, () => endAtOnce));
     start();
     const watches = () => api.requests.filter((r) => r.query.has('watch')).length;
-    await until('a few watches were tried', () => watches() >= 3);
+    await until(() => watches() >= 3, 'a few watches were tried');
     const from = performance.now();
-    await until('two more were tried', () => watches() >= 5);
+    await until(() => watches() >= 5, 'two more were tried');
     expect(performance.now() - from).toBeGreaterThan(500);
   });
 
@@ -245,7 +246,7 @@ describe('an informer', () => {
     const watch = await watching();
     watch.send('ADDED', api.put('a'));
     watch.send('ADDED', api.put('b'));
-    await until('both changes are told', () => told.length === 2);
+    await until(() => told.length === 2, 'both changes are told');
     expect(measured.filter((line) => line === 'handler failed')).toHaveLength(2);
     watch.reset();
     expect((await watching(1)).request.query.get('resourceVersion')).toBe(version());
@@ -258,7 +259,7 @@ describe('an informer', () => {
     const watch = await watching();
     api.put('a', 'second');
     watch.send('ERROR', { kind: 'Status', code: 410, reason: 'Expired' });
-    await until('the new one is told', () => told.length === 3);
+    await until(() => told.length === 3, 'the new one is told');
     expect(told).toEqual(['added a first', 'deleted a first', 'added a second']);
   });
 
@@ -267,7 +268,7 @@ describe('an informer', () => {
     await informer.synced();
     await watching();
     api.put('lost');
-    await until('the lost object is found', () => told.includes('added lost uid-lost'));
+    await until(() => told.includes('added lost uid-lost'), 'the lost object is found');
     expect(measured).toContain('repaired 1');
   });
 
@@ -277,7 +278,7 @@ describe('an informer', () => {
     stop.abort();
     await expect(synced).rejects.toMatchObject({ kind: 'aborted' });
     await Promise.all(running);
-    await until('nothing is open', () => api.openWatch === undefined);
+    await until(() => api.openWatch === undefined, 'nothing is open');
     await expect(informer.synced()).rejects.toMatchObject({ kind: 'aborted' });
   });
 
@@ -286,7 +287,7 @@ describe('an informer', () => {
     const watch = await watching();
     stop.abort();
     await Promise.all(running);
-    await until('the watch is closed', () => watch.closed);
+    await until(() => watch.closed, 'the watch is closed');
   });
 
   it('refuses to run twice', async () => {

@@ -4,11 +4,14 @@ import { pino } from 'pino';
 import type { Lease } from '../api/kubernetes.ts';
 import { KubeClient } from './client.ts';
 import { runWithLease } from './leader.ts';
-import { json, reset, ScriptedApi, silence, status, until, type Answer } from './scripted-api.ts';
+import { json, reset, ScriptedApi, silence, status, type Answer } from './scripted-api.ts';
 import { createTransport, type Transport } from './transport.ts';
+import { until } from '../../../test/waiting.ts';
 
 const log = pino({ level: 'silent' });
 const terms = { leaseDurationMs: 2_000, renewDeadlineMs: 1_000, retryPeriodMs: 200 };
+/** Of a lease that does not run out while a busy machine stands still. */
+const long = { leaseDurationMs: 20_000, renewDeadlineMs: 15_000 };
 
 let api: ScriptedApi;
 let transport: Transport;
@@ -46,11 +49,11 @@ afterEach(async () => {
   await api.close();
 });
 
-function candidate(identity: string, own: Transport = transport, work?: () => Promise<void>) {
+function candidate(identity: string, own: Transport = transport, work?: () => Promise<void>, more = {}) {
   const stop = new AbortController();
   const state = { leading: false, ledAt: 0, endedAt: 0 };
   const end = runWithLease({
-    ...terms,
+    ...{ ...terms, ...more },
     client: new KubeClient(own),
     namespace: 'lab',
     name: 'operator',
@@ -78,25 +81,25 @@ const holder = (): string | undefined => stored?.spec?.holderIdentity;
 describe('runWithLease', () => {
   it('creates the lease with six-digit times and renews it', async () => {
     const a = candidate('a');
-    await until('a leads', () => a.state.leading);
+    await until(() => a.state.leading, 'a leads');
     const first = stored?.spec;
     expect(first).toMatchObject({ holderIdentity: 'a', leaseDurationSeconds: 2, leaseTransitions: 0 });
     expect(first?.renewTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
-    await until('it is renewed', () => stored?.spec?.renewTime !== first?.renewTime);
+    await until(() => stored?.spec?.renewTime !== first?.renewTime, 'it is renewed');
     expect(stored?.spec?.acquireTime).toBe(first?.acquireTime);
   });
 
   it('releases on stop, and the next one takes over without waiting for the lease to run out', async () => {
-    const a = candidate('a');
-    await until('a leads', () => a.state.leading);
-    const b = candidate('b');
-    await until('b has looked', () => api.requests.filter((r) => r.method === 'GET').length >= 3);
+    const a = candidate('a', transport, undefined, long);
+    await until(() => a.state.leading, 'a leads');
+    const b = candidate('b', transport, undefined, long);
+    await until(() => api.requests.filter((r) => r.method === 'GET').length >= 3, 'b has looked');
     expect(b.state.leading).toBe(false);
     a.stop.abort();
     expect(await a.end).toBe('stopped');
-    await until('b leads', () => b.state.leading);
+    await until(() => b.state.leading, 'b leads');
     expect(b.state.ledAt).toBeGreaterThanOrEqual(a.state.endedAt);
-    expect(b.state.ledAt - a.state.endedAt).toBeLessThan(terms.leaseDurationMs);
+    expect(b.state.ledAt - a.state.endedAt).toBeLessThan(long.leaseDurationMs);
     expect(stored?.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
   });
 
@@ -106,16 +109,16 @@ describe('runWithLease', () => {
     ['does not answer', silence],
   ])('ends as lost, before anybody else can lead, when the server %s', async (_what, failure) => {
     const a = candidate('a');
-    await until('a leads', () => a.state.leading);
+    await until(() => a.state.leading, 'a leads');
     // Only a's connection suffers; b's reaches the same lease.
     const other = await ScriptedApi.start();
     other.otherwise = keepLease;
     const otherTransport = createTransport({ server: other.url, userAgent: 'test-agent' });
     const b = candidate('b', otherTransport);
-    await until('b has looked', () => other.requests.length > 0);
+    await until(() => other.requests.length > 0, 'b has looked');
     api.otherwise = failure;
     expect(await a.end).toBe('lost');
-    await until('b leads', () => b.state.leading);
+    await until(() => b.state.leading, 'b leads');
     expect(a.state.endedAt).toBeGreaterThan(0);
     expect(a.state.endedAt).toBeLessThan(b.state.ledAt);
     b.stop.abort();
@@ -126,7 +129,7 @@ describe('runWithLease', () => {
 
   it('ends as lost at once when another process has taken the lease', async () => {
     const a = candidate('a');
-    await until('a leads', () => a.state.leading);
+    await until(() => a.state.leading, 'a leads');
     stored = {
       metadata: { namespace: 'lab', name: 'operator', uid: 'u', resourceVersion: '900' },
       spec: { ...stored?.spec, holderIdentity: 'thief' },
@@ -137,9 +140,9 @@ describe('runWithLease', () => {
 
   it('goes on when somebody merely touched the lease', async () => {
     const a = candidate('a');
-    await until('a leads', () => a.state.leading);
+    await until(() => a.state.leading, 'a leads');
     stored = { ...(stored as Lease), metadata: { ...(stored as Lease).metadata, resourceVersion: '900' } };
-    await until('it was renewed on top', () => Number(stored?.metadata.resourceVersion) > 902);
+    await until(() => Number(stored?.metadata.resourceVersion) > 902, 'it was renewed on top');
     expect(a.state.leading).toBe(true);
   });
 
@@ -156,12 +159,12 @@ describe('runWithLease', () => {
     const metadata = { namespace: 'lab', name: 'operator', uid: 'u', resourceVersion: '1' };
     stored = { metadata, spec: { holderIdentity: 'a', leaseDurationSeconds: 60 } };
     const a = candidate('a');
-    await until('a leads again', () => a.state.leading);
+    await until(() => a.state.leading, 'a leads again');
     a.stop.abort();
     await a.end;
     stored = { metadata, spec: { holderIdentity: 'gone', leaseDurationSeconds: 1 } };
     const b = candidate('b');
-    await until('b leads', () => b.state.leading);
+    await until(() => b.state.leading, 'b leads');
     expect(stored.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
   });
 
@@ -169,7 +172,7 @@ describe('runWithLease', () => {
     const metadata = { namespace: 'lab', name: 'operator', uid: 'u', resourceVersion: '1' };
     stored = { metadata, spec: { holderIdentity: 'other', leaseDurationSeconds: 3600 } };
     const b = candidate('b');
-    await until('b has looked', () => api.requests.length > 0);
+    await until(() => api.requests.length > 0, 'b has looked');
     b.stop.abort();
     expect(await b.end).toBe('stopped');
     expect(holder()).toBe('other');

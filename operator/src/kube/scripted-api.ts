@@ -168,12 +168,3 @@ export const reset: Answer = (_request, response) => void response.socket?.reset
 
 /** Accepts the request and never answers. */
 export const silence: Answer = () => undefined;
-
-/** Waits until a condition holds; fails with what it was after `withinMs`. */
-export async function until(what: string, condition: () => boolean, withinMs = 20_000): Promise<void> {
-  const end = performance.now() + withinMs;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

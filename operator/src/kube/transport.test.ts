@@ -1,7 +1,8 @@
 // The transport against a real server on loopback that misbehaves in every way.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { json, reset, ScriptedApi, silence, status, until, type Answer } from './scripted-api.ts';
+import { json, reset, ScriptedApi, silence, status, type Answer } from './scripted-api.ts';
 import { createTransport, type Transport } from './transport.ts';
+import { until } from '../../../test/waiting.ts';
 
 let api: ScriptedApi;
 let transport: Transport;
@@ -93,7 +94,7 @@ describe('a request', () => {
     api.onList(silence, silence);
     const stop = new AbortController();
     const stuck = [1, 2].map(() => transport.request({ ...get, signal: stop.signal }).catch(() => undefined));
-    await until('both connections are taken', () => api.requests.length === 2);
+    await until(() => api.requests.length === 2, 'both connections are taken');
     await expect(transport.request({ ...get, timeoutMs: 100 })).rejects.toMatchObject({ kind: 'timeout' });
     expect(api.requests).toHaveLength(2);
     stop.abort();
@@ -107,7 +108,7 @@ describe('a request', () => {
     const stop = new AbortController();
     const waiting = transport.request({ ...get, signal: stop.signal });
     waiting.catch(() => undefined);
-    await until('the request has arrived', () => api.requests.length === 1);
+    await until(() => api.requests.length === 1, 'the request has arrived');
     stop.abort();
     await expect(waiting).rejects.toMatchObject({ kind: 'aborted' });
   });

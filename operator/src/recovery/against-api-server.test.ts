@@ -12,11 +12,12 @@ import { transportFrom } from '../kube/credentials.ts';
 import { isConflict } from '../kube/errors.ts';
 import type { Transport } from '../kube/transport.ts';
 import { isLost } from '../model/machine.ts';
-import { until } from '../kube/scripted-api.ts';
+
 import { World } from '../world/world.ts';
 import { LeaseObservations } from './observations.ts';
 import { Recovery } from './reconcile.ts';
 import { usualPatience } from './leases.ts';
+import { until } from '../../../test/waiting.ts';
 
 const log = pino({ level: 'silent' });
 const namespace = 'idlewild-machines';
@@ -112,7 +113,7 @@ describe('a machine that is silent for the whole time', () => {
 
     const lastSeen = await leaseNow();
     const known = () => world.informers.agentLeases.store.get(`${namespace}/pc-1`)?.metadata.resourceVersion;
-    await until('the renewal is told', () => known() === lastSeen.metadata.resourceVersion);
+    await until(() => known() === lastSeen.metadata.resourceVersion, 'the renewal is told');
     await clock.advance(11_000);
     await look();
     const sealed = await leaseNow();
@@ -133,7 +134,7 @@ describe('a machine that is silent for the whole time', () => {
       ...sealed,
       spec: { ...sealed.spec, holderIdentity: 'pc-1_b', leaseTransitions: 2 },
     });
-    await until('the new holder is told', () => heard.of('pc-1').agent?.sealed === false);
+    await until(() => heard.of('pc-1').agent?.sealed === false, 'the new holder is told');
     await look();
     expect([await isTainted(), told.at(-1)]).toEqual([false, 'MachineBack']);
     stop.abort();

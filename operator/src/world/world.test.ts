@@ -8,9 +8,10 @@ import type { Lease } from '../api/kubernetes.ts';
 import { KubeClient } from '../kube/client.ts';
 import { FakeClock } from '../kube/clock.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { until } from '../kube/scripted-api.ts';
+
 import type { Transport, TransportRequest } from '../kube/transport.ts';
 import { World } from './world.ts';
+import { until } from '../../../test/waiting.ts';
 
 type Watch = Parameters<NonNullable<Transport['watch']>>[0];
 
@@ -91,7 +92,7 @@ async function worldOf(objects: Readonly<Record<string, readonly KubeObject[]>>)
   const world = new World({ client: new KubeClient(tables), log: pino({ level: 'silent' }), clock });
   void world.run(stop.signal);
   await world.untilSynced();
-  await until('every informer watches', () => tables.watched === Object.keys(world.informers).length);
+  await until(() => tables.watched === Object.keys(world.informers).length, 'every informer watches');
   return { world, tables, clock };
 }
 const names = (objects: readonly KubeObject[]): string[] => objects.map(({ metadata }) => metadata.name).sort();

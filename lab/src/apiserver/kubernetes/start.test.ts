@@ -11,6 +11,7 @@ import { parseTokens } from '../token-file.ts';
 import { kubernetesAssets } from './assets.ts';
 import { fakeAssets, type FakeOptions } from './fake-assets.ts';
 import { startKubernetes } from './start.ts';
+import { until } from '../../../../test/waiting.ts';
 
 jest.setTimeout(60_000);
 
@@ -38,14 +39,6 @@ async function startFakes(options: FakeOptions = {}, deadlines = { readyMs: 20_0
 
 function alive(pid: number): boolean {
   return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-}
-
-async function until(what: () => boolean): Promise<void> {
-  const end = performance.now() + 20_000;
-  while (!what()) {
-    if (performance.now() > end) throw new Error('it did not happen');
-    await new Promise((done) => setTimeout(done, 20));
-  }
 }
 
 describe('the assets', () => {

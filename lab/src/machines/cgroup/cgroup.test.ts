@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MachineCgroup } from './cgroup.ts';
 import { descendantsOf, identityOf, isAlive } from './processes.ts';
+import { until } from '../../../../test/waiting.ts';
 
 const children: ChildProcess[] = [];
 const groups: MachineCgroup[] = [];
@@ -26,14 +27,6 @@ function aCounter(file: string): ChildProcess {
 }
 
 const sizeOf = (file: string): number => (existsSync(file) ? readFileSync(file).length : 0);
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 // The root that has no hierarchy at all stands for a machine without cgroups.
 describe.each([

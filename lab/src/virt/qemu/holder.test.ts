@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pause } from '../../images/file-lock.ts';
 import {
   descendantsOf,
   identityOf,
@@ -14,6 +13,7 @@ import {
   type ProcessIdentity,
 } from '../../machines/cgroup/processes.ts';
 import { spawnQemu, type QemuProcess } from './process.ts';
+import { until } from '../../../../test/waiting.ts';
 
 jest.setTimeout(120_000);
 
@@ -21,7 +21,7 @@ const idle = ['-machine', 'none', '-nodefaults', '-display', 'none', '-S'];
 const pod = '0f1e2d3c-0000-4000-8000-000000000001';
 const other = '0f1e2d3c-0000-4000-8000-000000000002';
 /** Long enough for QEMU to start on a busy machine. */
-const leaseS = 4;
+const leaseS = 8;
 
 let folder: string;
 let file: string;
@@ -54,15 +54,6 @@ async function start(argv = idle): Promise<QemuProcess> {
   const process = await spawnQemu(argv, { lease: { file, pod }, onErrorLine: () => undefined });
   started.push(process);
   return process;
-}
-
-async function until<T>(look: () => T | undefined | false): Promise<T> {
-  for (let left = 1_000; left > 0; left -= 1) {
-    const value = look();
-    if (value !== undefined && value !== false) return value;
-    await pause(20, undefined);
-  }
-  throw new Error('the condition did not come true');
 }
 
 /** The QEMU below the holder, once it runs. */

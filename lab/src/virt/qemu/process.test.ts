@@ -11,11 +11,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pause } from '../../images/file-lock.ts';
 import { spawnQemu, type QemuProcess } from './process.ts';
+import { removed } from '../../../../test/waiting.ts';
 
 // Nothing here takes long on an idle host; a busy one is no failure.
 jest.setTimeout(60_000);
@@ -38,20 +38,6 @@ async function start(cgroupProcs: string[]): Promise<QemuProcess> {
   const qemu = await spawnQemu(idle, { cgroupProcs, onErrorLine: () => undefined });
   started.push(qemu);
   return qemu;
-}
-
-/** A group is removed once the kernel has let its last process go. */
-async function removed(group: string): Promise<void> {
-  for (let left = 500; left > 0; left -= 1) {
-    const error = await rmdir(group).then(
-      () => undefined,
-      (reason: NodeJS.ErrnoException) => reason,
-    );
-    if (error === undefined) return;
-    if (error.code !== 'EBUSY') throw error;
-    await pause(20, undefined);
-  }
-  throw new Error(`${group} is still in use`);
 }
 
 /** Waits until the shell that joins the groups has become QEMU, which keeps the process id. */

@@ -17,7 +17,7 @@ import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { pino } from 'pino';
 import { bundle } from '../../scripts/bundle.ts';
 import { bundleOperator, operatorNodeFlags } from '../../scripts/bundle-operator.ts';
-import { Program, type ProgramOptions } from './program.ts';
+import { Program, type Kept, type ProgramOptions } from './program.ts';
 
 /** A directory with the files of an API server that has ended. */
 export interface State {
@@ -39,7 +39,7 @@ export interface Cluster {
 }
 
 interface OperatorOptions {
-  readonly keepBodies?: boolean;
+  readonly keep?: Kept;
 }
 
 interface Bundles {
@@ -129,7 +129,7 @@ export class Site {
           nodeFlags: operatorNodeFlags,
           // No machine renews its lease here, and none is to be taken for lost.
           args: ['--kubeconfig', operatorKubeconfig, '--lost-after', '24h'],
-          keepBodies: o.keepBodies ?? false,
+          keep: o.keep ?? 'writes',
         }),
       start: (program, script, args) =>
         start({ name: program, script, args: ['--kubeconfig', adminKubeconfig, ...args] }),

@@ -28,6 +28,9 @@ export interface Answer {
   readonly value: unknown;
 }
 
+/** What is kept of its writes, in its own memory, to be saved afterwards: only how many, each one, or each with its body. */
+export type Kept = 'counts' | 'writes' | 'bodies';
+
 export interface ProgramOptions {
   readonly name: string;
   /** Path of the program, absolute or from the root of the repository. */
@@ -37,8 +40,7 @@ export interface ProgramOptions {
   /** Path of the probe; a bundle, so that what strips types is not loaded on its account. */
   readonly probe: string;
   readonly logFile: string;
-  /** Bodies of its writes can be saved afterwards. */
-  readonly keepBodies?: boolean;
+  readonly keep?: Kept;
 }
 
 const root = join(import.meta.dirname, '../..');
@@ -75,7 +77,7 @@ export class Program {
       ['--pdeathsig', 'KILL', '--', process.execPath, ...node, resolve(root, o.script), ...(o.args ?? [])],
       {
         stdio: ['ignore', output, output, 'ipc'],
-        env: { ...process.env, NODE_OPTIONS: '', IDLEWILD_BENCH_KEEP: o.keepBodies === true ? 'bodies' : '' },
+        env: { ...process.env, NODE_OPTIONS: '', IDLEWILD_BENCH_KEEP: o.keep ?? 'writes' },
       },
     );
     closeSync(output);

@@ -32,7 +32,7 @@ async function run(bench: Bench): Promise<Figure[]> {
   for (let round = 1; round <= scale.rounds; round += 1) {
     say(`round ${round} of ${scale.rounds}: the operator`);
     const cluster = await site.open(state);
-    const operator = cluster.startOperator({ keepBodies: true });
+    const operator = cluster.startOperator({ keep: 'bodies' });
     await untilReady(operator);
     await profiled(bench, `claims-${round}`, cluster, operator, () => untilWritten(operator, 'vm', queued));
     const writes = await operator.writes();

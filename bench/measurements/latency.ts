@@ -48,7 +48,7 @@ async function run(bench: Bench): Promise<Figure[]> {
   say(`the operator: ${jobs} jobs, ${perSecond} a second`);
   const cluster = await site.open(state);
   await startGuests(bench, cluster);
-  const operator = cluster.startOperator({ keepBodies: true });
+  const operator = cluster.startOperator({ keep: 'bodies' });
   await untilReady(operator);
   await untilWritten(operator, 'waiting', waiting);
   await untilQuiet(bench, operator);

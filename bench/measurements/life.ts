@@ -25,7 +25,7 @@ async function run(bench: Bench): Promise<Figure[]> {
     say(`round ${round} of ${rounds}: the operator, ${all} jobs on ${atOnce} machines`);
     const cluster = await site.open(state);
     await startGuests(bench, cluster);
-    const operator = cluster.startOperator({ keepBodies: true });
+    const operator = cluster.startOperator({ keep: 'bodies' });
     await untilReady(operator);
     const before = await operator.usage();
     await profiled(bench, `life-${round}`, cluster, operator, async () => {

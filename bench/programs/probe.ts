@@ -1,6 +1,6 @@
 // Loaded into a measured process before its own program (node --import): answers over the process's IPC channel how much
 // it has used, and keeps what it writes to the API server, seen where undici sends it.
-// Promises: without being asked it costs a counter per request, and a reference to each body when bodies are to be kept.
+// Promises: without being asked it costs a counter per request; what it keeps besides is as the program's start says.
 // Must not change what the program does, nor keep it alive.
 
 import { subscribe } from 'node:diagnostics_channel';
@@ -29,7 +29,7 @@ interface UndiciRequest {
   readonly headers: readonly string[] | string;
 }
 
-const keepsBodies = process.env['IDLEWILD_BENCH_KEEP'] === 'bodies';
+const keeps = process.env['IDLEWILD_BENCH_KEEP'];
 const seen: Seen[] = [];
 const answered: Partial<Record<WriteKind, number>> = {};
 const open = new WeakMap<object, Seen>();
@@ -44,11 +44,11 @@ subscribe('undici:request:create', (message) => {
     method: request.method,
     path: request.path,
     contentType: contentTypeOf(request.headers),
-    body: keepsBodies ? body : undefined,
+    body: keeps === 'bodies' ? body : undefined,
     sentAt: now(),
     status: 0,
   };
-  seen.push(one);
+  if (keeps !== 'counts') seen.push(one);
   open.set(request, one);
 });
 subscribe('undici:request:headers', (message) => {

@@ -89,6 +89,8 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
   const looks = [
     { ...jobs, verbs: ['get', 'list', 'watch'] },
     { apiGroups: [''], resources: ['events', 'pods', 'pods/log'], verbs: ['get', 'list'] },
+    { apiGroups: ['kubevirt.io'], resources: ['virtualmachineinstances'], verbs: ['get'] },
+    { apiGroups: ['metrics.k8s.io'], resources: ['pods'], verbs: ['get'] },
   ];
   const screens = ['virtualmachineinstances/vnc', 'virtualmachineinstances/vnc/screenshot'];
   const consoles = [...screens, 'virtualmachineinstances/console'];

@@ -30,6 +30,8 @@ export const computeJobs = namespaced('idlewild.dev', 'v1alpha1', 'computejobs',
 export const namespaces = cluster('', 'v1', 'namespaces', 'Namespace');
 export const nodes = cluster('', 'v1', 'nodes', 'Node');
 export const pods = namespaced('', 'v1', 'pods', 'Pod');
+/** What a metrics server has measured of a pod; served only where there is one. */
+export const podMetrics = namespaced('metrics.k8s.io', 'v1beta1', 'pods', 'PodMetrics');
 export const secrets = namespaced('', 'v1', 'secrets', 'Secret');
 export const configMaps = namespaced('', 'v1', 'configmaps', 'ConfigMap');
 export const services = namespaced('', 'v1', 'services', 'Service');

@@ -13,6 +13,8 @@ import type { Authorization } from '../server/authorization.ts';
 import { Problem } from '../server/problem.ts';
 import { consolePath, holderOf, mayOpen } from './consoles.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
+import { jobDeletions } from './job-deletions.ts';
+import { jobResourcesEndpoint } from './job-resources.ts';
 import {
   consoleBody,
   consoleTicket,
@@ -132,6 +134,8 @@ export function jobEndpoints(o: JobEndpoints): Endpoint[] {
         return { ticket, path: consolePath, virtualMachine: attempt.virtualMachine };
       },
     }),
+    jobDeletions(o),
+    jobResourcesEndpoint(o),
   ];
 }
 

@@ -2,6 +2,7 @@
 // Promises: a row holds what a list shows and nothing that grows with a job's script. Must not hold behaviour.
 
 import { z } from 'zod';
+import { mostDeletions } from './job-limits.ts';
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const machineName = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
@@ -134,6 +135,38 @@ export const jobBody = z.strictObject({
 
 /** A ComputeJob as the API server has it. */
 export const job = z.looseObject({ metadata: z.looseObject({ name: z.string() }), spec: z.looseObject({}) });
+
+/** Jobs to be stopped and deleted, each only if it is still that one. */
+export const deletionsBody = z.strictObject({
+  jobs: z
+    .array(z.strictObject({ ...jobPath.shape, uid: z.string().min(1).max(64) }))
+    .min(1, 'must name at least one job')
+    .max(mostDeletions, `must name at most ${mostDeletions} jobs`),
+});
+/** What became of each: those that are gone or on their way, and those that were refused, in the cluster's words. */
+export const deletions = z.object({
+  deleted: z.number(),
+  refused: z.array(z.object({ namespace: z.string(), name: z.string(), status: z.number(), detail: z.string() })),
+});
+export type Deletions = z.output<typeof deletions>;
+
+/** What the guest that a job has now was given, and what it uses. Whatever nobody can tell is absent, and `unknown` says why. */
+export const jobResources = z.object({
+  machine: z.string().optional(),
+  /** As KubeVirt reports of the running guest. */
+  given: z
+    .object({
+      cores: z.number().optional(),
+      memoryMiB: z.number().optional(),
+      /** Beside the guest's own memory: what running it takes on the machine. */
+      overheadMiB: z.number().optional(),
+    })
+    .optional(),
+  /** As the cluster's metrics API has measured on the machine, averaged over `windowSeconds` up to `at`. */
+  used: z.object({ cores: z.number(), memoryMiB: z.number(), at: time, windowSeconds: z.number() }).optional(),
+  unknown: z.object({ given: z.string().optional(), used: z.string().optional() }),
+});
+export type JobResources = z.output<typeof jobResources>;
 
 /** How many machines could take a job: now, when something about them changes, and never. */
 export const fit = z.object({

@@ -1,0 +1,157 @@
+// Deleting many jobs at once and what a job's guest uses, asked over real HTTP by users with real rights.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@idlewild/lab/apiserver/test-server.ts';
+import { aJob } from '../../../test/builders/job.ts';
+import { startRig, type Rig, type RigUser } from '../../../test/portal/rig.ts';
+import type { TransportRequest, TransportResponse } from '../kube/transport.ts';
+import type { ComputeJob } from '../api/compute-job.ts';
+import { usedOf } from './job-resources.ts';
+import type { Deletions, JobResources } from './schemas.ts';
+
+let rig: Rig;
+/** What the cluster says beside the API server's own answers, by path. */
+const played = new Map<string, TransportResponse>();
+const answered = (body: object, status = 200): TransportResponse => ({ status, headers: {}, body });
+
+beforeAll(async () => {
+  rig = await startRig({ answer: ({ path }: TransportRequest) => played.get(path) });
+}, 60_000);
+afterAll(() => rig.stop());
+
+async function ask(as: RigUser, method: string, path: string, body?: unknown) {
+  const response = await fetch(rig.portal.url + path, {
+    method,
+    headers: { authorization: `Bearer ${rig.tokens[as]}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as unknown };
+}
+
+async function put(namespace: string, ...names: string[]) {
+  const made = [];
+  for (const name of names) {
+    await rig.put(aJob(name).published().job, namespace);
+    const { body } = await rig.api.get(`/apis/idlewild.dev/v1alpha1/namespaces/${namespace}/computejobs/${name}`);
+    made.push({ namespace, name, uid: body.metadata?.uid ?? '' });
+  }
+  return made;
+}
+
+const left = async (namespace: string): Promise<string[]> => {
+  const { body } = await rig.api.get(`/apis/idlewild.dev/v1alpha1/namespaces/${namespace}/computejobs`);
+  return (body as unknown as { items: ComputeJob[] }).items.map(({ metadata }) => metadata.name).sort();
+};
+
+const path = '/api/v1/jobs/deletions';
+
+describe('deleting many jobs', () => {
+  it('deletes those that the user may delete and that are still the same, and says of each other one why not', async () => {
+    const mine = await put('team-a', 'one', 'two', 'three', 'four');
+    const [theirs] = await put('team-b', 'train');
+    const jobs = [...mine.map((job) => (job.name === 'three' ? { ...job, uid: 'another' } : job)), theirs];
+    const { status, body } = await ask('ann', 'POST', path, { jobs });
+    expect(status).toBe(200);
+    const { deleted, refused } = body as Deletions;
+    expect(deleted).toBe(3);
+    expect(refused.sort((a, b) => a.name.localeCompare(b.name))).toEqual([
+      { namespace: 'team-a', name: 'three', status: 409, detail: expect.stringContaining('another') },
+      { namespace: 'team-b', name: 'train', status: 403, detail: expect.stringContaining('may not delete') },
+    ]);
+    expect(await left('team-a')).toEqual(['three']);
+    expect(await left('team-b')).toEqual(['train']);
+  });
+
+  it('deletes nothing for those who may only look', async () => {
+    const jobs = await put('team-a', 'five', 'six');
+    const { body } = await ask('viv', 'POST', path, { jobs });
+    expect(body).toMatchObject({ deleted: 0, refused: [{ status: 403 }, { status: 403 }] });
+    expect(await left('team-a')).toEqual(expect.arrayContaining(['five', 'six']));
+  });
+
+  it('refuses a call that names no job, or too many', async () => {
+    const job = { namespace: 'team-a', name: 'x', uid: 'y' };
+    expect((await ask('ann', 'POST', path, { jobs: [] })).status).toBe(400);
+    expect((await ask('ann', 'POST', path, { jobs: Array(101).fill(job) })).body).toMatchObject({
+      detail: expect.stringContaining('at most 100'),
+    });
+  });
+});
+
+describe('what a job uses', () => {
+  const resources = '/api/v1/namespaces/team-a/jobs/render/resources';
+  const instance = '/apis/kubevirt.io/v1/namespaces/team-a/virtualmachineinstances/render-1';
+  const launcher = {
+    metadata: { name: 'virt-launcher-render-1', uid: 'p', namespace: 'team-a' },
+    spec: { nodeName: 'pc-1' },
+    status: { phase: 'Running' },
+  };
+
+  /** A moment later than the API server the portal knows. */
+  const running = () =>
+    eventually(
+      () => ask('ann', 'GET', resources),
+      ({ body }) => (body as JobResources).machine === 'pc-1',
+    );
+
+  it('is said to be unknown, and why, where nobody tells', async () => {
+    await put('team-a', 'render');
+    const waiting = await eventually(
+      () => ask('ann', 'GET', resources),
+      ({ status }) => status === 200,
+    );
+    const none = 'the job has no guest at this moment';
+    expect(waiting.body).toEqual({ unknown: { given: none, used: none } });
+    await rig.put(aJob('render').published().claimedBy('pc-1').created(1).started(2).job, 'team-a');
+    const { body } = await running();
+    expect(body).toEqual({
+      machine: 'pc-1',
+      unknown: {
+        given: 'the guest is not there yet, or not any more',
+        used: 'the guest does not run yet',
+      },
+    });
+    played.set('/api/v1/namespaces/team-a/pods', answered({ items: [launcher], metadata: {} }));
+    expect((await running()).body).toMatchObject({
+      unknown: { used: 'the cluster has no metrics server, or it has not measured this guest yet' },
+    });
+  });
+
+  it('is what KubeVirt and the metrics API say of the guest', async () => {
+    const status = {
+      currentCPUTopology: { cores: 2, sockets: 2, threads: 1 },
+      memory: { guestAtBoot: '1Gi', guestCurrent: '1Gi', memoryOverhead: '250Mi' },
+    };
+    played.set(instance, answered({ metadata: { name: 'render-1' }, status }));
+    const measured = {
+      timestamp: '2026-01-01T12:00:00Z',
+      window: '15.2s',
+      containers: [
+        { name: 'guest-console-log', usage: { cpu: '9', memory: '9Gi' } },
+        { name: 'compute', usage: { cpu: '1499500001n', memory: '700Mi' } },
+      ],
+    };
+    played.set(
+      '/apis/metrics.k8s.io/v1beta1/namespaces/team-a/pods/virt-launcher-render-1',
+      answered({ metadata: { name: 'virt-launcher-render-1' }, ...measured }),
+    );
+    expect((await running()).body).toEqual({
+      machine: 'pc-1',
+      given: { cores: 4, memoryMiB: 1024, overheadMiB: 250 },
+      used: { cores: 1.5, memoryMiB: 700, at: '2026-01-01T12:00:00Z', windowSeconds: 15.2 },
+      unknown: {},
+    });
+  });
+
+  it('is for those who may see the job', async () => {
+    expect((await ask('ben', 'GET', resources)).status).toBe(403);
+  });
+
+  it.each([
+    ['nothing of the guest itself', [{ name: 'guest-console-log', usage: { cpu: '1', memory: '1Gi' } }]],
+    ['half of it', [{ name: 'compute', usage: { cpu: '1' } }]],
+    ['no container', undefined],
+  ])('is no figure where %s was measured', (_what, containers) => {
+    const metadata = { name: 'p' };
+    expect(usedOf({ metadata, timestamp: '2026-01-01T12:00:00Z', ...(containers && { containers }) })).toBeUndefined();
+  });
+});

@@ -14,6 +14,8 @@ import { Inhibitor } from './inhibitor.ts';
 
 const log = pino({ level: 'silent' });
 const path = process.env['PATH'] ?? '';
+/** How long logind lets a shutdown wait. */
+const grantedMs = 4_000;
 let dir: string;
 let mock: LogindMock;
 let lock: Inhibitor;
@@ -26,7 +28,7 @@ let running: Promise<unknown>;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'iw-shutdown-'));
   mock = await LogindMock.start(join(dir, 'bus'));
-  await mock.setManager({ InhibitDelayMaxUSec: ['t', 4_000_000] });
+  await mock.setManager({ InhibitDelayMaxUSec: ['t', 1_000 * grantedMs] });
   guests = 1;
   ended = 0;
   lock = new Inhibitor({ socket: mock.socket, root: '/', path, clock: systemClock, log });
@@ -38,7 +40,7 @@ beforeEach(async () => {
   });
   stop = new AbortController();
   running = Promise.all([logind.run(stop.signal), guard.run(stop.signal)]);
-  await mock.until('logind told its limit', () => logind.inhibitDelayMaxMs === 4_000);
+  await mock.until('logind told its limit', () => logind.inhibitDelayMaxMs === grantedMs);
 }, 60_000);
 afterEach(async () => {
   stop.abort();
@@ -62,13 +64,16 @@ describe('a shutdown', () => {
   }, 60_000);
 
   it('waits until the last guest has gone, and no longer', async () => {
+    const patientMs = 20_000;
+    await mock.setManager({ InhibitDelayMaxUSec: ['t', 1_000 * patientMs] });
+    await mock.until('logind told its new limit', () => logind.inhibitDelayMaxMs === patientMs);
     await mock.until('a guest is waited for', held);
     await announce(true);
     await mock.until('it leaves', () => logind.leavingForMs !== undefined);
     expect(await held()).toBe(true);
     guests = 0;
     await mock.until('it may go', free);
-    expect(logind.leavingForMs).toBeLessThan(4_000);
+    expect(logind.leavingForMs).toBeLessThan(patientMs);
     expect(ended).toBe(0);
   }, 60_000);
 

@@ -17,7 +17,7 @@ import type { Node } from '../../model/node.ts';
 import type { Pod } from '../../model/pod.ts';
 
 const NS = 'lost';
-const GRACE_MS = 1_500;
+const GRACE_MS = 3_000;
 let cluster: TestCluster;
 let client: KubeClient;
 

@@ -12,6 +12,16 @@ export interface Share {
   readonly diskMiB: number;
 }
 
+/** Words of a waiting job for what is about itself and not about machines: why it does not take what is free. */
+export const ownReasons: ReadonlySet<string> = new Set([
+  'RetryBackoff',
+  'RoomRecovering',
+  'SecretMissing',
+  'NetworkNotReady',
+  'NetworkNotAllowed',
+  'HeldAgainst',
+]);
+
 export const none: Share = { cores: 0, memoryMiB: 0, diskMiB: 0 };
 
 export function sum(a: Share, b: Share): Share {

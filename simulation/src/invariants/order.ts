@@ -17,6 +17,7 @@ import {
   lentBy,
   needOf,
   none,
+  ownReasons,
   priorityOf,
   suits,
   sum,
@@ -33,16 +34,6 @@ const seenMs = 5_000;
 const mostCompared = 40;
 /** Sums of doubles in another order differ in their last digits. */
 const rounding = 1e-9;
-
-/** Words of a waiting job that say why it does not take what is free. */
-const excuses = new Set([
-  'RetryBackoff',
-  'RoomRecovering',
-  'SecretMissing',
-  'NetworkNotReady',
-  'NetworkNotAllowed',
-  'HeldAgainst',
-]);
 
 /** A job in line. */
 interface Placed {
@@ -230,11 +221,11 @@ function readingOf(key: string, job: ComputeJob): Reading {
     age: `${publication?.at ?? `~${job.metadata.creationTimestamp}`} ${key}`,
     // Without a publication it may not have been seen at all.
     sinceMs: Math.max(Date.parse(publication?.at ?? '') || Infinity, Date.parse(attempts?.at(-1)?.ended ?? '') || 0),
-    excused: excuses.has(reason ?? ''),
+    excused: ownReasons.has(reason ?? ''),
   };
 }
 
 function excused({ status }: ComputeJob, machine: string): boolean {
   const failed = status?.attempts?.some(({ node, reason }) => node === machine && reason === 'StartFailed') === true;
-  return failed || excuses.has(status?.reason ?? '') || (status?.failures ?? 0) > 0 || status?.preemption !== undefined;
+  return failed || ownReasons.has(status?.reason ?? '') || (status?.failures ?? 0) > 0 || status?.preemption !== undefined;
 }

@@ -17,6 +17,7 @@ import {
   lentBy,
   needOf,
   openAttemptOf,
+  ownReasons,
   suits,
 } from './facts.ts';
 import type { GuestChecks } from './guests.ts';
@@ -29,16 +30,8 @@ const saidMs = 30_000;
 const deadMs = 5 * 60_000;
 const overdueMs = 3 * 60_000;
 
-/** Reasons that are about the job and not about machines. */
-const ownReasons = new Set([
-  'RetryBackoff',
-  'RoomRecovering',
-  'SecretMissing',
-  'NetworkNotReady',
-  'NetworkNotAllowed',
-  'HeldAgainst',
-  'ReservedForEarlier',
-]);
+/** Reasons not to take a machine that suits and has room. */
+const excuses: ReadonlySet<string> = new Set([...ownReasons, 'ReservedForEarlier']);
 
 export class WaitingChecks implements Check {
   readonly #o: CheckContext;
@@ -96,7 +89,7 @@ export class WaitingChecks implements Check {
   /** A machine that is open, suits and has room, unless the job says that it has to wait for another reason. */
   #couldTake(job: ComputeJob): string | undefined {
     const reasons = [job.status?.reason ?? '', ...(job.status?.waiting?.reasons ?? []).map(({ reason }) => reason)];
-    if (reasons.some((reason) => ownReasons.has(reason))) return undefined;
+    if (reasons.some((reason) => excuses.has(reason))) return undefined;
     const need = needOf(job);
     for (const node of this.#o.simulation.api.list<Node>(nodes)) {
       if (!suits(node, job) || closedBecause(node, this.#o.clock.now()) !== undefined) continue;

@@ -41,14 +41,10 @@ export function trimmedLauncher(pod: Pod): Pod {
 
 /** A lease: who holds it, until when, and what its agent says of the fence. Thousands of these come in every few seconds. */
 export function trimmedLease({ metadata, spec }: Lease): Lease {
-  const { name, namespace, uid, resourceVersion, annotations: all } = metadata;
-  const fence = all?.[annotations.fence];
+  const fence = metadata.annotations?.[annotations.fence];
   return {
     metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...identity(metadata),
       ...(fence === undefined ? {} : { annotations: { [annotations.fence]: fence } }),
     },
     ...(spec === undefined ? {} : { spec }),
@@ -58,15 +54,9 @@ export function trimmedLease({ metadata, spec }: Lease): Lease {
 /** A pod that is no guest of ours: what it asks for and where, while it holds that. */
 export function trimmedOther(pod: Pod): Pod | undefined {
   if (!isScheduledAndUnfinished(pod)) return undefined;
-  const { name, namespace, uid, resourceVersion } = pod.metadata;
   const { nodeName, containers, initContainers, overhead } = pod.spec;
   return {
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    },
+    metadata: identity(pod.metadata),
     spec: {
       ...(nodeName === undefined ? {} : { nodeName }),
       containers: requestsOnly(containers),
@@ -94,4 +84,14 @@ function trimmedMeta({ managedFields: _who, annotations, ...rest }: ObjectMeta):
   if (annotations === undefined) return rest;
   const { [lastApplied]: _copy, ...own } = annotations;
   return { ...rest, annotations: own };
+}
+
+/** Which object it is, and in which version. */
+function identity({ name, namespace, uid, resourceVersion }: ObjectMeta): ObjectMeta {
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
 }

@@ -1,16 +1,10 @@
 // Who somebody is and what they may: tokens, reviews, roles, and that nobody grants what they do not have.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
-import { Subject, type Answer, type Space } from './subject.ts';
+import { testSubject, type Answer, type Space } from './subject.ts';
 import { configMap } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: false });
 
 const rbac = 'rbac.authorization.k8s.io';
 const reviews = '/apis/authorization.k8s.io/v1';

@@ -1,17 +1,10 @@
 // Server-side apply: who owns what, what a conflict says, what is removed when nobody asks for it any more.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
-import { Subject, type Asking, type Body, type ManagedField } from './subject.ts';
+import { testSubject, type Subject, type Asking, type Body, type ManagedField } from './subject.ts';
 import { thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: true });
 
 function apply(things: string, manager: string, spec: Record<string, unknown>, query = '', metadata = {}) {
   return subject.patch(

@@ -1,19 +1,10 @@
 // Deletion: at once, with grace, held by finalizers, with conditions, and what becomes of what is owned.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { expectRefusal } from './refusals.ts';
-import { Subject } from './subject.ts';
+import { describe, expect, it } from '@jest/globals';
+import { expectRefusal, missing } from './refusals.ts';
+import { testSubject } from './subject.ts';
 import { configMap, pod, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
-
-const missing = { code: 404, reason: 'NotFound', message: 'not found' };
+const subject = testSubject({ defines: true });
 
 describe('a deletion', () => {
   it('without anything to wait for answers what is gone', async () => {

@@ -3,19 +3,12 @@
 import { spawn } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { ensureKubectl } from '../../../tools/kubectl.ts';
-import { Subject, type Body } from './subject.ts';
+import { testSubject, type Body } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: true });
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';

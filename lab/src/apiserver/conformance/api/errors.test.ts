@@ -1,18 +1,11 @@
 // Refusals that every client meets sooner or later: the code, the reason and what is said.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { errorCases, type ErrorCase } from './error-cases.ts';
 import { expectRefusal } from './refusals.ts';
-import { Subject, type Space } from './subject.ts';
+import { testSubject, type Space } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: true });
 
 describe('a refusal', () => {
   /** Each finds a thing and a config map `a` in a namespace of its own. */

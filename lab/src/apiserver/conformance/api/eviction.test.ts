@@ -1,18 +1,10 @@
 // Evictions: what a disruption budget holds, and what it does not.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { expectRefusal } from './refusals.ts';
-import { Subject, type Space } from './subject.ts';
+import { describe, expect, it } from '@jest/globals';
+import { expectRefusal, missing } from './refusals.ts';
+import { testSubject, type Space } from './subject.ts';
 import { pod } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-});
-afterAll(() => subject.close());
-
-const missing = { code: 404, reason: 'NotFound', message: 'pods "p" not found' };
+const subject = testSubject({ defines: false });
 
 /** A pod that no machine runs, said to be running and ready. */
 async function runs(space: Space, name: string): Promise<void> {

@@ -1,17 +1,10 @@
 // Lists in pages, and what selectors choose.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
-import { Subject, type Space } from './subject.ts';
+import { testSubject, type Space } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: true });
 
 const names = (items: readonly { readonly metadata: { readonly name: string } }[]) =>
   items.map(({ metadata }) => metadata.name);

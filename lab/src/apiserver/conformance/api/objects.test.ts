@@ -1,20 +1,11 @@
 // What a server does with an object before it keeps it: dry runs, unknown fields, made names, defaults, pruning, rules, and a
 // status that is nobody's but its own.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { expectRefusal } from './refusals.ts';
-import { Subject } from './subject.ts';
+import { describe, expect, it } from '@jest/globals';
+import { expectRefusal, missing } from './refusals.ts';
+import { testSubject } from './subject.ts';
 import { configMap, pod, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
-
-const missing = { code: 404, reason: 'NotFound', message: 'not found' };
+const subject = testSubject({ defines: true });
 
 describe('a dry run', () => {
   it('answers as if it were done, and does nothing', async () => {

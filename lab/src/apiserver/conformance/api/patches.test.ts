@@ -1,17 +1,10 @@
 // Patches: what each type makes of an object, and what it is refused.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
-import { Subject, type PatchKind, type Space } from './subject.ts';
+import { testSubject, type PatchKind, type Space } from './subject.ts';
 import { configMap, pod, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: true });
 
 async function one(): Promise<Space> {
   const space = await subject.space();

@@ -13,6 +13,9 @@ export interface Refusal {
   readonly causes?: readonly { readonly field?: string; readonly reason?: string }[];
 }
 
+/** Of an object that is not there. */
+export const missing: Refusal = { code: 404, reason: 'NotFound', message: 'not found' };
+
 /** Fails unless the answer is a Status that says so. */
 export function expectRefusal(answer: Answer, { code, reason, message, causes }: Refusal): void {
   const { body } = answer;

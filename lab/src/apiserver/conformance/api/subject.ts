@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { afterAll, beforeAll, jest } from '@jest/globals';
 import { plainCredentials } from '@idlewild/operator/kube/plain-credentials.ts';
 import { Agent, request } from 'undici';
 import { stringify } from 'yaml';
@@ -75,64 +76,83 @@ export type PatchKind = 'json' | 'merge' | 'strategic-merge' | 'apply';
 const deadlineMs = 60_000;
 const nothing: Body = { metadata: { name: '', uid: '', resourceVersion: '' }, items: [], spec: {}, status: {} };
 
+/** What a subject has once it is open. */
+interface Connection {
+  readonly kubeconfig: string;
+  readonly url: string;
+  /** The server, where it is one of the lab's own. */
+  readonly own: TestServer | undefined;
+  readonly agent: Agent;
+  /** Has no certificate. */
+  readonly stranger: Agent;
+  readonly token: () => string | Promise<string | undefined> | undefined;
+}
+
+/** The subject of a file of tests: open before the first and closed after the last. `defines` the Thing kind. */
+export function testSubject({ defines }: { readonly defines: boolean }): Subject {
+  jest.setTimeout(120_000);
+  const subject = new Subject();
+  beforeAll(async () => {
+    await subject.open();
+    if (defines) await subject.define();
+  });
+  afterAll(() => subject.close());
+  return subject;
+}
+
 export class Subject {
   /** Of the definition that `define` makes; another one each time. */
   readonly group = `c${randomBytes(4).toString('hex')}.conformance.test`;
-  /** For kubectl. */
-  readonly kubeconfig: string;
-  readonly url: string;
-  readonly #own: TestServer | undefined;
-  readonly #agent: Agent;
-  readonly #stranger: Agent;
-  readonly #token: () => string | Promise<string | undefined> | undefined;
   readonly #left: string[] = [];
-
-  private constructor(
-    kubeconfig: string,
-    credentials: NonNullable<Awaited<ReturnType<typeof plainCredentials>>>,
-    own: TestServer | undefined,
-  ) {
-    const { server, ca, clientCert, clientKey, serverName, insecureSkipTlsVerify, token } = credentials;
-    const connect = {
-      ...(ca === undefined ? {} : { ca }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      rejectUnauthorized: insecureSkipTlsVerify !== true,
-    };
-    this.kubeconfig = kubeconfig;
-    this.url = server.replace(/\/$/, '');
-    this.#own = own;
-    this.#stranger = new Agent({ connect });
-    this.#agent = new Agent({
-      connect: {
-        ...connect,
-        ...(clientCert === undefined ? {} : { cert: clientCert }),
-        ...(clientKey === undefined ? {} : { key: clientKey }),
-      },
-    });
-    this.#token = () => (typeof token === 'function' ? token() : token);
-  }
+  #open: Connection | undefined;
 
   /** Rejects when the kubeconfig needs more than an address and a token or certificate. */
-  static async open(): Promise<Subject> {
+  async open(): Promise<void> {
     const given = process.env['IDLEWILD_KUBECONFIG'] ?? '';
     const own = given === '' ? await TestServer.start({ watchHistory: 100 }) : undefined;
     const kubeconfig = own === undefined ? given : await kubeconfigOf(own);
     const credentials = await plainCredentials(kubeconfig);
     if (credentials === undefined)
       throw new Error(`${kubeconfig}: a server and a token or client certificate are needed`);
-    return new Subject(kubeconfig, credentials, own);
+    const { server, ca, clientCert, clientKey, serverName, insecureSkipTlsVerify, token } = credentials;
+    const connect = {
+      ...(ca === undefined ? {} : { ca }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      rejectUnauthorized: insecureSkipTlsVerify !== true,
+    };
+    const identity = {
+      ...(clientCert === undefined ? {} : { cert: clientCert }),
+      ...(clientKey === undefined ? {} : { key: clientKey }),
+    };
+    this.#open = {
+      ...{ kubeconfig, own, url: server.replace(/\/$/, '') },
+      stranger: new Agent({ connect }),
+      agent: new Agent({ connect: { ...connect, ...identity } }),
+      token: () => (typeof token === 'function' ? token() : token),
+    };
+  }
+
+  get #connection(): Connection {
+    if (this.#open === undefined) throw new Error('the subject is not open');
+    return this.#open;
+  }
+
+  /** For kubectl. */
+  get kubeconfig(): string {
+    return this.#connection.kubeconfig;
   }
 
   /** Whether old versions are forgotten after a hundred changes, which no server promises. */
   get forgetsSoon(): boolean {
-    return this.#own !== undefined && kubernetesAssets() === undefined;
+    return this.#connection.own !== undefined && kubernetesAssets() === undefined;
   }
 
   async ask(method: string, path: string, { body, type, headers, user, token }: Asking = {}): Promise<Answer> {
-    const bearer = token ?? (await this.#token());
-    const { statusCode, ...answer } = await request(this.url + path, {
+    const { url, agent, stranger, ...own } = this.#connection;
+    const bearer = token ?? (await own.token());
+    const { statusCode, ...answer } = await request(url + path, {
       method: method as 'GET',
-      dispatcher: token === undefined ? this.#agent : this.#stranger,
+      dispatcher: token === undefined ? agent : stranger,
       headers: {
         accept: 'application/json',
         'user-agent': 'conformance',
@@ -178,9 +198,10 @@ export class Subject {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<readonly WatchEvent[]> {
     const abort = AbortSignal.timeout(deadlineMs);
-    const bearer = await this.#token();
-    const { body } = await request(this.url + path, {
-      dispatcher: this.#agent,
+    const { url, agent, token } = this.#connection;
+    const bearer = await token();
+    const { body } = await request(url + path, {
+      dispatcher: agent,
       signal: abort,
       headers: { accept: 'application/json', ...(bearer ? { authorization: `Bearer ${bearer}` } : {}), ...headers },
     });
@@ -244,9 +265,11 @@ export class Subject {
   }
 
   async close(): Promise<void> {
+    if (this.#open === undefined) return;
+    const { agent, stranger, own } = this.#open;
     for (const path of this.#left) await this.delete(path);
-    await Promise.all([this.#agent.destroy(), this.#stranger.destroy()]);
-    await this.#own?.stop();
+    await Promise.all([agent.destroy(), stranger.destroy()]);
+    await own?.stop();
   }
 }
 

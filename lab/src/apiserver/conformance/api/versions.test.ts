@@ -1,17 +1,10 @@
 // Versions of objects and of lists: who may write over what, and which state a list shows.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
-import { Subject } from './subject.ts';
+import { testSubject } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: true });
 
 const stale = 'the object has been modified; please apply your changes to the latest version and try again';
 const names = (items: readonly { readonly metadata: { readonly name: string } }[]) =>

@@ -1,17 +1,10 @@
 // Watches: what is told, from where on, and what happens to one that asks for too old a version.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
-import { Subject, type WatchEvent } from './subject.ts';
+import { testSubject, type WatchEvent } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
-jest.setTimeout(120_000);
-
-let subject: Subject;
-beforeAll(async () => {
-  subject = await Subject.open();
-  await subject.define();
-});
-afterAll(() => subject.close());
+const subject = testSubject({ defines: true });
 
 const told = (events: readonly WatchEvent[]) =>
   events.filter(({ type }) => type !== 'BOOKMARK').map(({ type, object }) => `${type} ${object.metadata.name}`);

@@ -98,7 +98,7 @@ describe('a machine that is silent for the whole time', () => {
     beforeAnswer = () => clock.advance(15_000);
     await look();
     expect([await isTainted(), told]).toEqual([false, []]);
-    await clock.advance(9_000);
+    await clock.advance(4_000);
     await look();
     expect([await isTainted(), told]).toEqual([false, []]);
     await clock.advance(1_000);

@@ -44,7 +44,7 @@ export interface Leases {
   forget(machine: string): void;
   /** The connection to the API server broke. */
   lostSight(voice: Voice): void;
-  /** The API server answers again: silence counts from now on. */
+  /** The API server answers again: silence counts from now on, or for agents from a little before. */
   regainedSight(voice: Voice): void;
 }
 
@@ -76,8 +76,8 @@ const gapCountsMs = 60_000;
 export function recentSilence(leases: Leases, machine: string): number | undefined {
   const { agent, silentMs, gap } = leases.of(machine);
   if (!agent) return undefined;
-  if (silentMs >= shortestGapMs) return silentMs;
-  return gap && gap.agoMs < gapCountsMs ? gap.ms : undefined;
+  const ms = Math.max(silentMs, gap && gap.agoMs < gapCountsMs ? gap.ms : 0);
+  return ms >= shortestGapMs ? ms : undefined;
 }
 
 /** Silence after which a machine is lost, ms. */

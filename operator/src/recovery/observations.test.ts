@@ -123,7 +123,7 @@ describe('observations of agents', () => {
     expect(seen.of('pc-1')).toEqual({ silentMs: 4_000, renewed: false, maybeAgent: true });
   });
 
-  it('start anew for all machines when their leases are heard of again, and nothing is concluded before', async () => {
+  it('give every machine half of its time when their leases are heard of again, and nothing is concluded before', async () => {
     const clock = new FakeClock();
     const seen = new LeaseObservations(clock);
     seen.saw('agent', 'pc-1', held('pc-1_a', 1));
@@ -133,7 +133,37 @@ describe('observations of agents', () => {
     seen.regainedSight('kubelet');
     expect(seen.blind).toBe(true);
     seen.regainedSight('agent');
-    expect([seen.blind, seen.of('pc-1').silentMs]).toEqual([false, 0]);
+    expect([seen.blind, seen.of('pc-1').silentMs]).toEqual([false, 5_000]);
+  });
+
+  it('count on over a short time in which nothing was heard, and give half of the time after a long one', async () => {
+    const silentAfter = async (blindMs: number): Promise<number> => {
+      const clock = new FakeClock();
+      const seen = new LeaseObservations(clock);
+      seen.saw('agent', 'pc-1', held('pc-1_a', 1));
+      await clock.advance(1_500);
+      seen.lostSight('agent');
+      await clock.advance(blindMs);
+      seen.regainedSight('agent');
+      return seen.of('pc-1').silentMs;
+    };
+    expect(await silentAfter(3_000)).toBe(4_500);
+    expect(await silentAfter(3_500)).toBe(5_000);
+    expect(await silentAfter(600_000)).toBe(5_000);
+  });
+
+  it('take what was written while nothing was heard for news of now, in whatever order it is told', async () => {
+    for (const early of [true, false]) {
+      const clock = new FakeClock();
+      const seen = new LeaseObservations(clock);
+      seen.saw('agent', 'pc-1', held('pc-1_a', 1));
+      seen.lostSight('agent');
+      await clock.advance(4_000);
+      if (early) seen.saw('agent', 'pc-1', held('pc-1_a', 2));
+      seen.regainedSight('agent');
+      if (!early) seen.saw('agent', 'pc-1', held('pc-1_a', 2));
+      expect(seen.of('pc-1').silentMs).toBe(0);
+    }
   });
 
   it('remember for a minute that an agent was silent for so long that it may have ended its guests', async () => {
@@ -165,7 +195,7 @@ describe('observations of agents', () => {
     expect(recentSilence(seen, 'pc-1')).toBe(20_000);
     await clock.advance(1_000);
     seen.saw('agent', 'pc-1', held('pc-1_a', 2));
-    expect(recentSilence(seen, 'pc-1')).toBe(20_000);
+    expect(recentSilence(seen, 'pc-1')).toBe(21_000);
     await clock.advance(4_000);
     seen.saw('agent', 'pc-1', held('pc-1_a', 3));
     for (let second = 0; second < 60; second += 2) {

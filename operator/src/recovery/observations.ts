@@ -1,7 +1,8 @@
 // When each machine's leases were last seen to change, by this process's own clock.
-// Promises: clock skew between machines does not matter, for only the fact of a change is read, not its time; after a start,
-// and after a time in which the API server could not be heard, every machine is given the full time again. A renewal costs
-// one entry of a map.
+// Promises: clock skew between machines does not matter, for only the fact of a change is read, not its time; after a start every
+// machine is given the full time again. So is a kubelet after a time in which the API server could not be heard; an agent is
+// given half of its time at least, for no silence is longer than that of a lease which is as it was. A renewal costs one entry of
+// a map.
 
 import type { Lease } from '../api/kubernetes.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -17,6 +18,8 @@ interface Observation {
 }
 
 interface AgentObservation extends Observation {
+  /** From when its silence counts: later than `atMs` when the API server was not heard for long. */
+  readonly countsFromMs: number;
   readonly durationMs: number;
   /** The last long silence that ended. */
   readonly gap: { readonly ms: number; readonly untilMs: number } | undefined;
@@ -63,7 +66,8 @@ export class LeaseObservations implements Leases {
     if (!this.#unseen.delete(voice)) return;
     const atMs = this.#clock.monotonic();
     if (voice === 'agent')
-      for (const [machine, seen] of this.#agents) this.#agents.set(machine, { ...seen, atMs, gap: gapOf(seen, atMs) });
+      for (const [machine, seen] of this.#agents)
+        this.#agents.set(machine, { ...seen, countsFromMs: countedFrom(seen, atMs), gap: gapOf(seen, atMs) });
     else for (const [machine, seen] of this.#kubelets) this.#kubelets.set(machine, { ...seen, atMs });
   }
 
@@ -74,7 +78,7 @@ export class LeaseObservations implements Leases {
       const { durationMs, sealed, gap } = agent;
       const lease = { durationMs, sealed: sealed !== undefined };
       return {
-        silentMs: now - agent.atMs,
+        silentMs: now - agent.countsFromMs,
         renewed: agent.renewals > 0,
         agent: lease,
         ...(gap === undefined ? {} : { gap: { ms: gap.ms, agoMs: now - gap.untilMs } }),
@@ -107,15 +111,25 @@ export class LeaseObservations implements Leases {
     const sealed = sealedHolderOf(lease);
     if (sealed !== undefined) {
       // A seal is no sign of life, and what a watch still tells of the time before it is none either.
-      this.#agents.set(machine, { mark, atMs: before?.atMs ?? now, renewals: 0, durationMs, sealed, gap: before?.gap });
+      const { atMs = now, countsFromMs = now, gap } = before ?? {};
+      this.#agents.set(machine, { mark, atMs, countsFromMs, renewals: 0, durationMs, sealed, gap });
       return;
     }
     if (before?.sealed !== undefined && before.sealed === (lease.spec?.holderIdentity ?? '')) return;
     this.#gone.delete(machine);
     this.#unknown.delete(machine);
     const renewals = before ? before.renewals + 1 : 0;
-    this.#agents.set(machine, { mark, atMs: now, renewals, durationMs, sealed, gap: before && gapOf(before, now) });
+    const times = { atMs: now, countsFromMs: now, gap: before && gapOf(before, now) };
+    this.#agents.set(machine, { mark, ...times, renewals, durationMs, sealed });
   }
+}
+
+/**
+ * From when silence counts after the API server was not heard. A lease that nobody wrote since says as much as one that we watched;
+ * but an agent that could not write either needs time to do so: after a pause of half a second, a request, and an answer.
+ */
+function countedFrom({ countsFromMs, durationMs }: AgentObservation, heardMs: number): number {
+  return Math.max(countsFromMs, heardMs - durationMs / 2);
 }
 
 function gapOf({ atMs, gap }: AgentObservation, untilMs: number): AgentObservation['gap'] {

@@ -15,6 +15,7 @@ const usage = `usage: npm run lab -- COMMAND [--dir DIR]
                              start the lab; Ctrl-C ends it. --detach returns when it is ready.
                              --operator-flag=FLAG hands a flag to the operator, any number of times
                              --witness notes in DIR/witness.log what guests say on /dev/ttyS1
+                             --guests light: processes in the place of emulators, for trials of what is around them
   token [NAME [--namespace NS]]
                              what to log in to the portal with: as the admin, or as a user of one namespace
   status [--json]            machines, jobs and what does not run

@@ -22,6 +22,7 @@ const options = {
   portal: { type: 'boolean', default: true },
   'operator-flag': { type: 'string', multiple: true },
   witness: { type: 'boolean', default: false },
+  guests: { type: 'string', default: 'real' },
 } as const;
 
 export async function upCommand(args: string[]): Promise<void> {
@@ -29,6 +30,8 @@ export async function upCommand(args: string[]): Promise<void> {
   const layout = layoutOf(values.dir);
   const machines = numberOf('machines', values.machines, 1, maxMachines);
   const port = numberOf('port', values.port, 1, 65_535);
+  if (values.guests !== 'real' && values.guests !== 'light')
+    throw new Error(`--guests: "${values.guests}" is not allowed; real and light are`);
   if (values.detach)
     return detached(
       layout,
@@ -49,6 +52,7 @@ export async function upCommand(args: string[]): Promise<void> {
     else for (const line of changesBetween(told, view)) say(line);
     told = view;
   };
+  if (values.guests === 'light') say('guests are light: processes without a computer inside, which run no script');
   const starting = Lab.start({
     layout,
     machines,
@@ -57,6 +61,7 @@ export async function upCommand(args: string[]): Promise<void> {
     portal: values.portal && values.operator,
     operatorFlags: values['operator-flag'] ?? [],
     witness: values.witness,
+    lightGuests: values.guests === 'light',
     say,
     onApi: (kubeconfig) => say(`export KUBECONFIG=${kubeconfig}`),
     onChange: show,

@@ -14,6 +14,7 @@ import { ensurePki } from '../pki/pki.ts';
 import { chartRights } from '../manifests/chart.ts';
 import { ensureKubectl, linkKubectl } from '../tools/kubectl.ts';
 import { probeAccel, type AccelChoice } from '../virt/qemu/accel.ts';
+import { lightGuest } from '../virt/qemu/process.ts';
 import { bundleOperator, operatorNodeFlags } from '../../../scripts/bundle-operator.ts';
 import { AgentTokens } from './agent-tokens.ts';
 import { approve, bootstrap, takesVirtualMachines } from './bootstrap.ts';
@@ -43,6 +44,8 @@ export interface LabOptions {
   readonly operatorFlags: readonly string[];
   /** Hear guests on a second serial line, and note what they say and when. */
   readonly witness: boolean;
+  /** Guests are small processes in the place of emulators; nothing runs in them. */
+  readonly lightGuests: boolean;
   /** Progress and troubles, one line each. */
   readonly say: (line: string) => void;
   /** The API answers: the kubeconfig is good. */
@@ -198,6 +201,7 @@ export class Lab {
           accel,
           agentTokens,
           witness: this.#witness,
+          guestProgram: this.#o.lightGuests ? lightGuest : undefined,
           apiPort: () => port,
           peerPort,
           say,
@@ -248,7 +252,7 @@ export class Lab {
   }
 
   async #chooseAccel(kernel: string | undefined): Promise<'tcg' | 'kvm'> {
-    if (kernel === undefined) return 'tcg';
+    if (kernel === undefined || this.#o.lightGuests) return 'tcg';
     const cacheFile = join(defaultCacheDir(), 'accelerator.json');
     this.#accel = await probeAccel({ kernel, cacheFile, log: pino({ level: 'silent' }) });
     this.#o.say(accelInWords(this.#accel));

@@ -29,6 +29,8 @@ export interface MachineHostOptions {
   readonly accel: 'tcg' | 'kvm';
   readonly agentTokens: AgentTokens;
   readonly witness: Witness | undefined;
+  /** See MachineConfig. */
+  readonly guestProgram: readonly string[] | undefined;
 }
 
 const stopGraceMs = 3_000;
@@ -121,7 +123,7 @@ export class MachineHost {
 
   /** Lays the cable and, if the machine has power, starts it. A machine that hung when the lab ended waits for `resume`. */
   async open(number: number): Promise<void> {
-    const { layout, say, accel, witness } = this.#o;
+    const { layout, say, accel, witness, guestProgram } = this.#o;
     const { name, room, cores, memoryMiB, power, cut } = this.#entry;
     const refused = this.#cgroup.cap({ cores, memoryMiB: memoryMiB + hypervisorMiB });
     if (refused !== undefined) say(`${name}: its guests run without caps (${refused})`);
@@ -152,6 +154,7 @@ export class MachineHost {
       guestCgroups: this.#cgroup.guestDirs,
       lease: machine.lease,
       ...(witness === undefined ? {} : { witness: machine.witnessSocket }),
+      ...(guestProgram === undefined ? {} : { guestProgram }),
       accel,
     };
     await witness?.listen(machine.witnessSocket, name);

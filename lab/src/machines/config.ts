@@ -34,6 +34,8 @@ export interface MachineConfig {
   readonly lease?: string;
   /** Where the lab hears what guests say on a second serial line; without it they have none. */
   readonly witness?: string;
+  /** In the place of QEMU, and with its arguments: for guests that are small processes. */
+  readonly guestProgram?: readonly string[];
   readonly accel: 'tcg' | 'kvm';
 }
 

@@ -23,6 +23,7 @@ export interface HeldGuestOptions {
   readonly group: GuestGroup;
   readonly lease: GuestLease | undefined;
   readonly witness: string | undefined;
+  readonly program: readonly string[] | undefined;
   readonly boots: BootQueue;
   readonly clock: Clock;
   readonly log: Logger;
@@ -182,8 +183,8 @@ export class HeldGuest {
   }
 
   async #start(incoming: boolean): Promise<Guest> {
-    const { spec, dir, socketDir, group, lease, witness, log, consoleLog } = this.#o;
-    const where = { dir: join(dir, 'guest'), socketDir, cgroupProcs: group.procs, lease, witness };
+    const { spec, dir, socketDir, group, lease, witness, program, log, consoleLog } = this.#o;
+    const where = { dir: join(dir, 'guest'), socketDir, cgroupProcs: group.procs, lease, witness, program };
     const options = { ...where, log, incoming, signal: this.#giveUp.signal };
     const guest = await Guest.start(spec, options);
     this.#guest = guest;

@@ -176,6 +176,7 @@ export class Handler {
       group: new GuestGroup(config.guestCgroups, launcher.uid),
       lease: config.lease === undefined ? undefined : { file: config.lease, pod: launcher.uid },
       witness: config.witness,
+      program: config.guestProgram,
       boots,
       clock,
       log,

@@ -37,6 +37,8 @@ export interface GuestOptions {
   readonly cgroupProcs?: readonly string[];
   /** Without one the guest lives as long as this process. */
   readonly lease?: GuestLease | undefined;
+  /** In the place of QEMU; see QemuProcessOptions. */
+  readonly program?: readonly string[] | undefined;
   /** See ArgvOptions. Both ends of a migration have one, or none. */
   readonly witness?: string | undefined;
   readonly log: Logger;
@@ -101,6 +103,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     const process = await spawnQemu(qemuArgv(spec, paths, { incoming, witness: options.witness }), {
       cgroupProcs: options.cgroupProcs,
       lease: options.lease,
+      program: options.program,
       onErrorLine: (line) => log.warn({ line }, 'qemu'),
     });
     const failed = new AbortController();

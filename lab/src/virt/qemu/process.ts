@@ -29,10 +29,15 @@ export interface QemuProcessOptions {
   /** `cgroup.procs` files to join before QEMU starts. */
   readonly cgroupProcs?: readonly string[] | undefined;
   readonly lease?: GuestLease | undefined;
+  /** In the place of QEMU, with the same arguments. */
+  readonly program?: readonly string[] | undefined;
   readonly onErrorLine: (line: string) => void;
 }
 
 export const qemuProgram = 'qemu-system-x86_64';
+
+/** A guest without a computer inside; the file says what it does and what not. */
+export const lightGuest = ['perl', join(import.meta.dirname, 'light-guest.pl')] as const;
 
 const holder = join(import.meta.dirname, 'holder.pl');
 
@@ -41,8 +46,8 @@ const joinThenRun = 'for procs in $1; do echo $$ >"$procs" || exit 125; done; sh
 
 /** Starts QEMU. Throws when the program cannot be started at all. */
 export async function spawnQemu(argv: readonly string[], options: QemuProcessOptions): Promise<QemuProcess> {
-  const { cgroupProcs: cgroups = [], lease } = options;
-  const qemu = [...tied, qemuProgram, ...argv];
+  const { cgroupProcs: cgroups = [], lease, program: emulator = [qemuProgram] } = options;
+  const qemu = [...tied, ...emulator, ...argv];
   const joined = cgroups.length === 0 ? qemu : ['sh', '-c', joinThenRun, 'sh', cgroups.join(' '), ...qemu];
   // The holder stays outside of the groups: held back with its guest, it might be late to see that the lease goes on.
   const [program = '', ...args] =

@@ -4,7 +4,7 @@
 // node_modules/.cache, so that labs that run side by side never take it from each other.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
@@ -46,7 +46,7 @@ export interface Bundle {
 }
 
 /** @param dir where to put it, replaced if it is there. @returns the file to run. Throws with the bundler's words. */
-export async function bundle({ name, entry, maps }: Bundle, dir?: string): Promise<string> {
+export async function bundle({ name, entry, maps, version = packageVersion() }: Bundle, dir?: string): Promise<string> {
   const wanted = dir === undefined ? undefined : resolve(dir);
   // Maps name sources from where the files will be, and that is as deep for every name in the cache.
   const outdir = wanted ?? join(cache, name);
@@ -59,10 +59,13 @@ export async function bundle({ name, entry, maps }: Bundle, dir?: string): Promi
     platform: 'node',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
+  /** What it says of itself; the version of package.json unless given. */
+  readonly version?: string | undefined;
     target: 'node22',
     sourcemap: maps && 'linked',
     sourcesContent: false,
     // Names stay, for whoever reads a stack.
+    define: { IDLEWILD_VERSION: JSON.stringify(version) },
     minifyWhitespace: true,
     minifySyntax: true,
     plugins: [nodeOnDemand, noThreads],
@@ -88,4 +91,8 @@ export async function bundle({ name, entry, maps }: Bundle, dir?: string): Promi
     rmSync(partial, { recursive: true });
   }
   return main;
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
 }

@@ -7,6 +7,7 @@ import { runOperator } from './operator.ts';
 import { parseOptions, usage, type Options } from './options.ts';
 
 async function main(options: Options): Promise<number> {
+import { version } from './version.ts';
   // Lines are gathered and written behind the work's back, as a write per line costs more than most of what it tells of;
   // what is left goes out at the exit, whatever its cause.
   const gathered = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 });
@@ -19,7 +20,7 @@ async function main(options: Options): Promise<number> {
     });
   }
   const transport = await transportFromKubeConfig(options.kubeconfig);
-  log.info({ server: transport.server }, 'starting');
+  log.info({ version, server: transport.server }, 'starting');
   const onReady = ({ metricsPort }: { metricsPort: number }): void => log.info({ metricsPort }, 'ready');
   const end = await runOperator({ options, transport, log, signal: stop.signal, onReady });
   await transport.close();

@@ -43,6 +43,8 @@ export interface Bundle {
   readonly entry: string;
   /** Source maps beside the files, for `--enable-source-maps`. They cost memory while they are in use. */
   readonly maps: boolean;
+  /** What it says of itself; the version of package.json unless given. */
+  readonly version?: string | undefined;
 }
 
 /** @param dir where to put it, replaced if it is there. @returns the file to run. Throws with the bundler's words. */
@@ -59,15 +61,13 @@ export async function bundle({ name, entry, maps, version = packageVersion() }: 
     platform: 'node',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
-  /** What it says of itself; the version of package.json unless given. */
-  readonly version?: string | undefined;
     target: 'node22',
     sourcemap: maps && 'linked',
     sourcesContent: false,
     // Names stay, for whoever reads a stack.
-    define: { IDLEWILD_VERSION: JSON.stringify(version) },
     minifyWhitespace: true,
     minifySyntax: true,
+    define: { IDLEWILD_VERSION: JSON.stringify(version) },
     plugins: [nodeOnDemand, noThreads],
     logLevel: 'error',
   });

@@ -1,12 +1,15 @@
-// Writes what follows from the CRD, the API's source of truth: the types in operator/src/api/compute-job.ts, and the chart's copy of
-// it. With --check it writes nothing and fails when a committed file differs, so that neither can drift from what the API server
+// Writes what follows from the CRD, the API's source of truth: the types in operator/src/api/compute-job.ts, the names of its fields
+// beside them, and the chart's copy of it. With --check it writes nothing and fails when a committed file differs, so that neither can drift from what the API server
 // validates.
 import { readFile, writeFile } from 'node:fs/promises';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { format } from 'prettier';
 import { parse } from 'yaml';
+import { fieldsOf } from '../operator/src/preflight/fields.ts';
 
 const source = new URL('../crds/idlewild.dev_computejobs.yaml', import.meta.url);
 const target = new URL('../operator/src/api/compute-job.ts', import.meta.url);
+const fields = new URL('../operator/src/api/compute-job-fields.ts', import.meta.url);
 /** Helm reads nothing outside of a chart. */
 const copy = new URL('../charts/idlewild/definitions/idlewild.dev_computejobs.yaml', import.meta.url);
 
@@ -41,10 +44,26 @@ function defaulted(schema: JsonObject): string[] {
   return properties.filter(([, property]) => property.default !== undefined).map(([name]) => name);
 }
 
-async function generate(): Promise<string> {
+async function readSchema(): Promise<JsonObject> {
   const crd = parse(await readFile(source, 'utf8')) as Crd;
   const root = crd.spec.versions[0]?.schema.openAPIV3Schema;
   if (root === undefined) throw new Error(`${source.pathname} has no version`);
+  return root;
+}
+
+/** So that an operator can tell whether the definition in a cluster is older than itself. */
+async function namesOfFields(): Promise<string> {
+  const text = [
+    '// Generated from crds/idlewild.dev_computejobs.yaml by `npm run generate`. Do not edit.',
+    '',
+    '/** Every field below spec and status, and `path=value` for each word that a field may hold. */',
+    `export const computeJobFields: readonly string[] = ${JSON.stringify(fieldsOf(await readSchema()))};`,
+  ].join('\n');
+  return format(text, { parser: 'typescript', singleQuote: true, printWidth: 120 });
+}
+
+async function generate(): Promise<string> {
+  const root = await readSchema();
   const { spec, status } = root.properties as JsonObject;
   const schema = {
     type: 'object',
@@ -53,12 +72,12 @@ async function generate(): Promise<string> {
     required: ['spec'],
     properties: { spec, status },
   };
-  const fields = await compile(forTypeScript(schema) as JSONSchema, 'ComputeJobFields', {
+  const types = await compile(forTypeScript(schema) as JSONSchema, 'ComputeJobFields', {
     bannerComment: '// Generated from crds/idlewild.dev_computejobs.yaml by `npm run generate`. Do not edit.',
     style: { singleQuote: true, printWidth: 120 },
   });
   return [
-    fields.trimEnd(),
+    types.trimEnd(),
     '',
     "import type { KubeObject } from '../kube/object.ts';",
     '',
@@ -72,6 +91,7 @@ async function generate(): Promise<string> {
 
 const wanted = new Map([
   [target, await generate()],
+  [fields, await namesOfFields()],
   [copy, await readFile(source, 'utf8')],
 ]);
 for (const [file, content] of wanted) {

@@ -1,13 +1,15 @@
 // Flags -> transport -> run. Ends in good order at SIGTERM or SIGINT, and with an error when the leader's lease was lost.
+// `preflight` looks at a cluster instead, and says whether jobs can run there.
 
 import process from 'node:process';
 import { pino } from 'pino';
+import { systemClock } from './kube/clock.ts';
 import { transportFromKubeConfig } from './kube/credentials.ts';
 import { runOperator } from './operator.ts';
 import { parseOptions, usage, type Options } from './options.ts';
+import { version } from './version.ts';
 
 async function main(options: Options): Promise<number> {
-import { version } from './version.ts';
   // Lines are gathered and written behind the work's back, as a write per line costs more than most of what it tells of;
   // what is left goes out at the exit, whatever its cause.
   const gathered = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 });
@@ -28,10 +30,28 @@ import { version } from './version.ts';
   return end === 'lost' ? 1 : 0;
 }
 
+/** Read only when it is asked for: an operator that works needs none of it. */
+async function preflight(args: readonly string[]): Promise<number> {
+  const { runPreflight } = await import('./preflight/command.ts');
+  const { stdout, stderr } = process;
+  return runPreflight(args, {
+    connect: transportFromKubeConfig,
+    clock: systemClock,
+    print: (text) => stdout.write(text),
+    complain: (text) => stderr.write(text),
+    colours: stdout.isTTY && stdout.hasColors(),
+    width: stdout.isTTY ? stdout.columns : 120,
+  });
+}
+
 try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options.help) process.stdout.write(usage);
-  else process.exitCode = await main(options);
+  const [command, ...rest] = process.argv.slice(2);
+  if (command === 'preflight') process.exitCode = await preflight(rest);
+  else {
+    const options = parseOptions(process.argv.slice(2));
+    if (options.help) process.stdout.write(usage);
+    else process.exitCode = await main(options);
+  }
 } catch (error) {
   process.stderr.write(
     `idlewild-operator: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -121,7 +121,7 @@ const flags: Record<keyof Options, { type: 'string' | 'boolean' }> = {
   help: { type: 'boolean' },
 };
 
-export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
+export const usage = `The Idlewild operator: gives ComputeJobs to idle machines. \`preflight --help\`: whether the cluster is ready for that.
 
   --kubeconfig FILE             KUBECONFIG, ~/.kube/config or the pod's service account unless given
   --namespace NAME              where the leader's lease lives (idlewild-system)

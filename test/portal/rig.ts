@@ -39,6 +39,8 @@ interface ReplicaOptions {
   /** The rig's own unless given. */
   readonly sessionKeys?: readonly Uint8Array[];
   readonly oidc?: OidcOptions;
+  /** Where an operator tells its history, to whoever has this token. */
+  readonly operator?: { readonly url: string; readonly token: string };
 }
 
 export interface RigOptions {
@@ -125,7 +127,7 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
     request: async (request) => o.answer?.(request) ?? connected.request(request),
   };
   const keys = [randomBytes(32)];
-  const started = ({ sessionKeys = keys, oidc }: ReplicaOptions = {}): Promise<RunningPortal> =>
+  const started = ({ sessionKeys = keys, oidc, operator }: ReplicaOptions = {}): Promise<RunningPortal> =>
     startPortal({
       transport,
       clock: systemClock,
@@ -136,6 +138,7 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
       sessionKeys,
       oidc,
       web: o.web,
+      operator,
       labControlSocket: o.labControlSocket,
     });
   const portal = await started();

@@ -281,7 +281,8 @@ export class Lab {
 
   #startPortal(kubeconfig: string): void {
     const port = this.#state.portalPort ?? 0;
-    this.#startChild('portal', [portalProgram, ...portalFlags({ dir: this.#o.layout.dir, kubeconfig, port })]);
+    const flags = portalFlags({ dir: this.#o.layout.dir, kubeconfig, port, operatorUrl: this.#operatorUrl });
+    this.#startChild('portal', [portalProgram, ...flags]);
   }
 
   /** Whether it says that it is ready; what is not there need not. */

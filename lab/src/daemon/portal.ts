@@ -7,10 +7,19 @@ import { layoutOf } from './layout.ts';
 
 export const portalProgram = 'operator/src/portal/main.ts';
 
-/** @param dir the lab's directory. */
-export function portalFlags(o: { readonly dir: string; readonly kubeconfig: string; readonly port: number }): string[] {
+export interface PortalFlags {
+  /** The lab's directory. */
+  readonly dir: string;
+  readonly kubeconfig: string;
+  readonly port: number;
+  /** Where the operator tells its history; empty where none runs. */
+  readonly operatorUrl: string;
+}
+
+export function portalFlags(o: PortalFlags): string[] {
   const keys = join(o.dir, 'portal.keys');
   if (!existsSync(keys)) writeFileSync(keys, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   const control = ['--lab-control-socket', layoutOf(o.dir).controlSocket];
-  return ['--kubeconfig', o.kubeconfig, '--port', String(o.port), '--session-keys', keys, ...control];
+  const operator = o.operatorUrl === '' ? [] : ['--operator-url', o.operatorUrl];
+  return ['--kubeconfig', o.kubeconfig, '--port', String(o.port), '--session-keys', keys, ...control, ...operator];
 }

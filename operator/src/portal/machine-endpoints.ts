@@ -13,16 +13,13 @@ import { Problem } from '../server/problem.ts';
 import type { Caller } from './callers.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { eventRowOf, type CoreEvent } from './job-feeds.ts';
-import { linesOf } from './machine-lines.ts';
-import { drained, eventRow, machineChange, machineLine, machinePath, machineRow, type Drained } from './schemas.ts';
+import { drained, eventRow, machineChange, machinePath, machineRow, type Drained } from './schemas.ts';
 import type { Sources } from './sources.ts';
-import { sees, type Visibility } from './visibility.ts';
 
 export interface MachineEndpoints {
   readonly client: KubeClient;
   readonly sources: Sources;
   readonly authorization: Authorization;
-  readonly visibility: Visibility;
   /** ms since the epoch. */
   readonly now: () => number;
 }
@@ -33,8 +30,6 @@ const mostLines = 200;
 
 export function machineEndpoints(o: MachineEndpoints): Endpoint[] {
   const { client, sources, authorization } = o;
-  const mayRead = ({ user }: Caller, name: string): Promise<void> =>
-    authorization.require(user, { verb: 'get', resource: nodes, name });
   return [
     endpoint({
       method: 'get',
@@ -86,28 +81,13 @@ export function machineEndpoints(o: MachineEndpoints): Endpoint[] {
     }),
     endpoint({
       method: 'get',
-      path: '/api/v1/machines/{name}/history',
-      summary:
-        'What happened on a machine, newest first, as far as jobs that you may list tell; of deleted jobs nothing',
-      tag: 'machines',
-      params: machinePath,
-      answer: z.object({ items: z.array(machineLine) }),
-      handle: async ({ caller, params: { name } }) => {
-        await mayRead(caller, name);
-        const visible = await o.visibility.jobs(caller.user);
-        const mine = sources.jobs.store.list().filter(({ metadata }) => sees(visible, metadata.namespace ?? ''));
-        return { items: linesOf(name, mine).slice(0, mostLines) };
-      },
-    }),
-    endpoint({
-      method: 'get',
       path: '/api/v1/machines/{name}/events',
       summary: 'What the cluster has recorded about a machine lately, newest first',
       tag: 'machines',
       params: machinePath,
       answer: z.object({ items: z.array(eventRow) }),
       handle: async ({ caller, params: { name } }) => {
-        await mayRead(caller, name);
+        await authorization.require(caller.user, { verb: 'get', resource: nodes, name });
         await authorization.require(caller.user, { verb: 'list', resource: coreEvents, namespace: eventsOfNodes });
         const fieldSelector = `involvedObject.kind=Node,involvedObject.name=${name}`;
         const { items } = await client.list<CoreEvent>(coreEvents, { namespace: eventsOfNodes, fieldSelector });

@@ -7,6 +7,7 @@ import process from 'node:process';
 import { pino } from 'pino';
 import { systemClock } from '../kube/clock.ts';
 import { transportFromKubeConfig } from '../kube/credentials.ts';
+import { plainCredentials } from '../kube/plain-credentials.ts';
 import { oidcOptionsOf, parsePortalOptions, sessionKeysOf, usage, type PortalOptions } from './options.ts';
 import { startPortal } from './portal.ts';
 
@@ -19,6 +20,10 @@ async function main(options: PortalOptions): Promise<void> {
   });
   const keyFile = options['session-keys'];
   const transport = await transportFromKubeConfig(options.kubeconfig);
+  const operatorUrl = options['operator-url'];
+  const token = operatorUrl === undefined ? undefined : (await plainCredentials(options.kubeconfig))?.token;
+  if (operatorUrl !== undefined && token === undefined)
+    throw new TypeError('--operator-url: needs a kubeconfig with a token, or a service account');
   const portal = await startPortal({
     transport,
     clock: systemClock,
@@ -27,6 +32,7 @@ async function main(options: PortalOptions): Promise<void> {
     port: options.port,
     publicUrls: options['public-url'],
     sessionKeys: keyFile === undefined ? [randomBytes(32)] : sessionKeysOf(readFileSync(keyFile, 'utf8')),
+    operator: operatorUrl === undefined ? undefined : { url: operatorUrl, token },
     labControlSocket: options['lab-control-socket'],
     oidc: oidcOptionsOf(options, (file) => readFileSync(file, 'utf8')),
     web: options.web ?? (existsSync(builtPages) ? builtPages : undefined),

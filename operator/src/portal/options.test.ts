@@ -14,6 +14,7 @@ describe('the flags of the portal', () => {
     [['--log-level', 'loud'], '--log-level'],
     [['--oidc-issuer-url', 'http://id.example.org', '--oidc-client-id', 'a'], '--oidc-issuer-url'],
     [['--oidc-issuer-url', 'https://id.example.org'], '--oidc-client-id'],
+    [['--operator-url', 'operator:8080'], '--operator-url'],
     [['--oidc-required-claim', 'hd'], '--oidc-required-claim'],
     [['--oidc-scope', 'profile'], '--oidc-scope'],
     [['--nonsense'], '--nonsense'],

@@ -5,10 +5,11 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { OidcOptions } from './oidc.ts';
 
-const origin = z.string().refine((text) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, '');
-}, 'must be like https://portal.example.org');
+const origin = (like: string) =>
+  z.string().refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, '');
+  }, `must be like ${like}`);
 
 const loopback = /^(127(\.\d+){3}|\[::1\]|localhost)$/;
 const issuer = z.string().refine((text) => {
@@ -26,7 +27,7 @@ const schema = z.strictObject({
     .transform(Number)
     .pipe(z.number().max(65_535))
     .default(0),
-  'public-url': z.array(origin).default([]),
+  'public-url': z.array(origin('https://portal.example.org')).default([]),
   'session-keys': z.string().min(1).optional(),
   'oidc-issuer-url': issuer.optional(),
   'oidc-client-id': words.optional(),
@@ -43,6 +44,7 @@ const schema = z.strictObject({
   'oidc-ca-file': words.optional(),
   'oidc-name': words.max(40, 'must be at most 40 characters').default('single sign-on'),
   web: z.string().min(1).optional(),
+  'operator-url': origin('http://operator:8080').optional(),
   'lab-control-socket': z.string().startsWith('/', 'must be the path of a socket').optional(),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   help: z.boolean().default(false),
@@ -68,6 +70,7 @@ const flags = {
   'oidc-ca-file': { type: 'string' },
   'oidc-name': { type: 'string' },
   web: { type: 'string' },
+  'operator-url': { type: 'string' },
   'lab-control-socket': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean' },
@@ -82,6 +85,9 @@ export const usage = `The Idlewild portal: jobs, machines and consoles in a brow
                         the cookie is for https only (loopback at its own port)
   --session-keys FILE   keys that seal logins, one a line, each 32 bytes in base64; the first seals, all of them open. All replicas
                         need the same ones (a key of its own, so that logins end with the process)
+  --operator-url URL    of the operator's metrics, such as http://operator:8080: what it remembers of jobs and machines is shown,
+                        deleted jobs included. All addresses of the name are asked for the replica that leads. The portal shows it
+                        its own token (only jobs that are still there tell their story)
 
  Single sign-on (OpenID Connect). The claims' flags mean what those of kube-apiserver mean; give both the same.
   --oidc-issuer-url URL           the issuer; without it, tokens of the cluster are the only way in

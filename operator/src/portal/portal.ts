@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import { plainProtocol } from '../kube/socket.ts';
-import type { Transport } from '../kube/transport.ts';
+import type { Transport, TransportOptions } from '../kube/transport.ts';
 import { Authentication } from '../server/authentication.ts';
 import { Authorization } from '../server/authorization.ts';
 import { answerProblems, Problem } from '../server/problem.ts';
@@ -17,6 +17,8 @@ import { Callers, type Caller } from './callers.ts';
 import { consolePath, consoleRoute } from './consoles.ts';
 import { endpoint, routesOf, type Endpoint } from './endpoint.ts';
 import { jobEndpoints } from './job-endpoints.ts';
+import { historyEndpoint } from './history-endpoint.ts';
+import { HistorySource } from './history-source.ts';
 import { labEndpoints } from './lab-endpoints.ts';
 import { LabSwitches } from './lab-switches.ts';
 import { loginRoutes, openOperations, sessionEndpoints } from './login.ts';
@@ -52,6 +54,8 @@ export interface PortalOptions {
   readonly oidc?: OidcOptions | undefined;
   /** The built pages; without them only the API is served. */
   readonly web?: string | undefined;
+  /** Where the operator tells its history; without it only jobs that are still there tell theirs. */
+  readonly operator?: { readonly url: string; readonly token: TransportOptions['token'] } | undefined;
   /** The control socket of the lab whose portal it is; none anywhere else. */
   readonly labControlSocket?: string | undefined;
 }
@@ -88,13 +92,15 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
   const virtualMachineOf = sources.virtualMachineOf.bind(sources);
   const stills = new Stills({ client, log, virtualMachineOf });
   const tickets = new Tickets(sessions, clock);
+  const history = o.operator === undefined ? undefined : new HistorySource(o.operator);
   const usage = new UsageLog(clock, () => sources.machineRows());
   const pages = o.web === undefined ? undefined : pagesOf(o.web);
 
   const endpoints: Endpoint[] = [
     ...sessionEndpoints({ callers, sessions, oidc, visibility }),
     ...jobEndpoints({ client, sources, authorization, visibility, tickets, now: clock.now }),
-    ...machineEndpoints({ client, sources, authorization, visibility, now: clock.now }),
+    ...machineEndpoints({ client, sources, authorization, now: clock.now }),
+    historyEndpoint({ sources, visibility, authorization, history, log }),
     overviewEndpoint({ sources, visibility, usage, now: clock.now }),
   ];
   if (o.labControlSocket !== undefined) {
@@ -205,7 +211,7 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
         server.close(() => resolve());
         server.closeAllConnections();
       });
-      await reading;
+      await Promise.all([reading, history?.close()]);
     },
   };
 }

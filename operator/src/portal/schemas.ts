@@ -201,18 +201,6 @@ export const drained = z.object({
 });
 export type Drained = z.output<typeof drained>;
 
-/** Something that happened on a machine, as far as jobs that are still there tell. */
-export const machineLine = z.object({
-  at: time,
-  namespace: z.string(),
-  job: z.string(),
-  attempt: z.number().optional(),
-  reason: z.string(),
-  message: z.string(),
-  secondsLost: z.number().optional(),
-});
-export type MachineLine = z.output<typeof machineLine>;
-
 export const eventRow = z.object({
   uid: z.string(),
   at: z.string(),

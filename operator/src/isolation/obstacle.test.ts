@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { aJob } from '../../../test/builders/job.ts';
-import { obstacleOf, type NetworkState } from './obstacle.ts';
+import { obstacleOf, oncePerNamespace, type NetworkState } from './obstacle.ts';
 
 const namespace = { metadata: { name: 'default' } };
 const allowed = { metadata: { name: 'default', labels: { 'idlewild.dev/allow-open-network': 'true' } } };
@@ -43,5 +43,30 @@ describe('a job', () => {
       message:
         'spec.network is Open, which namespace default is not allowed; an admin can allow it: kubectl label namespace default idlewild.dev/allow-open-network=true',
     });
+  });
+});
+
+describe('a line of jobs', () => {
+  it('is asked about once per namespace and kind of network', () => {
+    const asked: string[] = [];
+    const inNamespace = (namespace: string, network: 'None' | 'Isolated' | 'Open') => {
+      const { job } = aJob('j', { network });
+      return { ...job, metadata: { ...job.metadata, namespace } };
+    };
+    const ask = oncePerNamespace((job) => {
+      asked.push(`${job.metadata.namespace} ${job.spec.network}`);
+      return obstacleOf(job, job.metadata.namespace === 'a' ? failed : ready);
+    });
+    const answers = (['Isolated', 'Open', 'None', 'Isolated', 'Open'] as const).map((network) => [
+      ask(inNamespace('a', network))?.kind,
+      ask(inNamespace('b', network))?.kind,
+    ]);
+    const [isolated, open, none] = [
+      ['network', undefined],
+      ['network', 'network'],
+      [undefined, undefined],
+    ];
+    expect(answers).toEqual([isolated, open, none, isolated, open]);
+    expect(asked).toEqual(['a Isolated', 'b Isolated', 'a Open', 'b Open', 'a None', 'b None']);
   });
 });

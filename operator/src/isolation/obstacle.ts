@@ -40,3 +40,27 @@ export function obstacleOf({ spec }: ComputeJob, state: NetworkState): NetworkOb
     }
   }
 }
+
+/**
+ * The same answers, each asked for once: nothing of a job but its namespace and the network that it asks for has to do with
+ * them. For a moment in which nothing changes, as a line of thousands of jobs is of few namespaces.
+ */
+export function oncePerNamespace(
+  ask: (job: ComputeJob) => NetworkObstacle | undefined,
+): (job: ComputeJob) => NetworkObstacle | undefined {
+  const answers: Record<Network, Map<string, NetworkObstacle | undefined>> = {
+    None: new Map(),
+    Isolated: new Map(),
+    Open: new Map(),
+  };
+  return (job) => {
+    const known = answers[job.spec.network];
+    const { namespace = '' } = job.metadata;
+    if (known.has(namespace)) return known.get(namespace);
+    const answer = ask(job);
+    known.set(namespace, answer);
+    return answer;
+  };
+}
+
+type Network = ComputeJob['spec']['network'];

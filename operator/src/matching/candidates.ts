@@ -4,7 +4,7 @@
 
 import type { Machine } from '../model/machine.ts';
 import { Heap } from '../queue/heap.ts';
-import { scoreOf, type Ranked, type ScoreContext } from './score.ts';
+import { pointsOf, scoreOf, type Ranked, type ScoreContext, type Scored } from './score.ts';
 import type { RequirementClass, Verdicts } from './verdicts.ts';
 
 export class Candidates {
@@ -12,18 +12,16 @@ export class Candidates {
   readonly #class: RequirementClass;
   readonly #image: string;
   readonly #context: ScoreContext;
-  readonly #heap: Heap<Ranked>;
+  readonly #heap: Heap<Scored>;
 
   constructor(verdicts: Verdicts, of: RequirementClass, image: string, context: ScoreContext) {
     this.#verdicts = verdicts;
     this.#class = of;
     this.#image = image;
     this.#context = context;
-    const ranked: Ranked[] = [];
-    for (const machine of verdicts.fitting(of)) {
-      ranked.push(Candidates.rankedNow(verdicts, machine, image, context));
-    }
-    this.#heap = new Heap(isBetter, ranked);
+    const scored: Scored[] = [];
+    for (const machine of verdicts.fitting(of)) scored.push(this.#scoredNow(machine));
+    this.#heap = new Heap(isBetter, scored);
   }
 
   /** A machine with the score that it has at this moment of the pass. */
@@ -33,14 +31,14 @@ export class Candidates {
 
   /** The best machines that are allowed, at most `count`, best first. */
   best(count: number, allowed: (machine: string) => boolean): Ranked[] {
-    const found: Ranked[] = [];
-    const aside: Ranked[] = [];
+    const found: Scored[] = [];
+    const aside: Scored[] = [];
     while (found.length < count) {
       const first = this.#heap.pop();
       if (!first) break;
       const { name } = first.machine;
       if (!this.#verdicts.fits(this.#class, name)) continue;
-      const now = Candidates.rankedNow(this.#verdicts, first.machine, this.#image, this.#context);
+      const now = this.#scoredNow(first.machine);
       if (now.score < first.score) {
         this.#heap.push(now);
         continue;
@@ -48,12 +46,16 @@ export class Candidates {
       (allowed(name) ? found : aside).push(now);
     }
     for (const each of [...found, ...aside]) this.#heap.push(each);
-    return found;
+    return found.map(({ machine }) => Candidates.rankedNow(this.#verdicts, machine, this.#image, this.#context));
+  }
+
+  #scoredNow(machine: Machine): Scored {
+    return { machine, score: pointsOf(machine, this.#verdicts.freeOn(machine.name), this.#image, this.#context) };
   }
 }
 
 /** Equal scores go to the machine that has been lending longest, then to the first by name. */
-function isBetter(a: Ranked, b: Ranked): boolean {
+function isBetter(a: Scored, b: Scored): boolean {
   if (a.score !== b.score) return a.score > b.score;
   const [sinceA, sinceB] = [a.machine.sinceMs ?? Infinity, b.machine.sinceMs ?? Infinity];
   return sinceA !== sinceB ? sinceA < sinceB : a.machine.name < b.machine.name;

@@ -7,6 +7,7 @@ import type { Namespace } from '../api/kubernetes.ts';
 import type { Deps } from '../deps.ts';
 import type { Result } from '../kube/controller.ts';
 import type { NetworkObstacle } from '../isolation/obstacle.ts';
+import { oncePerNamespace } from '../isolation/obstacle.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { isUnclaimed, openAttempt } from '../model/job.ts';
 import type { PlacedGuest } from '../model/pool.ts';
@@ -61,7 +62,7 @@ export class Matching {
    * @param o.wake brings `reconcile` to work
    * @param o.onPass told after each pass, when its claims are on their way
    * @param o.isSilent whether a machine may be lost soon
-   * @param o.obstacleOf why a job cannot have its network; `news` is to be called when it may answer otherwise
+   * @param o.obstacleOf why a job cannot have its network, by its namespace and the kind of network; `news` is to be called when it may answer otherwise
    */
   constructor(
     deps: Deps,
@@ -209,8 +210,9 @@ export class Matching {
 
   #blocked(nowMs: number): Map<string, Blocked> {
     const blocked = this.#secrets.blocked();
+    const obstacleOf = oncePerNamespace(this.#obstacleOf);
     for (const { uid, job } of this.register.line.values()) {
-      const obstacle = this.#obstacleOf(job);
+      const obstacle = obstacleOf(job);
       if (obstacle && blocked.get(uid)?.kind !== 'missing') blocked.set(uid, obstacle);
     }
     const monotonic = this.#deps.clock.monotonic();

@@ -17,9 +17,12 @@ import type { Machine } from '../model/machine.ts';
  */
 export type ScoreParts = Readonly<Required<NonNullable<Subscriber['parts']>>>;
 
-export interface Ranked {
+export interface Scored {
   readonly machine: Machine;
   readonly score: number;
+}
+
+export interface Ranked extends Scored {
   readonly parts: ScoreParts;
 }
 
@@ -35,14 +38,19 @@ const unknownAbsence = 15;
 export function scoreOf(machine: Machine, free: Amount, image: string, context: ScoreContext): Ranked {
   const parts = {
     absence: absenceOf(machine, context.nowMs),
-    image: machine.images.has(image) ? 20 : 0,
+    image: imageOf(machine, image),
     idle: idleOf(machine, context.nowMs),
-    room: Math.max(0, 15 - 5 * (context.losses?.get(machine.room ?? '') ?? 0)),
-    free: Math.round(
-      10 * Math.min(share(free.cores, machine.offer.cores), share(free.memoryMiB, machine.offer.memoryMiB)),
-    ),
+    room: calmOf(machine, context),
+    free: emptinessOf(machine, free),
   };
   return { machine, parts, score: parts.absence + parts.image + parts.idle + parts.room + parts.free };
+}
+
+/** The score alone: of most machines nobody asks for the parts. */
+export function pointsOf(machine: Machine, free: Amount, image: string, context: ScoreContext): number {
+  const { nowMs } = context;
+  const standing = absenceOf(machine, nowMs) + imageOf(machine, image) + idleOf(machine, nowMs);
+  return standing + calmOf(machine, context) + emptinessOf(machine, free);
 }
 
 /** Pools share their lists of machines while no machine changes. */
@@ -76,25 +84,38 @@ export function rank(
     const index = preferred.length === 0 ? -1 : preferred.indexOf(name);
     return index < 0 ? preferred.length : index;
   };
-  const order = (a: Ranked, b: Ranked): number =>
+  const order = (a: Scored, b: Scored): number =>
     place(a.machine.name) - place(b.machine.name) ||
     b.score - a.score ||
     (a.machine.sinceMs ?? Infinity) - (b.machine.sinceMs ?? Infinity) ||
     compare(a.machine.name, b.machine.name);
-  const best: Ranked[] = [];
+  const best: Scored[] = [];
   for (const machine of machines) {
-    const ranked = scoreOf(machine, o.freeOf(machine), image, o);
+    const scored = { machine, score: pointsOf(machine, o.freeOf(machine), image, o) };
     const last = best.at(-1);
-    if (best.length >= limit && last && order(last, ranked) <= 0) continue;
+    if (best.length >= limit && last && order(last, scored) <= 0) continue;
     if (limit === Infinity) {
-      best.push(ranked);
+      best.push(scored);
       continue;
     }
-    const at = best.findIndex((other) => order(ranked, other) < 0);
-    best.splice(at < 0 ? best.length : at, 0, ranked);
+    const at = best.findIndex((other) => order(scored, other) < 0);
+    best.splice(at < 0 ? best.length : at, 0, scored);
     if (best.length > limit) best.pop();
   }
-  return limit === Infinity ? best.sort(order) : best;
+  if (limit === Infinity) best.sort(order);
+  return best.map(({ machine }) => scoreOf(machine, o.freeOf(machine), image, o));
+}
+
+function imageOf({ images }: Machine, image: string): number {
+  return images.has(image) ? 20 : 0;
+}
+
+function calmOf({ room = '' }: Machine, { losses }: ScoreContext): number {
+  return Math.max(0, 15 - 5 * (losses?.get(room) ?? 0));
+}
+
+function emptinessOf({ offer }: Machine, free: Amount): number {
+  return Math.round(10 * Math.min(share(free.cores, offer.cores), share(free.memoryMiB, offer.memoryMiB)));
 }
 
 function absenceOf({ dedicated, awayUntilMs }: Machine, nowMs: number): number {

@@ -4,7 +4,7 @@
 import { nothing, type Amount } from '../model/capacity.ts';
 import type { Machine } from '../model/machine.ts';
 import type { MachineReason } from '../model/reasons.ts';
-import type { Verdict } from './subscribe.ts';
+import type { Obstacle, Verdict } from './subscribe.ts';
 
 export interface ReasonTally {
   readonly reason: MachineReason;
@@ -13,9 +13,9 @@ export interface ReasonTally {
   readonly forEver: number;
   /** The first eight by name. */
   readonly names: readonly string[];
-  /** The most of each kind that any of them has free. */
+  /** The most of each kind that any of them has free, where the reason is that something is short. */
   readonly free: Amount;
-  /** The most of each kind that any of them lends. */
+  /** The most of each kind that any of them lends, in the same case. */
   readonly lends: Amount;
   /** Keys of taints that have no word of their own, the first eight of them. */
   readonly taints: readonly string[];
@@ -32,42 +32,51 @@ export interface Tally {
 
 const longest = 8;
 
-type Growing<T> = { -readonly [K in keyof T]: T[K] };
-type Count = Growing<Omit<ReasonTally, 'free' | 'lends'>> & {
-  readonly free: Growing<Amount>;
-  readonly lends: Growing<Amount>;
-};
+/** The machines that one reason keeps away, as numbers whose meaning whoever counts knows, in the order of their names. */
+export interface Group {
+  readonly members: readonly number[];
+  /** How many of them are not made for this at all. */
+  readonly forEver: number;
+}
 
-/** Counts thousands of machines at a time, so it makes nothing per machine. */
-export class Counting {
-  readonly #counts = new Map<MachineReason, Count>();
+interface Member {
+  readonly machine: Machine;
+  readonly free: Amount;
+}
 
-  add(machine: Machine, reason: MachineReason, forEver: boolean, free: Amount): void {
-    let count = this.#counts.get(reason);
-    if (!count) {
-      const lists = { names: [], taints: [], unfenced: [] };
-      count = { reason, machines: 0, forEver: 0, free: { ...nothing }, lends: { ...nothing }, ...lists };
-      this.#counts.set(reason, count);
-    }
-    count.machines += 1;
-    if (forEver) count.forEver += 1;
-    count.names = withFirst(count.names, machine.name);
-    raise(count.free, free);
-    raise(count.lends, machine.lends);
-    if (reason === 'Tainted') for (const key of machine.otherTaints) count.taints = withFirst(count.taints, key);
-    if (reason === 'NotFenced') count.unfenced = withFirst(count.unfenced, machine.unfenced ?? '');
-  }
+/**
+ * Thousands of machines are counted at a time, so no more of them are looked at than the words need.
+ * @param fitting how many machines fit.
+ * @param memberOf what a number in the groups stands for.
+ */
+export function tallyOfGroups(
+  fitting: number,
+  groups: Iterable<readonly [MachineReason, Group]>,
+  memberOf: (member: number) => Member,
+): Tally {
+  const reasons = Array.from(groups, ([reason, group]) => tallyOfGroup(reason, group, memberOf));
+  return { fitting, reasons: reasons.sort(byCount) };
+}
 
-  tally(fitting: number): Tally {
-    const reasons: ReasonTally[] = [...this.#counts.values()];
-    return { fitting, reasons: reasons.sort(byCount) };
-  }
+function tallyOfGroup(
+  reason: MachineReason,
+  { members, forEver }: Group,
+  memberOf: (member: number) => Member,
+): ReasonTally {
+  const machines = (): Machine[] => members.map((member) => memberOf(member).machine);
+  return {
+    reason,
+    machines: members.length,
+    forEver,
+    names: members.slice(0, longest).map((member) => memberOf(member).machine.name),
+    ...(shortages.has(reason) ? mostOf(members.map(memberOf)) : { free: nothing, lends: nothing }),
+    taints: reason === 'Tainted' ? firstOf(machines().flatMap(({ otherTaints }) => otherTaints)) : [],
+    unfenced: reason === 'NotFenced' ? firstOf(machines().map(({ unfenced = '' }) => unfenced)) : [],
+  };
 }
 
 export function tallyOf({ fitting, obstacles }: Verdict): Tally {
-  const counting = new Counting();
-  for (const { machine, reason, forEver, free } of obstacles) counting.add(machine, reason, forEver, free);
-  return counting.tally(fitting.length);
+  return tallyOfObstacles(fitting.length, obstacles);
 }
 
 /**
@@ -79,19 +88,57 @@ export function withOwn(
   own: readonly { readonly machine: Machine; readonly reason: MachineReason }[],
 ): Tally {
   if (own.length === 0) return tally;
-  const counting = new Counting();
-  for (const { machine, reason } of own) counting.add(machine, reason, false, nothing);
-  const reasons = [...tally.reasons, ...counting.tally(0).reasons].sort(byCount);
+  const kept = tallyOfObstacles(
+    0,
+    own.map((each) => ({ ...each, forEver: false, free: nothing })),
+  );
+  const reasons = [...tally.reasons, ...kept.reasons].sort(byCount);
   return { fitting: tally.fitting - own.length, reasons };
 }
 
-/** Sorted, without repetition, and no longer than eight. */
-function withFirst(names: readonly string[], name: string): readonly string[] {
-  const last = names.at(-1);
-  if (names.length === longest && last !== undefined && name >= last) return names;
-  if (names.includes(name)) return names;
-  return [...names, name].sort().slice(0, longest);
+function tallyOfObstacles(fitting: number, obstacles: readonly Obstacle[]): Tally {
+  const inOrder = [...obstacles].sort(({ machine: a }, { machine: b }) => (a.name < b.name ? -1 : 1));
+  const groups = new Map<MachineReason, { members: number[]; forEver: number }>();
+  inOrder.forEach(({ reason, forEver }, member) => {
+    const group = groups.get(reason) ?? { members: [], forEver: 0 };
+    groups.set(reason, group);
+    group.members.push(member);
+    if (forEver) group.forEver += 1;
+  });
+  return tallyOfGroups(fitting, groups, (member) => {
+    const { machine, free } = inOrder[member] ?? missing(member);
+    return { machine, free };
+  });
 }
+
+function missing(member: number): never {
+  throw new RangeError(`member: ${member} is no machine that was counted`);
+}
+
+/** The reasons whose words tell how much there is. */
+const shortages: ReadonlySet<MachineReason> = new Set<MachineReason>([
+  'InsufficientCores',
+  'InsufficientMemory',
+  'InsufficientDisk',
+  'InsufficientGraphicsMemory',
+  'InsufficientGpus',
+]);
+
+function mostOf(members: readonly Member[]): { readonly free: Amount; readonly lends: Amount } {
+  const free: Growing<Amount> = { ...nothing };
+  const lends: Growing<Amount> = { ...nothing };
+  for (const { machine, free: left } of members) {
+    raise(free, left);
+    raise(lends, machine.lends);
+  }
+  return { free, lends };
+}
+
+function firstOf(words: readonly string[]): string[] {
+  return [...new Set(words)].sort().slice(0, longest);
+}
+
+type Growing<T> = { -readonly [K in keyof T]: T[K] };
 
 function byCount(a: ReasonTally, b: ReasonTally): number {
   return b.machines - a.machines || (a.reason < b.reason ? -1 : 1);

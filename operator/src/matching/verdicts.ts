@@ -8,7 +8,7 @@ import type { Pool } from '../model/pool.ts';
 import { machineReasons, type MachineReason } from '../model/reasons.ts';
 import { Recency } from '../model/recency.ts';
 import { isForEver, shortage, standingObstacleOf, type Requirement } from './subscribe.ts';
-import { Counting, type Tally } from './tally.ts';
+import { tallyOfGroups, type Tally } from './tally.ts';
 
 /** Jobs that any machine treats alike. Holds of single jobs and the image are no part of it. */
 export interface RequirementClass {
@@ -38,6 +38,8 @@ export class Verdicts {
   #syncs = 0;
   readonly #slots = new Map<string, number>();
   readonly #unused: number[] = [];
+  /** Slots by name, until a machine comes or goes. */
+  #order: readonly number[] | undefined;
   readonly #machines: (Machine | undefined)[] = [];
   /** By slot: at which change the machine was another one, not only what is taken of it. */
   readonly #machineAt: number[] = [];
@@ -147,15 +149,33 @@ export class Verdicts {
   }
 
   #count({ cells, fitting }: Row, without: number | undefined): Tally {
-    const counting = new Counting();
-    for (let slot = 0; slot < this.#machines.length; slot++) {
+    const groups = machineReasons.map((reason): [MachineReason, { members: number[]; forEver: number }] => [
+      reason,
+      { members: [], forEver: 0 },
+    ]);
+    for (const slot of this.#inOrder()) {
       const cell = cells[slot] ?? empty;
       if (cell === fits || cell === empty || slot === without) continue;
-      const machine = this.#machines[slot];
-      const reason = machineReasons[(cell & (forEverBit - 1)) - 1];
-      if (machine && reason) counting.add(machine, reason, (cell & forEverBit) !== 0, this.#free[slot] ?? nothing);
+      const group = groups[(cell & (forEverBit - 1)) - 1]?.[1];
+      if (!group) continue;
+      group.members.push(slot);
+      if ((cell & forEverBit) !== 0) group.forEver += 1;
     }
-    return counting.tally(fitting - (without !== undefined && cells[without] === fits ? 1 : 0));
+    const fit = fitting - (without !== undefined && cells[without] === fits ? 1 : 0);
+    const found = groups.filter(([, { members }]) => members.length > 0);
+    return tallyOfGroups(fit, found, (slot) => this.#memberAt(slot));
+  }
+
+  /** Slots of machines in the order of their names. */
+  #inOrder(): readonly number[] {
+    this.#order ??= [...this.#slots].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, slot]) => slot);
+    return this.#order;
+  }
+
+  #memberAt(slot: number): { readonly machine: Machine; readonly free: Amount } {
+    const machine = this.#machines[slot];
+    if (!machine) throw new RangeError(`slot: ${slot} holds no machine`);
+    return { machine, free: this.#free[slot] ?? nothing };
   }
 
   #update(name: string, pool: Pool): void {
@@ -164,12 +184,17 @@ export class Verdicts {
     if (!machine) {
       if (slot === undefined) return;
       this.#slots.delete(name);
+      this.#order = undefined;
       this.#unused.push(slot);
       this.#machines[slot] = undefined;
       this.#touchMachine(slot);
       return;
     }
-    if (slot === undefined) this.#slots.set(name, (slot = this.#unused.pop() ?? this.#machines.length));
+    if (slot === undefined) {
+      slot = this.#unused.pop() ?? this.#machines.length;
+      this.#slots.set(name, slot);
+      this.#order = undefined;
+    }
     const taken = pool.taken.get(name) ?? nothing;
     if (
       this.#machines[slot] === machine &&

@@ -104,6 +104,18 @@ describe('the register', () => {
     expect([register.line.size, register.running.size, used()]).toEqual([0, 0, before]);
   });
 
+  it('takes a job back into the line, and off the usage, when nothing came of what was assumed of it', () => {
+    const register = new Register(settings);
+    const waiting = jobOf({ name: 1, namespace: 'a', state: 1, incarnation: 1, urgent: false });
+    const claimed = jobOf({ name: 1, namespace: 'a', state: 2, incarnation: 1, urgent: false });
+    register.set('a/j1', waiting, laterMs);
+    const before = seen(register);
+    register.assume(claimed);
+    expect([register.line.size, register.usage.inUse('a').cores]).toEqual([0, waiting.spec.resources.cores]);
+    register.set('a/j1', waiting, laterMs);
+    expect(seen(register)).toEqual(before);
+  });
+
   it('takes another job of the same name for another job', () => {
     const register = new Register(settings);
     const job = (incarnation: number, state: number): ComputeJob =>

@@ -27,6 +27,8 @@ export class Register {
   readonly #settings: QueueSettings;
   readonly #policies = new Map<string, NamespacePolicy>();
   readonly #uids = new Map<string, string>();
+  /** By key: the jobs that this has been told of and nothing else was assumed of since. */
+  readonly #known = new Map<string, ComputeJob>();
   #version = 0;
 
   constructor(settings: QueueSettings) {
@@ -42,10 +44,13 @@ export class Register {
 
   /** Replaces what is known of the job of that key; undefined: it is gone. */
   set(key: string, job: ComputeJob | undefined, nowMs: number): void {
+    // Most of what happens to a job's guest changes nothing of the job.
+    if (job !== undefined && this.#known.get(key) === job) return;
     const uid = job?.metadata.uid ?? '';
     const former = this.#uids.get(key);
     if (former !== undefined && former !== uid) this.#forget(key, former, nowMs);
     if (!job) return;
+    this.#known.set(key, job);
     this.#uids.set(key, uid);
     this.usage.set(job);
     this.losses.set(job);
@@ -59,7 +64,9 @@ export class Register {
   /** A job is on its way to a machine: it leaves the line, and counts for its namespace, before the API server has it. */
   assume(job: ComputeJob): void {
     const { name, namespace = '' } = job.metadata;
-    this.line.delete(`${namespace}/${name}`);
+    const key = `${namespace}/${name}`;
+    this.#known.delete(key);
+    this.line.delete(key);
     this.usage.set(job);
     this.#version += 1;
   }
@@ -111,6 +118,7 @@ export class Register {
   }
 
   #forget(key: string, uid: string, nowMs: number): void {
+    this.#known.delete(key);
     this.#uids.delete(key);
     this.usage.forget(uid, nowMs);
     this.losses.forget(uid);

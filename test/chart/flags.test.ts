@@ -4,24 +4,9 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { fenceTermsOf, parseOptions as parseAgentOptions } from '@idlewild/agent/options.ts';
 import { parseOptions } from '@idlewild/operator/options.ts';
 import { parsePortalOptions } from '@idlewild/operator/portal/options.ts';
-import { render } from './chart.ts';
+import { argsOf } from './workloads.ts';
 
 jest.setTimeout(60_000);
-
-interface Workload {
-  readonly spec: {
-    readonly template: { readonly spec: { readonly containers: readonly { readonly args: string[] }[] } };
-  };
-}
-
-async function argsOf(name: string, ...values: string[]): Promise<string[]> {
-  const objects = await render(...values.flatMap((value) => ['--set', value]));
-  const found = objects.find(
-    ({ kind, metadata }) => metadata.name === name && (kind === 'Deployment' || kind === 'DaemonSet'),
-  );
-  if (found === undefined) throw new Error(`the chart has no ${name}`);
-  return (found as unknown as Workload).spec.template.spec.containers[0]?.args ?? [];
-}
 
 describe('the flags of the chart', () => {
   it('are taken by the operator', async () => {

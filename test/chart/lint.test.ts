@@ -8,6 +8,7 @@ jest.setTimeout(120_000);
 const set = (...values: string[]): string[] => values.flatMap((value) => ['--set', value]);
 const server = ['dedicated=true', 'cores=16', 'memoryMiB=65536', 'diskMiB=500000', 'graphicsMiB=0', 'gpus=1'];
 const groups = ['agent.defaultGroup=', ...server.map((value) => `agent.groups.server.${value}`)];
+const signOn = ['portal.oidc.issuerUrl=https://id.example.org', 'portal.oidc.clientId=idlewild'];
 const monitored = ['serviceMonitor', 'prometheusRule', 'dashboard'].map((part) => `monitoring.${part}.enabled=true`);
 
 describe('helm lint --strict', () => {
@@ -17,6 +18,8 @@ describe('helm lint --strict', () => {
     ['several groups of machines, none of them the default', set(...groups)],
     ['no portal', set('portal.enabled=false')],
     ['an ingress', set('portal.ingress.enabled=true', 'portal.ingress.tlsSecret=tls', 'networkPolicy.enabled=false')],
+    ['single sign-on of a public client', set(...signOn)],
+    ['a look at the cluster before each installation', set('preflight.enabled=true')],
     ['monitoring', set(...monitored)],
     ['one replica of each with a history that stays', set('operator.replicas=1', 'operator.history.existingClaim=h')],
     ['a policy and definitions of its own', set('policy=null', 'crds.install=false', 'aggregateRoles=false')],
@@ -34,6 +37,13 @@ describe('helm lint --strict', () => {
     ['portal.service.port=0', "at '/portal/service/port'"],
     ['portal.logLevel=loud', "at '/portal/logLevel': value must be one of 'trace', 'debug', 'info'"],
     ['portal.publicUrls[0]=portal.example.org', "at '/portal/publicUrls/0'"],
+    ['portal.oidc.issuerUrl=https://id.example.org', "at '/portal/oidc/clientId': minLength: got 0, want 1"],
+    ['portal.oidc.clientId=idlewild', "at '/portal/oidc/clientId': maxLength: got 8, want 0"],
+    ['portal.oidc.issuerUrl=http://id.example.org', "at '/portal/oidc/issuerUrl'"],
+    ['portal.oidc.clientSecret.value=secret', "additional properties 'value' not allowed"],
+    ['portal.oidc.scope=profile', "at '/portal/oidc/scope'"],
+    ['operator.portalUrl=portal.example.org', "at '/operator/portalUrl'"],
+    ['preflight.enabled=maybe', "at '/preflight/enabled': got string, want boolean"],
     ['agent.groups.desktop.cores=0', "at '/agent/groups/desktop/cores': minimum: got 0, want 1"],
     ['agent.groups.desktop.memory=4096', "at '/agent/groups/desktop': additional properties 'memory' not allowed"],
     ['agent.groups.server.cores=4', "at '/agent/groups/server': missing properties 'dedicated'"],

@@ -25,6 +25,16 @@ describe('the notes', () => {
     expect(await notes('--set', value, '--set', remedy)).not.toContain('WARNING');
   });
 
+  it('say what to register for single sign-on, and warn when nobody could come back from there', async () => {
+    const sign = ['--set', 'portal.oidc.issuerUrl=https://id.example.org,portal.oidc.clientId=idlewild'];
+    const found = await notes(...sign, '--set', 'portal.publicUrls={https://portal.example.org}');
+    expect(found).toContain(
+      'At https://id.example.org, allow the redirect address https://portal.example.org/api/v1/login/oidc/callback\n',
+    );
+    expect(found).not.toContain('WARNING');
+    expect(await notes(...sign)).toContain('WARNING: portal.publicUrls is empty: nobody can log in');
+  });
+
   it('tell of the portal only if there is one', async () => {
     expect(await notes()).toContain('service/portal');
     expect(await notes('--set', 'portal.enabled=false')).not.toContain('portal');

@@ -20,6 +20,18 @@ app.kubernetes.io/managed-by: {{ .release.Release.Service }}
 {{- if $image.digest }}{{ $name }}@{{ $image.digest }}{{ else }}{{ $name }}:{{ $image.tag | default .release.Values.image.tag | default .release.Chart.AppVersion }}{{ end -}}
 {{- end }}
 
+{{- /* Where browsers find the portal, one address a line. */ -}}
+{{- define "idlewild.portalUrls" -}}
+{{- $portal := .Values.portal }}
+{{- $urls := $portal.publicUrls }}
+{{- if and (empty $urls) $portal.ingress.enabled }}
+{{- range $portal.ingress.hosts }}
+{{- $urls = append $urls (printf "%s://%s" (ternary "https" "http" (ne $portal.ingress.tlsSecret "")) .) }}
+{{- end }}
+{{- end }}
+{{- join "\n" $urls }}
+{{- end }}
+
 {{- /* Flags out of a map: {"log-level": "info"} is --log-level=info, true is the flag alone, and null or false is none. */ -}}
 {{- define "idlewild.flags" -}}
 {{- range $flag, $value := . }}

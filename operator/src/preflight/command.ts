@@ -81,7 +81,7 @@ async function look(flags: Flags, { connect, clock }: CommandDeps): Promise<Find
   const transport = await connect(flags.kubeconfig);
   try {
     const installed = !flags['before-install'];
-    const facts = await readCluster({ client: new KubeClient(transport), clock, namespace, listenMs });
+    const facts = await readCluster({ client: new KubeClient(transport), clock, namespace, installed, listenMs });
     return findingsOf(facts, { installed });
   } catch (error) {
     throw toKubeError(error, `ask ${transport.server}`);

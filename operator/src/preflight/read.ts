@@ -19,6 +19,8 @@ export interface ReadOptions {
   readonly clock: Clock;
   /** That Idlewild is installed in. */
   readonly namespace: string;
+  /** Whether Idlewild is installed; what belongs to it is not looked at otherwise. */
+  readonly installed: boolean;
   /** For so long it is listened for renewals of Leases, ms; agents renew every two seconds. */
   readonly listenMs: number;
 }
@@ -43,16 +45,18 @@ export async function readCluster(o: ReadOptions): Promise<Facts> {
     const { body } = await client.raw.request({ method: 'GET', path: '/version' });
     return String((body as { gitVersion?: unknown } | undefined)?.gitVersion ?? '');
   });
+  const own = <T>(read: () => Promise<T>): Promise<Seen<T>> =>
+    o.installed ? look(read) : Promise.resolve({ kind: 'absent' });
   const [found, nodes, definition, renewals, policies, bindings, rights] = await Promise.all([
     look(() => list<KubeVirt>(kubeVirts)),
     look(() => list<Node>(resources.nodes)),
-    look(() => client.get<Definition>(resources.customResourceDefinitions, { name: definitionName })),
-    look(() => renewalsOf(o)),
-    look(async () =>
+    own(() => client.get<Definition>(resources.customResourceDefinitions, { name: definitionName })),
+    own(() => renewalsOf(o)),
+    own(async () =>
       (await list<KubeObject>(resources.validatingAdmissionPolicies)).map(({ metadata }) => metadata.name),
     ),
-    look(() => list<PolicyBinding>(resources.validatingAdmissionPolicyBindings)),
-    look(() => askRights(o)),
+    own(() => list<PolicyBinding>(resources.validatingAdmissionPolicyBindings)),
+    own(() => askRights(o)),
   ]);
   return { version, kubeVirts: found, nodes, definition, renewals, policies, bindings, rights };
 }

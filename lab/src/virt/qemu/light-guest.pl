@@ -32,6 +32,8 @@ s/,,/,/g for grep { defined } values %sockets, $log;
 
 my $boot = boot_id();
 my $paused = 0;
+# Whoever reads the log of the serial line expects it from the start.
+to_log('') if defined $log;
 # It boots when somebody has taken it in hand, and says so on its serial line.
 my ($held, $booted) = (0, 0);
 my $viewer;
@@ -130,9 +132,13 @@ sub boot {
     $booted = 1;
     my $line = "light guest $name\n";
     syswrite $viewer, $line if defined $viewer;
-    return unless defined $log;
+    to_log($line) if defined $log;
+}
+
+sub to_log {
+    my ($text) = @_;
     open my $file, '>>', $log or die "light guest: $log: $!\n";
-    print $file $line;
+    print $file $text;
 }
 
 # Who does not listen misses it; a guest waits for nobody.

@@ -60,6 +60,7 @@ describe('a light guest', () => {
 
   it('tells on its serial line that it has booted', async () => {
     const guest = await start('job-2');
+    expect(readFileSync(guest.serialLogPath, 'utf8')).toMatch(/^(light guest job-2\n)?$/);
     await new Promise<void>((resolve) => guest.once('booted', resolve));
     await until(() => readFileSync(guest.serialLogPath, 'utf8') === 'light guest job-2\n');
   });

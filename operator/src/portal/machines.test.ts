@@ -102,15 +102,15 @@ describe('a machine', () => {
 describe('the overview', () => {
   it('counts what one may list and nothing else', async () => {
     const all = (await ask<Overview>('root', '/api/v1/overview')).body;
-    expect(all.shares.map(({ namespace, running, waiting }) => ({ namespace, running, waiting }))).toEqual([
-      { namespace: 'team-a', running: 1, waiting: 0 },
-      { namespace: 'team-b', running: 0, waiting: 1 },
+    expect(all.shares.map(({ name, running, waiting }) => ({ name, running, waiting }))).toEqual([
+      { name: 'team-a', running: 1, waiting: 0 },
+      { name: 'team-b', running: 0, waiting: 1 },
     ]);
     expect(all.waits.jobs).toBe(2);
     expect(all.cores?.points.length).toBeGreaterThan(0);
     const mine = (await ask<Overview>('ann', '/api/v1/overview')).body;
-    expect(mine.shares.map(({ namespace }) => namespace)).toEqual(['team-a']);
-    expect(mine.waits).toEqual({ jobs: 1, p50: 10, p95: 10 });
+    expect(mine.shares.map(({ name }) => name)).toEqual(['team-a']);
+    expect(mine.waits).toEqual({ jobs: 1, p50: 10, p90: 10, p95: 10, waiting: 0 });
     expect(mine.cores).toBeUndefined();
     expect(JSON.stringify((await ask('nemo', '/api/v1/overview')).body)).not.toContain('team-');
   });

@@ -211,6 +211,20 @@ export const eventRow = z.object({
   about: z.string(),
 });
 
+/** Of a namespace, or of who submitted jobs. */
+const share = z.object({
+  /** Empty: the portal does not know who submitted them. */
+  name: z.string(),
+  running: z.number(),
+  waiting: z.number(),
+  /** At work now. */
+  cores: z.number(),
+  /** Charged so far to the jobs that are still there. */
+  coreSeconds: z.number(),
+  lostCoreSeconds: z.number(),
+});
+export type Share = z.output<typeof share>;
+
 export const overview = z.object({
   /** Cores of all machines since this process started, a day at most; only for those who may list machines. */
   cores: z
@@ -220,21 +234,21 @@ export const overview = z.object({
     })
     .optional(),
   /** Seconds from submission to the first machine, of jobs that got one in the last day. */
-  waits: z.object({ jobs: z.number(), p50: z.number().optional(), p95: z.number().optional() }),
+  waits: z.object({
+    jobs: z.number(),
+    p50: z.number().optional(),
+    p90: z.number().optional(),
+    p95: z.number().optional(),
+    /** Jobs that wait now, and for how many seconds the one that has waited longest. */
+    waiting: z.number(),
+    longest: z.number().optional(),
+  }),
   /** What came between jobs and their end in the last day, by reason. */
   interruptions: z.record(z.string(), z.number()),
-  shares: z.array(
-    z.object({
-      namespace: z.string(),
-      running: z.number(),
-      waiting: z.number(),
-      /** At work now. */
-      cores: z.number(),
-      /** Charged so far to the jobs that are still there. */
-      coreSeconds: z.number(),
-      lostCoreSeconds: z.number(),
-    }),
-  ),
+  /** By namespace. */
+  shares: z.array(share),
+  /** By who submitted. */
+  people: z.array(share),
 });
 export type Overview = z.output<typeof overview>;
 

@@ -1,6 +1,6 @@
-// What of mine needs me, and whether the lab is open now.
+// What of mine needs me, and whether the lab is open now. Nothing jumps while it loads: what comes later has its room, or comes below.
 import type { JobRow, MachineRow } from '@idlewild/operator/portal/schemas.ts';
-import { Button, Group, Text, Title } from '@mantine/core';
+import { Button, Group, Skeleton, Text, Title } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
@@ -16,12 +16,24 @@ import { LabSummary } from './lab-summary.tsx';
 import css from './overview.module.css';
 
 const mostCards = 12;
+/** As many as there will be. */
+const places = ['running', 'waiting', 'failed', 'lab'] as const;
 
 export function OverviewPage() {
   const { rows } = useJobs();
   const { data: me } = useMe();
   const { sessions, failed, waiting, running } = useMemo(() => sorted([...(rows?.values() ?? [])]), [rows]);
-  if (rows === undefined) return <Page title="Overview">{null}</Page>;
+  if (rows === undefined) {
+    return (
+      <Page title="Overview">
+        <div className={css.numbers} aria-hidden>
+          {places.map((each) => (
+            <Skeleton key={each} className={each === 'lab' ? (css.lab ?? '') : ''} />
+          ))}
+        </div>
+      </Page>
+    );
+  }
   return (
     <Page title="Overview">
       <div className={css.numbers}>

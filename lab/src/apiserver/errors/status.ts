@@ -128,6 +128,17 @@ export function methodNotAllowed(): ApiFailure {
   return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 }
 
+/** Of a verb that custom objects, or a part of them, do not have. */
+export function methodNotSupported(of: Named, verb: string): ApiFailure {
+  const message = `${verb} is not supported on resources of kind ${JSON.stringify(qualified(of.group, of.plural))}`;
+  return failure(405, 'MethodNotAllowed', message, detailsOf(of.group, of.plural));
+}
+
+/** Of a path below a built-in group that leads nowhere. */
+export function noSuchResource(): ApiFailure {
+  return failure(404, 'NotFound', 'the server could not find the requested resource', {});
+}
+
 export function definitionTerminating(of: Named): ApiFailure {
   const why = 'create not allowed while custom resource definition is terminating';
   return failure(405, 'MethodNotAllowed', why, detailsOf(of.group, of.plural));

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ConnectionOptions } from 'node:tls';
-import { badRequest, methodNotAllowed, notFound } from '../errors/status.ts';
+import { badRequest, methodNotAllowed, methodNotSupported, noSuchResource, notFound } from '../errors/status.ts';
 import type { ApiObject, ServedResource, User, Verb } from '../registry/types.ts';
 import { absentList } from '../builtin/absent-kinds.ts';
 import { bindPod } from '../subresources/binding.ts';
@@ -55,8 +55,8 @@ export async function handleResource(context: HandlerContext, exchange: Exchange
       : undefined;
   if (absent !== undefined) return sendJson({ response, warnings: [] }, 200, JSON.stringify(absent));
   if (resource === undefined || !isInScope(resource, target)) {
-    sendNotFoundPage(response);
-    return;
+    if (isBuiltin(context, target)) throw noSuchResource();
+    return sendNotFoundPage(response);
   }
   if (resource.deprecationWarning !== undefined) exchange.warnings.push(resource.deprecationWarning);
   if (target.subresource !== '') return handleSubresource(context, exchange, resource);
@@ -79,6 +79,11 @@ export async function handleResource(context: HandlerContext, exchange: Exchange
     case 'deletecollection':
       return handleDeleteCollection(context, exchange, resource);
   }
+}
+
+/** Whether the group and version are the server's own, whose router answers what is not there by a Status. */
+function isBuiltin({ parts }: HandlerContext, { group, version }: ResourceRequest): boolean {
+  return parts.registry.all().some((each) => !each.custom && each.group === group && each.version === version);
 }
 
 /** Cluster-scoped kinds are not found in namespaces; of namespaced ones only lists and watches span all namespaces. */
@@ -233,7 +238,9 @@ async function handleSubresource(context: HandlerContext, exchange: Exchange, re
   if (target.subresource === 'scale' && resource.scale !== undefined) return handleScale(context, exchange, resource);
   const refusal = interactiveRefusal(parts, target);
   if (refusal !== undefined) throw refusal;
-  if (served === undefined || target.rest !== '') return sendNotFoundPage(response);
+  if (served === undefined || target.rest !== '') {
+    throw resource.custom ? notFound(resource, target.name) : noSuchResource();
+  }
   if (!served.verbs.includes(target.verb)) throw methodNotAllowed();
   const namespace = namespaceOf(resource, target);
   const { name } = target;
@@ -268,7 +275,7 @@ async function handleSubresource(context: HandlerContext, exchange: Exchange, re
     case 'finalize':
       return sendObject(exchange, resource, await updateObject(parts, write, () => ({ next: object })));
     default:
-      return sendNotFoundPage(response);
+      throw noSuchResource();
   }
 }
 
@@ -281,7 +288,7 @@ async function handleStatus(context: HandlerContext, exchange: Exchange, resourc
     case 'patch':
       return handlePatch(context, exchange, resource);
     default:
-      throw methodNotAllowed();
+      throw resource.custom ? methodNotSupported(resource, exchange.target.verb) : methodNotAllowed();
   }
 }
 

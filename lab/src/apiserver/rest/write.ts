@@ -158,15 +158,7 @@ async function preparedForUpdate(
   checkFields(parts, target, next, transformed.duplicates ?? []);
   parts.schemas.applyDefaults(resource.schema, next);
   const uid = next.metadata?.uid;
-  if (uid && uid !== live.metadata?.uid) {
-    const key = `/registry/${[resource.group, resource.plural, namespace, name].filter((part) => part !== '').join('/')}`;
-    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata?.uid ?? ''}`;
-    throw conflict(
-      resource,
-      name,
-      `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`,
-    );
-  }
+  if (uid && uid !== live.metadata?.uid) throw otherUid(target, uid, live);
   next.metadata = metadataForUpdate(next.metadata, live.metadata ?? {});
   const context = contextOf(parts, target);
   resource.prepareUpdate(next, live, context);
@@ -196,6 +188,18 @@ async function preparedForUpdate(
   validate(resource, next, live, context);
   await parts.admission.validate({ ...admission, object: next });
   return next;
+}
+
+/** The uid of an update names the object that is meant; that of a patch is a field that may not change. */
+function otherUid({ resource, namespace, name, patch }: WriteTarget, uid: string, live: ApiObject): ApiFailure {
+  if (patch) {
+    const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
+    return invalid(resource, name, [{ field: 'metadata.uid', reason: 'FieldValueInvalid', message }]);
+  }
+  const key = `/registry/${[resource.group, resource.plural, namespace, name].filter((part) => part !== '').join('/')}`;
+  const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata?.uid ?? ''}`;
+  const error = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`;
+  return conflict(resource, name, error);
 }
 
 /** Server-side apply of a decoded configuration; creates the object if it is not there. */

@@ -19,6 +19,13 @@ export interface Eviction {
   readonly warnings: string[];
 }
 
+/** Kubernetes answers with it, and does not throw it: clients have to look into what they are told with a 201. */
+const severalBudgets: Status = failure(
+  500,
+  undefined,
+  'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+).status;
+
 export async function evictPod(parts: Parts, eviction: Eviction, body: ApiObject): Promise<Status> {
   const { resource, namespace, name, user, warnings } = eviction;
   if (body.kind !== undefined && body.kind !== 'Eviction') throw badRequest(`expected an Eviction, got ${body.kind}`);
@@ -52,7 +59,9 @@ export async function evictPod(parts: Parts, eviction: Eviction, body: ApiObject
   await parts.admission.validate(admission);
   const pod = parts.store.get(storageKey(resource), namespace, name);
   if (pod === undefined) throw notFound(resource, name);
-  if (isRunning(pod)) refuseByBudget(parts, pod);
+  const budgets = isRunning(pod) ? budgetsOf(parts, pod) : [];
+  if (budgets.length > 1) return severalBudgets;
+  if (budgets[0] !== undefined) refuseByBudget(parts, pod, budgets[0]);
   if (!dryRun) markDisrupted(parts, resource, pod);
   await deleteObject(parts, { resource, namespace, name, user, options: { ...options, dryRun }, warnings });
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
@@ -82,21 +91,15 @@ function markDisrupted(parts: Parts, resource: ServedResource, pod: ApiObject): 
   parts.store.put(storageKey(resource), { ...pod, status: { ...status, conditions } }, pod);
 }
 
+function budgetsOf(parts: Parts, { metadata }: ApiObject): ApiObject[] {
+  return parts.store
+    .list('policy/poddisruptionbudgets', metadata?.namespace ?? '')
+    .filter((budget) => objectSelector(specOf(budget)['selector'])(metadata?.labels));
+}
+
 /** Counts the budget's pods itself: no controller keeps the status of budgets in the lab. */
-function refuseByBudget(parts: Parts, pod: ApiObject): void {
+function refuseByBudget(parts: Parts, pod: ApiObject, budget: ApiObject): void {
   const namespace = pod.metadata?.namespace ?? '';
-  const budgets = parts.store
-    .list('policy/poddisruptionbudgets', namespace)
-    .filter((budget) => objectSelector(specOf(budget)['selector'])(pod.metadata?.labels));
-  if (budgets.length > 1) {
-    throw failure(
-      500,
-      undefined,
-      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
-    );
-  }
-  const [budget] = budgets;
-  if (budget === undefined) return;
   const spec = specOf(budget);
   const covered = parts.store
     .list('/pods', namespace)

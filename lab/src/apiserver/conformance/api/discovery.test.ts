@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { ensureKubectl } from '../../../tools/kubectl.ts';
-import { testSubject, type Body } from './subject.ts';
+import { testSubject, type Answer } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
 const subject = testSubject({ defines: true });
@@ -20,6 +20,11 @@ const ofThings = () => ({
   verbs: expect.arrayContaining(['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']),
   shortNames: ['tg'],
 });
+interface GroupVersion {
+  readonly version: string;
+  readonly freshness: string;
+  readonly resources: unknown;
+}
 const find = (list: unknown, field: string, value: string): Record<string, unknown> | undefined =>
   (list as Record<string, unknown>[]).find((entry) => entry[field] === value);
 
@@ -37,13 +42,19 @@ function kubectl(program: string, args: readonly string[]): Promise<string> {
 describe('discovery', () => {
   it('names versions, groups and resources', async () => {
     expect(await subject.made(subject.get('/api'))).toMatchObject({ kind: 'APIVersions', versions: ['v1'] });
-    const groups = await subject.made(subject.get('/apis'));
+    const { body: groups } = await subject.eventually(
+      () => subject.get('/apis'),
+      ({ text }) => text.includes(`"${subject.group}"`),
+    );
     expect(groups.kind).toBe('APIGroupList');
     const version = { groupVersion: `${subject.group}/v1`, version: 'v1' };
     const group = { name: subject.group, versions: [version], preferredVersion: version };
     expect(groups['groups']).toEqual(expect.arrayContaining([expect.objectContaining(group)]));
     expect(await subject.made(subject.get(`/apis/${subject.group}`))).toMatchObject({ kind: 'APIGroup', ...group });
-    const resources = await subject.made(subject.get(`/apis/${subject.group}/v1`));
+    const { body: resources } = await subject.eventually(
+      () => subject.get(`/apis/${subject.group}/v1`),
+      ({ text }) => text.includes('"things/scale"'),
+    );
     expect(resources).toMatchObject({ kind: 'APIResourceList', groupVersion: version.groupVersion });
     expect(find(resources['resources'], 'name', 'things')).toMatchObject(ofThings());
     expect(find(resources['resources'], 'name', 'things/status')).toMatchObject({ kind: 'Thing', namespaced: true });
@@ -78,11 +89,13 @@ describe('discovery', () => {
 
   it('tells all at once to who asks for that', async () => {
     const ask = () => subject.get('/apis', { headers: { accept: `${aggregated},application/json` } });
-    const answer = await subject.eventually(ask, ({ text }) => text.includes(subject.group));
+    const versions = ({ body }: Answer) =>
+      (body.items.find(({ metadata }) => metadata.name === subject.group)?.['versions'] ?? []) as GroupVersion[];
+    // A group is named, as Stale, before its resources have been asked for.
+    const answer = await subject.eventually(ask, (told) => versions(told)[0]?.freshness === 'Current');
     expect(answer.headers['content-type']).toBe(aggregated);
     expect(answer.body).toMatchObject({ kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2' });
-    const group = answer.body.items.find(({ metadata }) => metadata.name === subject.group) as Body;
-    const [version] = group['versions'] as { version: string; freshness: string; resources: unknown }[];
+    const [version] = versions(answer);
     expect(version).toMatchObject({ version: 'v1', freshness: 'Current' });
     expect(find(version?.resources, 'resource', 'things')).toMatchObject({
       scope: 'Namespaced',

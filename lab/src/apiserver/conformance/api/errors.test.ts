@@ -1,31 +1,34 @@
 // Refusals that every client meets sooner or later: the code, the reason and what is said.
 import { describe, expect, it } from '@jest/globals';
-import { errorCases, type ErrorCase } from './error-cases.ts';
+import { requestCases, type ErrorCase } from './error-cases.ts';
+import { objectCases } from './object-error-cases.ts';
 import { expectRefusal } from './refusals.ts';
-import { testSubject, type Space } from './subject.ts';
+import { testSubject } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
 const subject = testSubject({ defines: true });
 
 describe('a refusal', () => {
   /** Each finds a thing and a config map `a` in a namespace of its own. */
-  it.each<ErrorCase>(errorCases)('of $what is $code $reason', async ({ method, path, body, asking, ...refusal }) => {
-    const space = await subject.space();
-    await subject.made(subject.post(space.things, thing(subject.group, 'a')));
-    await subject.made(subject.post(space.configMaps, configMap('a', { key: 'value' })));
-    const sent = typeof body === 'function' ? (body as (group: string) => unknown)(subject.group) : body;
-    expectRefusal(
-      await subject.ask(method, path(space), { ...(sent === undefined ? {} : { body: sent }), ...asking }),
-      refusal,
-    );
-  });
+  it.each<ErrorCase>([...requestCases, ...objectCases])(
+    'of $what is $code $reason',
+    async ({ method, path, body, asking, ...refusal }) => {
+      const space = await subject.space();
+      await subject.made(subject.post(space.things, thing(subject.group, 'a')));
+      await subject.made(subject.post(space.configMaps, configMap('a', { key: 'value' })));
+      const sent = typeof body === 'function' ? (body as (group: string) => unknown)(subject.group) : body;
+      expectRefusal(
+        await subject.ask(method, path(space), { ...(sent === undefined ? {} : { body: sent }), ...asking }),
+        refusal,
+      );
+    },
+  );
 
   it.each([
     ['an unknown group', () => '/apis/nope.conformance.test/v1'],
     ['an unknown resource', () => `/apis/${subject.group}/v1/gadgets`],
-    ['an unknown subresource', (space: Space) => `${space.things}/a/nope`],
   ])('of %s is a page that is not found', async (_what, path) => {
-    const { status, text } = await subject.get(path(await subject.space()));
+    const { status, text } = await subject.get(path());
     expect([status, text]).toEqual([404, '404 page not found\n']);
   });
 

@@ -42,7 +42,8 @@ describe('a dry run', () => {
     expectRefusal(await subject.post(`${things}?dryRun=Some`, thing(subject.group, 'b')), {
       code: 422,
       reason: 'Invalid',
-      message: 'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values: "All"',
+      message:
+        /CreateOptions\.meta\.k8s\.io "" is invalid: dryRun: Unsupported value: (\[\]string\{"Some"\}|\["Some"\]): supported values: "All"/,
       causes: [{ field: 'dryRun', reason: 'FieldValueNotSupported' }],
     });
   });
@@ -202,14 +203,14 @@ describe('a schema', () => {
     [
       'a key twice',
       { size: 1, parts: [{ name: 'x' }, { name: 'x' }] },
-      'spec.parts[1]: Duplicate value: {"name":"x"}',
+      /spec\.parts\[1\]: Duplicate value: (map\[string\]interface \{\})?\{"name":"x"\}/,
       'spec.parts[1]',
       'FieldValueDuplicate',
     ],
     [
       'what a rule forbids',
       { size: 40 },
-      'spec: Invalid value: a Slow thing holds at most 32',
+      /spec: Invalid value: ("object": )?a Slow thing holds at most 32/,
       'spec',
       'FieldValueInvalid',
     ],
@@ -223,7 +224,7 @@ describe('a schema', () => {
     [
       'what leaves rules unchecked',
       { size: 'three' },
-      `<nil>: Invalid value: null: ${unchecked}`,
+      new RegExp(`<nil>: Invalid value: "?null"?: ${unchecked}`),
       '<nil>',
       'FieldValueInvalid',
     ],
@@ -243,7 +244,7 @@ describe('a schema', () => {
     expectRefusal(await subject.patch('merge', `${things}/a`, { spec: { size: 4 } }), {
       code: 422,
       reason: 'Invalid',
-      message: /^Thing\.\S+ "a" is invalid: spec\.size: Invalid value: size may not shrink$/,
+      message: /^Thing\.\S+ "a" is invalid: spec\.size: Invalid value: ("integer": )?size may not shrink$/,
       causes: [{ field: 'spec.size', reason: 'FieldValueInvalid' }],
     });
     expect((await subject.made(subject.patch('merge', `${things}/a`, { spec: { size: 6 } }))).spec['size']).toBe(6);

@@ -115,9 +115,9 @@ describe('a patch of a thing', () => {
       'a merge of another uid',
       'merge',
       { metadata: { uid: '00000000-0000-0000-0000-000000000000' } },
-      409,
-      'Conflict',
-      'Precondition failed: UID in precondition',
+      422,
+      'Invalid',
+      'metadata.uid: Invalid value: "00000000-0000-0000-0000-000000000000": field is immutable',
     ],
   ])('is refused: %s', async (_what, kind, body, code, reason, message) => {
     const { things } = await one();

@@ -2,7 +2,8 @@
 # A light guest: a small process that takes QEMU's place, arguments and name, and has no computer inside. It opens QEMU's control
 # socket and serial line, and tells the lab's witness four times a second who it is and which start of it this is.
 # Promises: it is started, stood still, paused and ended as QEMU is, so everything around a guest is what is around a real one; it
-# says nothing while it is paused. It runs no script, has no disk, screen, network or agent, cannot be moved, and never ends by itself.
+# says nothing while it is paused. When a job's script would begin it says so in the words of the job's user-data, but it runs no
+# script; it has no disk, screen, network or agent, cannot be moved, and never ends by itself.
 use strict;
 use warnings;
 use IO::Select;
@@ -17,12 +18,13 @@ $SIG{PIPE} = 'IGNORE';
 $| = 1;
 
 my %sockets;
-my ($name, $log) = ('guest');
+my ($name, $log, $seed) = ('guest');
 while (defined(my $word = shift @ARGV)) {
     die "light guest: it cannot be moved here\n" if $word eq '-incoming';
     my $value = $ARGV[0] // '';
     $name = $1 if $word eq '-name' && $value =~ /^guest=(?:[^_,]*_)?([^,]+)/;
     $sockets{qmp} = $1 if $word eq '-qmp' && $value =~ /^unix:((?:[^,]|,,)+)/;
+    $seed = $1 if $word eq '-blockdev' && $value =~ /"driver":"vvfat".*"dir":"([^"]+)"/;
     if ($word eq '-chardev' && $value =~ /^socket,id=(serial0|witness0),path=((?:[^,]|,,)+)/) {
         $sockets{$1} = $2;
         $log = $1 if $value =~ /,logfile=((?:[^,]|,,)+)/;
@@ -130,9 +132,16 @@ sub answer {
 
 sub boot {
     $booted = 1;
-    my $line = "light guest $name\n";
+    my $line = "light guest $name\n" . started();
     syswrite $viewer, $line if defined $viewer;
     to_log($line) if defined $log;
+}
+
+# What tells the operator that the script has begun; nothing without a job.
+sub started {
+    return '' unless defined $seed && open my $file, '<', "$seed/user-data";
+    my ($nonce) = map { /^mark\(\) \{ printf '\\nidlewild:%s:%s\\n' '?([0-9a-f]+)'? / ? $1 : () } <$file>;
+    return defined $nonce ? "idlewild:$nonce:start\n" : '';
 }
 
 sub to_log {

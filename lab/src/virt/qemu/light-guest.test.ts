@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MarkerReader } from '@idlewild/operator/render/markers.ts';
+import { renderUserData } from '@idlewild/operator/render/user-data.ts';
 import { pino } from 'pino';
 import { until } from '../../../../test/waiting.ts';
 import { Witness } from '../../daemon/witness.ts';
@@ -29,9 +31,10 @@ afterAll(() => {
 
 const image = { name: 'tiny', minMemoryMiB: 32, tbSizeMiB: 8, append: [] } as unknown as GuestSpec['image'];
 
-async function start(name: string, incoming = false): Promise<Guest> {
+async function start(name: string, incoming = false, userData?: string): Promise<Guest> {
   const parts = { cores: 1, memoryMiB: 128, disks: [], graphics: false, network: false, accel: 'tcg' } as const;
-  const spec = { id: `default_${name}`, image, ...parts };
+  const seed = userData === undefined ? {} : { seed: { userData, metaData: '' } };
+  const spec = { id: `default_${name}`, image, ...parts, ...seed };
   const dir = join(folder, name);
   const guest = await Guest.start(spec, {
     ...{ dir, log: pino({ level: 'silent' }), program: lightGuest, witness: socket, incoming },
@@ -63,6 +66,17 @@ describe('a light guest', () => {
     expect(readFileSync(guest.serialLogPath, 'utf8')).toMatch(/^(light guest job-2\n)?$/);
     await new Promise<void>((resolve) => guest.once('booted', resolve));
     await until(() => readFileSync(guest.serialLogPath, 'utf8') === 'light guest job-2\n');
+  });
+
+  it('says that the script of its job has begun, in the words that the operator reads', async () => {
+    const data = { nonce: '0123456789abcdef', scratch: false, files: [], mode: 'Batch', script: 'exit 3' } as const;
+    const guest = await start(
+      'job-8',
+      false,
+      renderUserData(data, (text) => Buffer.from(text).toString('base64')),
+    );
+    const markers = new MarkerReader(data.nonce);
+    await until(() => markers.read(readFileSync(guest.serialLogPath, 'utf8'))[0]?.kind === 'start');
   });
 
   it('is silent while it is paused, and goes on afterwards as the same start of it', async () => {

@@ -42,6 +42,43 @@ describe('kubectl with a custom resource', () => {
     expect((await cluster.kubectl(['get', 'gd', 'bad'])).stderr).toContain('gadgets.example.dev "bad" not found');
   });
 
+  it('reads what an older definition stored by the one that came after it', async () => {
+    const definition = (fields: Record<string, unknown>) => ({
+      ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
+      metadata: { name: 'olds.past.example.dev' },
+      spec: {
+        ...{ group: 'past.example.dev', scope: 'Namespaced', names: { plural: 'olds', singular: 'old', kind: 'Old' } },
+        versions: [
+          {
+            ...{ name: 'v1', served: true, storage: true },
+            schema: {
+              openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: fields } } },
+            },
+          },
+        ],
+      },
+    });
+    const kept = { type: 'string' };
+    const spec = (): Promise<string> => cluster.ok(['get', 'olds', 'a', '-o', 'jsonpath={.spec}']);
+    const until = async (wanted: string): Promise<void> => {
+      const deadline = Date.now() + 10_000;
+      while ((await spec()) !== wanted && Date.now() < deadline);
+      expect(await spec()).toBe(wanted);
+    };
+    expect(await cluster.apply([definition({ kept, gone: kept })])).toMatchObject({ code: 0 });
+    await cluster.ok(['wait', '--for=condition=Established', 'crd/olds.past.example.dev', '--timeout=10s']);
+    const old = { apiVersion: 'past.example.dev/v1', kind: 'Old', metadata: { name: 'a' } };
+    expect(await cluster.apply([{ ...old, spec: { kept: 'k', gone: 'g' } }])).toMatchObject({ code: 0 });
+    await until('{"gone":"g","kept":"k"}');
+    expect(await cluster.apply([definition({ kept, fresh: { type: 'integer', default: 3 } })])).toMatchObject({
+      code: 0,
+    });
+    await until('{"fresh":3,"kept":"k"}');
+    // It was only not shown: nothing has written the object since.
+    expect(await cluster.apply([definition({ kept, gone: kept })])).toMatchObject({ code: 0 });
+    await until('{"gone":"g","kept":"k"}');
+  });
+
   it('is refused a change that a transition rule forbids', async () => {
     await cluster.apply([gadget('grow', { size: 5 })]);
     const refused = await cluster.apply([gadget('grow', { size: 4 })]);

@@ -1,5 +1,6 @@
 // From a stored CustomResourceDefinition to the resources that it makes served: one per served version. Custom
-// resources are stored in the storage version; conversion changes nothing but apiVersion.
+// resources are stored in the storage version; conversion changes nothing but apiVersion, and what is older than the definition is
+// brought up to it when it is read, as Kubernetes does.
 import { ageColumn, takeOver } from '../builtin/kind.ts';
 import { objectMetaName, objectMetaSchema } from '../builtin/definitions.ts';
 import { nameDefinition } from '../builtin/type-definitions.ts';
@@ -141,10 +142,25 @@ function served(crd: ApiObject, version: Record<string, unknown>, storageVersion
       return context.subresource === 'status' ? errors.map(asStatusFault) : errors;
     },
     bumpsGeneration: (next, old) => !jsonEqual(counted(next, split), counted(old, split)),
-    fromStorage: (object) => ({ ...object, apiVersion }),
+    fromStorage: (object) => readBy(crd, schema, { ...object, apiVersion }),
     toStorage: (object) => ({ ...object, apiVersion: `${group}/${storageVersion}` }),
   };
 }
+
+/**
+ * What was stored before the definition was last written is read as if it had been written since: without fields that are not
+ * known any more, and with the defaults of those that are new. What came later is so already.
+ */
+function readBy(crd: ApiObject, schema: Schema, object: ApiObject): ApiObject {
+  if (versionOf(object) > versionOf(crd)) return object;
+  const { metadata, ...rest } = object;
+  const body: ApiObject = structuredClone(rest);
+  schemaFunctions.prune(schema, body);
+  schemaFunctions.applyDefaults(schema, body);
+  return { ...body, ...(metadata !== undefined && { metadata }) };
+}
+
+const versionOf = ({ metadata }: ApiObject): number => Number(metadata?.resourceVersion ?? 0);
 
 /** Kubernetes validates a status apart: the field is whole, the text begins below `status`. */
 function asStatusFault(error: FieldError): FieldError {

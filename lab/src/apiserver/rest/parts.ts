@@ -51,18 +51,19 @@ export function storageKey(resource: ServedResource): string {
   return resource.storageKey ?? `${resource.group}/${resource.plural}`;
 }
 
-const converted = new WeakMap<ApiObject, Map<string, ApiObject>>();
+/** By stored object, then by resource: a definition that is written anew is another resource. */
+const converted = new WeakMap<ApiObject, WeakMap<ServedResource, ApiObject>>();
 
 /** A stored object as the version shows it. Shared: must not be changed. */
 export function inVersion(resource: ServedResource, stored: ApiObject): ApiObject {
   const version = groupVersion(resource);
   if (stored.apiVersion === version && resource.fromStorage === undefined) return stored;
   let versions = converted.get(stored);
-  if (versions === undefined) converted.set(stored, (versions = new Map<string, ApiObject>()));
-  let object = versions.get(version);
+  if (versions === undefined) converted.set(stored, (versions = new WeakMap<ServedResource, ApiObject>()));
+  let object = versions.get(resource);
   if (object === undefined) {
     object = { ...(resource.fromStorage?.(stored) ?? stored), apiVersion: version };
-    versions.set(version, object);
+    versions.set(resource, object);
   }
   return object;
 }

@@ -6,6 +6,7 @@ import { microTime } from '@idlewild/operator/kube/micro-time.ts';
 import { annotations } from '@idlewild/operator/model/names.ts';
 import type { FenceTerms } from '@idlewild/operator/recovery/fence-arithmetic.ts';
 import { isSealed } from '@idlewild/operator/recovery/seal.ts';
+import { silenceNote } from '@idlewild/operator/recovery/silence.ts';
 import type { Seen } from './decide.ts';
 
 export interface LeaseTerms extends FenceTerms {
@@ -47,6 +48,10 @@ export function claimedLease(
       ...(previous?.metadata.labels === undefined ? {} : { labels: previous.metadata.labels }),
       annotations: {
         ...previous?.metadata.annotations,
+        // Guests of another boot ended with that.
+        ...(previous && bootOf(previous.metadata.annotations?.[annotations.fence]) === boot
+          ? silenceNote(previous, nowMs)
+          : {}),
         [annotations.fence]: JSON.stringify({ switchAfterSeconds, killSeconds, checkSeconds, boot }),
       },
       ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: uid ?? '' }],

@@ -45,6 +45,8 @@ export const annotations = {
   hold: 'idlewild.dev/hold',
   /** On an agent's Lease: JSON of how soon that machine destroys its guests. */
   fence: 'idlewild.dev/fence',
+  /** On an agent's Lease: JSON of the last time for which it could not be renewed. */
+  silence: 'idlewild.dev/silence',
   /** On a guest, "false": a second copy of it is tolerated. */
   exclusive: 'idlewild.dev/exclusive',
   /** On a migration, by the operator: the LeaveReason it was made for. */

@@ -8,6 +8,10 @@ import type { Lease } from '../api/kubernetes.ts';
 import type { Clock } from '../kube/clock.ts';
 import { shortestGapMs, type Hearing, type Leases, type Voice } from './leases.ts';
 import { sealedHolderOf } from './seal.ts';
+import { silenceOf } from './silence.ts';
+
+/** How long ago a silence that nobody heard may have ended, ms: an operator that is away for longer has other troubles. */
+const toldGapCountsMs = 900_000;
 
 interface Observation {
   /** What differs after each renewal. */
@@ -23,6 +27,8 @@ interface AgentObservation extends Observation {
   readonly durationMs: number;
   /** The last long silence that ended. */
   readonly gap: { readonly ms: number; readonly untilMs: number } | undefined;
+  /** When the last silence ended of which the machine itself says, by its clock. */
+  readonly told: number | undefined;
   /** Whose lease was sealed. */
   readonly sealed: string | undefined;
 }
@@ -111,15 +117,16 @@ export class LeaseObservations implements Leases {
     const sealed = sealedHolderOf(lease);
     if (sealed !== undefined) {
       // A seal is no sign of life, and what a watch still tells of the time before it is none either.
-      const { atMs = now, countsFromMs = now, gap } = before ?? {};
-      this.#agents.set(machine, { mark, atMs, countsFromMs, renewals: 0, durationMs, sealed, gap });
+      const { atMs = now, countsFromMs = now, gap, told } = before ?? {};
+      this.#agents.set(machine, { mark, told, atMs, countsFromMs, renewals: 0, durationMs, sealed, gap });
       return;
     }
     if (before?.sealed !== undefined && before.sealed === (lease.spec?.holderIdentity ?? '')) return;
     this.#gone.delete(machine);
     this.#unknown.delete(machine);
     const renewals = before ? before.renewals + 1 : 0;
-    const times = { atMs: now, countsFromMs: now, gap: before && gapOf(before, now) };
+    const told = silenceOf(lease)?.untilMs;
+    const times = { told, atMs: now, countsFromMs: now, gap: gapBefore(before, lease, now) };
     this.#agents.set(machine, { mark, ...times, renewals, durationMs, sealed });
   }
 }
@@ -130,6 +137,14 @@ export class LeaseObservations implements Leases {
  */
 function countedFrom({ countsFromMs, durationMs }: AgentObservation, heardMs: number): number {
   return Math.max(countsFromMs, heardMs - durationMs / 2);
+}
+
+/** What we heard ourselves, or what the machine says of a time of which we heard less: what became of its guests then is told only now. */
+function gapBefore(before: AgentObservation | undefined, lease: Lease, nowMs: number): AgentObservation['gap'] {
+  const heard = before && gapOf(before, nowMs);
+  const told = silenceOf(lease);
+  if (!told || told.untilMs === before?.told || told.agoMs < 0 || told.agoMs > toldGapCountsMs) return heard;
+  return { ms: told.ms, untilMs: nowMs };
 }
 
 function gapOf({ atMs, gap }: AgentObservation, untilMs: number): AgentObservation['gap'] {

@@ -6,7 +6,7 @@ import { aMachine, anOtherPod } from '../../../test/builders/node.ts';
 import type { Pod } from '../api/kubernetes.ts';
 import { machineOf } from '../model/machine.ts';
 import { requestsOf } from '../model/other-pods.ts';
-import { trimmed, trimmedLauncher, trimmedNode, trimmedOther } from './trim.ts';
+import { trimmed, trimmedLauncher, trimmedLease, trimmedNode, trimmedOther } from './trim.ts';
 
 describe('of any object', () => {
   it('goes who wrote which field and what kubectl applied, and nothing else', () => {
@@ -20,6 +20,19 @@ describe('of any object', () => {
   it('that has nothing to lose, nothing is copied', () => {
     const { job } = aJob('a');
     expect(trimmed(job)).toBe(job);
+  });
+});
+
+describe('of a lease', () => {
+  it('stays what its agent says of itself', () => {
+    const spec = { holderIdentity: 'pc-1_a', leaseDurationSeconds: 10 };
+    const said = { 'idlewild.dev/fence': '{}', 'idlewild.dev/silence': '{"seconds":62}' };
+    const full = { metadata: { name: 'pc-1', annotations: { ...said, other: 'text' } }, spec };
+    expect(trimmedLease(full)).toMatchObject({ metadata: { name: 'pc-1' }, spec });
+    expect(trimmedLease(full).metadata.annotations).toEqual(said);
+    expect(trimmedLease({ metadata: { name: 'pc-1', annotations: { other: 'text' } } }).metadata).not.toHaveProperty(
+      'annotations',
+    );
   });
 });
 

@@ -41,11 +41,14 @@ export function trimmedLauncher(pod: Pod): Pod {
 
 /** A lease: who holds it, until when, and what its agent says of the fence. Thousands of these come in every few seconds. */
 export function trimmedLease({ metadata, spec }: Lease): Lease {
-  const fence = metadata.annotations?.[annotations.fence];
+  const read = [annotations.fence, annotations.silence].flatMap((name) => {
+    const value = metadata.annotations?.[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
   return {
     metadata: {
       ...identity(metadata),
-      ...(fence === undefined ? {} : { annotations: { [annotations.fence]: fence } }),
+      ...(read.length === 0 ? {} : { annotations: Object.fromEntries(read) }),
     },
     ...(spec === undefined ? {} : { spec }),
   };

@@ -2,7 +2,6 @@
 // Promises: the same arguments give the same run, write by write; what went wrong is told with everything that is needed to
 // play it again, and with the last writes.
 
-import { KubeError } from '@idlewild/operator/kube/errors.ts';
 import type { Transport } from '@idlewild/operator/kube/transport.ts';
 import { pino } from 'pino';
 import { ratesOf, type FaultKind, type FaultSet } from '../faults/fault-plan.ts';
@@ -69,7 +68,7 @@ export async function play(scenario: Scenario, conditions: Conditions = {}): Pro
     ...{ clock, operatorClock, log, restartMs, random: random.fork('operator') },
     flags: [...usualFlags, ...(scenario.flags ?? [])],
     transport: () => {
-      const honest = refusing(api.transport({ user: 'operator' }), scenario, pool);
+      const honest = refusing(pool.transport(), scenario, pool);
       return faults ? faults.transport(honest) : honest;
     },
     death: (life) => (everyLife || life === 1 ? death : undefined),
@@ -127,23 +126,13 @@ function hasEnded(pool: Pool, name: string, end: End): boolean {
   return end === 'gone' ? job === undefined : includes(job?.status, end);
 }
 
-const nobodyThere = new KubeError('the API server does not answer', { kind: 'network' });
-
 function refusing(inner: Transport, { refuses }: Scenario, pool: Pool): Transport {
-  const { watch } = inner;
   return {
     ...inner,
     request: (request) => {
-      const refusal = pool.isDown ? nobodyThere : refuses?.(request, pool);
-      return refusal instanceof KubeError ? Promise.reject(refusal) : inner.request(request);
+      const refusal = pool.isDown ? undefined : refuses?.(request, pool);
+      return refusal ? Promise.reject(refusal) : inner.request(request);
     },
-    ...(watch && {
-      watch: async (request) => {
-        const down = pool.untilDown;
-        if (!down.aborted) await watch({ ...request, signal: AbortSignal.any([request.signal, down]) });
-        if (down.aborted && !request.signal.aborted) throw nobodyThere;
-      },
-    }),
   };
 }
 

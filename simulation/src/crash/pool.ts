@@ -15,8 +15,10 @@ import {
   virtualMachineInstances,
   virtualMachines,
 } from '@idlewild/operator/api/resources.ts';
+import { KubeError } from '@idlewild/operator/kube/errors.ts';
 import { microTime } from '@idlewild/operator/kube/micro-time.ts';
 import { keyOf, type KubeObject } from '@idlewild/operator/kube/object.ts';
+import type { Transport } from '@idlewild/operator/kube/transport.ts';
 import { parseHold } from '@idlewild/operator/holds/state.ts';
 import { isLost } from '@idlewild/operator/model/machine.ts';
 import { annotations, labels, machineLeaseNamespace, taints } from '@idlewild/operator/model/names.ts';
@@ -37,6 +39,7 @@ const renewMs = 2_000;
 const kubeletRenewMs = 10_000;
 const retryMs = 500;
 const jobSchema = readJobSchema();
+const nobodyThere = new KubeError('the API server does not answer', { kind: 'network' });
 /** What attempts are made of: nothing of it may be left when the jobs are gone. */
 const madeForJobs = [virtualMachines, virtualMachineInstances, virtualMachineInstanceMigrations, pods, secrets];
 
@@ -100,17 +103,29 @@ export class Pool {
     return this.#down.signal.aborted;
   }
 
-  /** Aborted when the API server goes down the next time. */
-  get untilDown(): AbortSignal {
-    return this.#down.signal;
-  }
-
   goDown(): void {
     this.#down.abort();
   }
 
   comeUp(): void {
     if (this.isDown) this.#down = new AbortController();
+  }
+
+  /** The way of an operator to the API server, for as long as that answers. */
+  transport(): Transport {
+    const inner = this.api.transport({ user: 'operator' });
+    const { watch } = inner;
+    return {
+      ...inner,
+      request: (request) => (this.isDown ? Promise.reject(nobodyThere) : inner.request(request)),
+      ...(watch && {
+        watch: async (request) => {
+          const down = this.#down.signal;
+          if (!down.aborted) await watch({ ...request, signal: AbortSignal.any([request.signal, down]) });
+          if (down.aborted && !request.signal.aborted) throw nobodyThere;
+        },
+      }),
+    };
   }
 
   submit(name: string, spec: Partial<ComputeJobSpec>): void {

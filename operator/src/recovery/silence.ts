@@ -1,0 +1,35 @@
+// What a machine itself says on its Lease of the last time for which it could not renew it: for an operator that was not there.
+// Promises: pure; both times are by the clock of the machine and are compared with each other only. Somebody else's text is no
+// silence, and no error either.
+
+import type { Lease } from '../api/kubernetes.ts';
+import { microTime, parseTime } from '../kube/micro-time.ts';
+import { annotations } from '../model/names.ts';
+import { shortestGapMs } from './leases.ts';
+
+export interface Silence {
+  readonly ms: number;
+  /** By the clock of the machine, ms since the epoch. */
+  readonly untilMs: number;
+  /** From its end to the last renewal, ms. */
+  readonly agoMs: number;
+}
+
+/** The annotation on a lease that is renewed at `nowMs` (since the epoch) after `previous`; none when it was not silent for long. */
+export function silenceNote(previous: Lease, nowMs: number): Readonly<Record<string, string>> {
+  const ms = nowMs - (parseTime(previous.spec?.renewTime) ?? nowMs);
+  if (ms < shortestGapMs) return {};
+  return { [annotations.silence]: JSON.stringify({ seconds: Math.round(ms / 1000), until: microTime(nowMs) }) };
+}
+
+export function silenceOf({ metadata, spec }: Lease): Silence | undefined {
+  const renewedMs = parseTime(spec?.renewTime);
+  try {
+    const { seconds, until } = JSON.parse(metadata.annotations?.[annotations.silence] ?? '') as Record<string, unknown>;
+    const untilMs = typeof until === 'string' ? parseTime(until) : undefined;
+    if (typeof seconds !== 'number' || untilMs === undefined || renewedMs === undefined) return undefined;
+    return { ms: seconds * 1000, untilMs, agoMs: renewedMs - untilMs };
+  } catch {
+    return undefined;
+  }
+}

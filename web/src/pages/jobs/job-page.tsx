@@ -139,7 +139,14 @@ function Remove({ job, over }: { readonly job: ComputeJob; readonly over: boolea
       >
         {word}
       </Button>
-      <Modal opened={opened} onClose={close} title={over ? `Delete ${name}?` : `Stop ${name} and delete it?`} centered>
+      <Modal
+        opened={opened}
+        onClose={close}
+        title={over ? `Delete ${name}?` : `Stop ${name} and delete it?`}
+        withCloseButton={false}
+        lockScroll={false}
+        centered
+      >
         <Text mb="md">
           {over
             ? 'The job goes from the list, and with it what its guests have printed.'

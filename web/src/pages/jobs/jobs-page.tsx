@@ -2,18 +2,24 @@
 // drawn, out of plain elements. What is filtered is in the address.
 import { Button, Select, TextInput, VisuallyHidden } from '@mantine/core';
 import { IconPlus, IconSearch } from '@tabler/icons-react';
-import { useDeferredValue, useMemo } from 'react';
+import { useCallback, useDeferredValue, useMemo, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
-import { jobStates, sentenceOf, stateOf, type JobState } from '../../data/job-state.ts';
-import { useJobs } from '../../data/live.tsx';
 import type { JobRow } from '@idlewild/operator/portal/schemas.ts';
+import { chosenOf, listOf, withRows, type Selection } from '../../data/job-list.ts';
+import { jobStates } from '../../data/job-state.ts';
+import { useJobs } from '../../data/live.tsx';
+import { useMe } from '../../data/me.tsx';
 import { Empty } from '../../ui/empty.tsx';
 import { Page } from '../../ui/page.tsx';
+import { JobBulk } from './job-bulk.tsx';
 import { JobTable } from './job-table.tsx';
 import css from './jobs.module.css';
 
+const none: Selection = new Set();
+
 export function JobsPage() {
   const { rows, refused } = useJobs();
+  const { data: me } = useMe();
   const [search, setSearch] = useSearchParams();
   const text = search.get('q') ?? '';
   const state = search.get('state');
@@ -31,8 +37,22 @@ export function JobsPage() {
   };
   const deferred = useDeferredValue(rows);
   const { shown, counts, namespaces, total } = useMemo(
-    () => chosen([...(deferred?.values() ?? [])], { text, state, namespace }),
+    () => listOf(deferred?.values() ?? [], { text, state, namespace }),
     [deferred, text, state, namespace],
+  );
+  const [selection, setSelection] = useState<Selection>(none);
+  const may = useMemo(() => new Set(me?.namespaces.flatMap((each) => (each.delete ? [each.name] : []))), [me]);
+  const select = useCallback(
+    (some: readonly JobRow[], on: boolean): void => {
+      const meant = some.filter((row) => may.has(row.namespace) && row.deleting !== true);
+      setSelection((before) => withRows(before, meant, { on }));
+    },
+    [may],
+  );
+  const chosen = useMemo(() => chosenOf(shown, selection, (name) => may.has(name)), [shown, selection, may]);
+  const selectable = useMemo(
+    () => shown.reduce((count, row) => count + (may.has(row.namespace) && row.deleting !== true ? 1 : 0), 0),
+    [shown, may],
   );
   const filtered = text !== '' || state !== null || namespace !== null;
   return (
@@ -67,13 +87,24 @@ export function JobsPage() {
           />
         )}
       </div>
-      <VisuallyHidden role="status">{rows === undefined ? '' : `${shown.length} of ${total} jobs`}</VisuallyHidden>
+      <VisuallyHidden role="status">
+        {rows === undefined ? '' : `${shown.length} of ${total} jobs`}
+        {chosen.stop.length + chosen.remove.length > 0 && `, ${chosen.stop.length + chosen.remove.length} selected`}
+      </VisuallyHidden>
+      {may.size > 0 && (shown.length > 0 || rows === undefined) && (
+        <JobBulk chosen={chosen} selectable={selectable} onAll={(on) => select(shown, on)} />
+      )}
       {refused !== undefined ? (
         <Empty title="You may not list jobs">{refused}</Empty>
       ) : rows === undefined ? (
         <div className={css.skeleton} aria-hidden />
       ) : shown.length > 0 ? (
-        <JobTable rows={shown} manyNamespaces={namespaces.length > 1} />
+        <JobTable
+          rows={shown}
+          manyNamespaces={namespaces.length > 1}
+          selection={selection}
+          onSelect={may.size > 0 ? select : undefined}
+        />
       ) : filtered ? (
         <Empty
           title="No job fits these filters"
@@ -101,27 +132,4 @@ export function JobsPage() {
       )}
     </Page>
   );
-}
-
-interface Filter {
-  readonly text: string;
-  readonly state: string | null;
-  readonly namespace: string | null;
-}
-
-function chosen(rows: readonly JobRow[], { text, state, namespace }: Filter) {
-  const wanted = text.trim().toLowerCase();
-  const counts = new Map<JobState, number>();
-  const namespaces = new Set<string>();
-  const shown: JobRow[] = [];
-  for (const row of rows) {
-    namespaces.add(row.namespace);
-    if (namespace !== null && row.namespace !== namespace) continue;
-    const own = stateOf(row);
-    if (wanted !== '' && !`${row.name} ${row.node ?? ''} ${sentenceOf(row)}`.toLowerCase().includes(wanted)) continue;
-    counts.set(own, (counts.get(own) ?? 0) + 1);
-    if (state === null || own === state) shown.push(row);
-  }
-  shown.sort((a, b) => b.created.localeCompare(a.created) || a.name.localeCompare(b.name));
-  return { shown, counts, namespaces: [...namespaces].sort(), total: rows.length };
 }

@@ -89,6 +89,13 @@ describe('an attempt that is taken away', () => {
     expect(endOf(scene)).toMatchObject({ reason: 'SessionEnded', outcome: 'Succeeded' });
   });
 
+  it('is not what is seen when its script begins before its instance is told to run', () => {
+    const scene = { job: claimed(), phase: 'Scheduled' as const, input: { console: { ...read, started: true } } };
+    expect(decide(scene).map(({ kind }) => kind)).not.toContain('started');
+    expect(endOf(scene)).toBeUndefined();
+    expect(decide({ ...scene, phase: 'Running' }).map(({ kind }) => kind)).toContain('started');
+  });
+
   it('is never judged while its machine counts as lost: that verdict is for recovery', () => {
     expect(endOf({ phase: 'Failed', pod: 'none', input: { machineLost: true } })).toBeUndefined();
   });

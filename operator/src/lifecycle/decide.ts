@@ -168,7 +168,9 @@ function progress(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   const { vm, vmi } = guest;
   if (!vm) return beforeVm(input, attempt);
   const seen = milestonesOf(guest, attempt, nowMs);
-  if (console.started && attempt.started === undefined) {
+  // A console is read at once, and what becomes of an instance is told later; taken for granted, its run would look remade below.
+  const known = hasRun(vmi) || console.exitCode !== undefined;
+  if (console.started && attempt.started === undefined && known) {
     return [{ kind: 'started', seen, reachable: reachableBy(job), mobility: mobilityOf(guest) }];
   }
   if (console.exitCode !== undefined && job.spec.mode === 'Batch') return end(input, byExitCode(console.exitCode));

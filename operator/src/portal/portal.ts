@@ -14,6 +14,7 @@ import { Authentication } from '../server/authentication.ts';
 import { Authorization } from '../server/authorization.ts';
 import { answerProblems, Problem } from '../server/problem.ts';
 import { Callers, type Caller } from './callers.ts';
+import { consoleLogEndpoint } from './console-log.ts';
 import { consolePath, consoleRoute } from './consoles.ts';
 import { endpoint, routesOf, type Endpoint } from './endpoint.ts';
 import { jobEndpoints } from './job-endpoints.ts';
@@ -100,6 +101,7 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
     ...sessionEndpoints({ callers, sessions, oidc, visibility }),
     ...jobEndpoints({ client, sources, authorization, visibility, tickets, now: clock.now }),
     ...machineEndpoints({ client, sources, authorization, now: clock.now }),
+    consoleLogEndpoint({ client, authorization, sources }),
     historyEndpoint({ sources, visibility, authorization, history, log }),
     overviewEndpoint({ sources, visibility, usage, now: clock.now }),
   ];

@@ -3,10 +3,12 @@
 // go to the guest but Ctrl+Alt+Shift, which leads out.
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
+import type { ConsoleLog } from '@idlewild/operator/portal/console-schemas.ts';
 import type { ConsoleProtocol } from '@idlewild/operator/portal/schemas.ts';
 import { Button, SegmentedControl, Text } from '@mantine/core';
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router';
+import { call, jobPath } from '../data/api.ts';
 import { stateOf } from '../data/job-state.ts';
 import { useJob } from '../data/live.tsx';
 import { Empty } from '../ui/empty.tsx';
@@ -16,7 +18,7 @@ import css from './console.module.css';
 import { Line, type LineState } from './link.ts';
 import { overlayOf, placeOf } from './place.ts';
 import type { Screen } from './screen.ts';
-import type { Serial } from './serial.ts';
+import type { Serial, SerialPlace } from './serial.ts';
 import { Toolbar } from './toolbar.tsx';
 import { Watching } from './watching.tsx';
 
@@ -62,8 +64,13 @@ function Attached(o: {
   const [line, setLine] = useState<Line>();
   const [state, setState] = useState<LineState>({ kind: 'noGuest' });
   const [opened, setOpened] = useState<Console>();
-  const where = useRef('');
-  where.current = `attempt ${row.attempt ?? 1} on ${row.node ?? 'its machine'}`;
+  const attemptNow = row.attempt ?? 1;
+  const where = useRef<SerialPlace>(undefined);
+  where.current = {
+    attempt: attemptNow,
+    where: `attempt ${attemptNow} on ${row.node ?? 'its machine'}`,
+    log: () => call<ConsoleLog>('GET', `${jobPath(namespace, name)}/console-log`),
+  };
 
   useEffect(() => {
     let ended = false;
@@ -82,7 +89,7 @@ function Attached(o: {
         onState: setState,
         attach: (socket, live) => {
           if (console.kind === 'vnc') console.screen.attach(socket, live);
-          else console.serial.attach(socket, live, where.current);
+          else if (where.current !== undefined) console.serial.attach(socket, live, where.current);
         },
       });
       setOpened(console);

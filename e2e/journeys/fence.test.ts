@@ -4,9 +4,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until, type LabCluster } from '../src/cluster.ts';
 import { random } from '../src/random.ts';
-import { Arena, labForTrials } from '../trials/arena.ts';
+import { Arena } from '../trials/arena.ts';
 import { kinds } from '../trials/kinds.ts';
 import { playRound } from '../trials/round.ts';
+import { labForTrials } from '../trials/trial-lab.ts';
 
 const seed = Number(process.env.IDLEWILD_SEED ?? 20261121);
 const chance = random(seed);
@@ -55,15 +56,15 @@ describe('an API server that nobody reaches', () => {
     const [alone, shared] = arena.standings();
     // A guest that has just begun counts as one of which only one may be.
     await until('its agent knows which may be twice', () => Promise.resolve(arena.spares(shared!.machine)));
-    arena.measureSilence();
+    const [ofAlone, ofShared] = [alone, shared].map((standing) => arena.silenceOf(standing!));
     arena.signal('apiserver', 'SIGSTOP');
     try {
-      const silent = async (): Promise<boolean> => arena.silenceOf(alone!) > outageS;
+      const silent = async (): Promise<boolean> => ofAlone!.longest() > outageS;
       await until('a guest has been silent for long', silent, { timeoutMs: 90_000 });
     } finally {
       arena.signal('apiserver', 'SIGCONT');
     }
-    const silentS = arena.silenceOf(shared!);
+    const silentS = ofShared!.longest();
     await arena.calm();
     const [aloneAfter, sharedAfter] = arena.standings();
     expect(silentS).toBeLessThan(5);

@@ -41,6 +41,8 @@ export interface LabSettings {
   readonly machines?: number;
   /** See `lab up --witness`. */
   readonly witness?: boolean;
+  /** See `lab up --guests`. */
+  readonly guests?: 'real' | 'light';
   /** With the portal; without unless told. */
   readonly portal?: boolean;
   readonly operatorFlags?: readonly string[];
@@ -102,7 +104,7 @@ async function givenCluster(kubeconfig: string): Promise<LabCluster> {
 async function ownLab(options: LabSettings): Promise<LabCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'iw-e2e-'));
   const lab = (...args: string[]) => run(process.execPath, [cli, ...args, '--dir', dir]);
-  const { machines, witness = false, portal = false, operatorFlags = [] } = options;
+  const { machines, witness = false, guests = 'real', portal = false, operatorFlags = [] } = options;
   const flags = operatorFlags.map((flag) => `--operator-flag=${flag}`);
   const size = machines === undefined ? [] : ['--machines', `${machines}`];
   const upArgs = [
@@ -110,6 +112,7 @@ async function ownLab(options: LabSettings): Promise<LabCluster> {
     '--detach',
     ...size,
     ...(witness ? ['--witness'] : []),
+    ...['--guests', guests],
     ...(portal ? [] : ['--no-portal']),
     ...flags,
   ];

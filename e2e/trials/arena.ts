@@ -1,8 +1,7 @@
 // A lab in which something is about to happen: its jobs, whose guests beat, its machines, and the moments of all that is seen.
 // Promises: everything is timed by one clock, CLOCK_MONOTONIC in seconds, which is the witness's; what the witness heard is
-// checked beat by beat.
+// checked beat by beat, and every job that goes on to another attempt is accounted for.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import { isTrue } from '@idlewild/operator/api/conditions.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
@@ -14,9 +13,11 @@ import { ask, type Request } from '@idlewild/lab/daemon/control.ts';
 import { layoutOf, machineLayoutOf, type LabLayout } from '@idlewild/lab/daemon/layout.ts';
 import { readState } from '@idlewild/lab/daemon/state.ts';
 import { pino } from 'pino';
-import { startLab, submit, until, type LabCluster } from '../src/cluster.ts';
+import { submit, until, type LabCluster } from '../src/cluster.ts';
+import { ApiWatch } from './api-watch.ts';
 import { Beats, beatScript, parseBeat } from './beats.ts';
 import type { Program } from './kinds.ts';
+import { Losses } from './losses.ts';
 
 /** A job as it stands: its newest attempt, and where that is. */
 export interface Standing {
@@ -25,22 +26,21 @@ export interface Standing {
   readonly machine: string;
 }
 
-/**
- * A lab to be struck again and again. Its losses are meant to be independent, but all in one room within minutes look to the
- * operator like one calamity, after which it would start jobs a few at a time.
- */
-export function labForTrials(machines: number): Promise<LabCluster> {
-  return startLab({ machines, witness: true, operatorFlags: ['--restarts-per-room=1000'] });
+/** How long a guest was not heard. */
+export interface Silence {
+  /** The longest time since it is measured, up to this moment, seconds. */
+  longest(): number;
 }
 
 const listenEveryMs = 50;
-const askApiEveryMs = 250;
 /** A guest that beats four times a second and was not heard for so long does not run. */
 const silenceS = 3;
 const calmTimeoutMs = 300_000;
 
 export class Arena {
   readonly beats = new Beats();
+  readonly losses = new Losses();
+  readonly api: ApiWatch;
   readonly #cluster: LabCluster;
   readonly #layout: LabLayout;
   readonly #stop = new AbortController();
@@ -49,12 +49,10 @@ export class Arena {
   readonly #nodes: Informer<Node>;
   readonly #created = new Map<string, number>();
   readonly #violations: { readonly job: string; readonly what: string }[] = [];
-  /** Of each attempt, by the name of its virtual machine: when it was heard last, and its longest silence since `from`. */
-  readonly #heard = new Map<string, { at: number; longest: number }>();
+  /** When each attempt was heard last, by the name of its virtual machine. */
+  readonly #heard = new Map<string, number>();
+  readonly #silences: { readonly vm: string; readonly from: number; longest: number }[] = [];
   readonly #names: readonly string[];
-  #silenceFrom = 0;
-  #apiAskedAt = now();
-  #apiAwayS = 0;
   #log = -1;
   #rest = '';
 
@@ -62,6 +60,7 @@ export class Arena {
     this.#cluster = cluster;
     this.#names = names;
     this.#layout = layoutOf(cluster.dir);
+    this.api = new ApiWatch(cluster.client, now);
     const shared = { client: cluster.client, log: pino({ level: 'silent' }), maxBackoffMs: 500 };
     this.#jobs = new Informer({ ...shared, type: resources.computeJobs });
     this.#vms = new Informer({ ...shared, type: resources.virtualMachines });
@@ -71,32 +70,53 @@ export class Arena {
   /** Submits jobs of these names, whose guests beat; they run when it is calm. The lab must have a witness. */
   static async open(cluster: LabCluster, names: readonly string[], shared: readonly string[] = []): Promise<Arena> {
     const arena = new Arena(cluster, names);
-    arena.#vms.onChange(({ type, object }) => {
-      if (type === 'added') arena.#created.set(object.metadata.name, now());
+    try {
+      await arena.#open(shared);
+      return arena;
+    } catch (error) {
+      arena.close();
+      throw error;
+    }
+  }
+
+  async #open(shared: readonly string[]): Promise<void> {
+    this.#vms.onChange(({ type, object }) => {
+      if (type === 'added') this.#created.set(object.metadata.name, now());
     });
-    for (const informer of [arena.#jobs, arena.#vms, arena.#nodes]) {
-      void informer.run(arena.#stop.signal);
+    this.#jobs.onChange(({ type, object: { metadata, status } }) => {
+      if (type === 'deleted' || status?.attempt === undefined || status.node === undefined) return;
+      this.losses.saw(metadata.name, status.attempt, status.node, now());
+    });
+    for (const informer of [this.#jobs, this.#vms, this.#nodes]) {
+      void informer.run(this.#stop.signal);
       await informer.synced();
     }
-    arena.#log = openSync(arena.#layout.witness, 'r');
-    void arena.#watchApi();
-    const listening = setInterval(() => arena.listen(), listenEveryMs);
-    arena.#stop.signal.addEventListener('abort', () => {
+    this.#log = openSync(this.#layout.witness, 'r');
+    void this.api.run(this.#stop.signal);
+    const listening = setInterval(() => this.listen(), listenEveryMs);
+    this.#stop.signal.addEventListener('abort', () => {
       clearInterval(listening);
-      closeSync(arena.#log);
+      closeSync(this.#log);
     });
     // A guest that is ended while its machine can still say so counts as a failure of the attempt.
     const retries = { limit: 100 };
     const spec = { script: beatScript, placement: { dedicatedOnly: false }, console: 'Serial', retries } as const;
-    for (const name of names) {
+    for (const name of this.#names) {
       const tolerant = shared.includes(name) ? { interruption: { exclusive: false } } : {};
-      await submit(cluster, name, { ...spec, ...tolerant });
+      await submit(this.#cluster, name, { ...spec, ...tolerant });
     }
-    return arena;
   }
 
   close(): void {
     this.#stop.abort();
+  }
+
+  /** All of the lab, in order of their names. */
+  get machines(): string[] {
+    return this.#nodes.store
+      .list()
+      .map(({ metadata }) => metadata.name)
+      .sort();
   }
 
   standings(): Standing[] {
@@ -118,25 +138,20 @@ export class Arena {
     return this.#created.get(vmName(job, attempt));
   }
 
-  /** What was heard of the job that must not be, since this was last asked. */
-  takeViolations(job: string): string[] {
-    const of = this.#violations.filter((each) => each.job === job);
+  /** What was heard that must not be, of one job or of all, since this was last asked. */
+  takeViolations(job?: string): string[] {
+    const of = this.#violations.filter((each) => job === undefined || each.job === job);
     for (const each of of) this.#violations.splice(this.#violations.indexOf(each), 1);
     return of.map(({ what }) => what);
   }
 
-  /** From now on, the longest silences of guests are measured anew. */
-  measureSilence(): void {
-    this.#silenceFrom = now();
-    this.#apiAwayS = 0;
-    for (const heard of this.#heard.values()) heard.longest = 0;
-  }
-
-  /** The longest silence of an attempt, up to this moment, seconds. */
-  silenceOf({ name, attempt }: Standing): number {
-    const heard = this.#heard.get(vmName(name, attempt));
-    if (heard === undefined) return now() - this.#silenceFrom;
-    return Math.max(heard.longest, now() - Math.max(heard.at, this.#silenceFrom));
+  /** Measures the silence of an attempt from now on. */
+  silenceOf({ name, attempt }: Standing): Silence {
+    const vm = vmName(name, attempt);
+    const silence = { vm, from: now(), longest: 0 };
+    this.#silences.push(silence);
+    const current = (): number => now() - Math.max(this.#heard.get(vm) ?? 0, silence.from);
+    return { longest: () => Math.max(silence.longest, current()) };
   }
 
   /** Asks the lab, as its command line does. */
@@ -151,54 +166,46 @@ export class Arena {
     process.kill(found.pid, name);
   }
 
-  /** The longest time for which the API server gave no answer since silence is measured, seconds. */
-  get apiAwayS(): number {
-    return Math.max(this.#apiAwayS, now() - Math.max(this.#apiAskedAt, this.#silenceFrom));
-  }
-
-  async #watchApi(): Promise<void> {
-    const { raw } = this.#cluster.client;
-    while (!this.#stop.signal.aborted) {
-      const asked = now();
-      this.#apiAskedAt = asked;
-      const answers = () =>
-        raw.request({ method: 'GET', path: '/readyz', timeoutMs: 5_000 }).then(
-          () => true,
-          () => this.#stop.signal.aborted,
-        );
-      await until('the API server answers', answers, { everyMs: 50, timeoutMs: calmTimeoutMs });
-      this.#apiAwayS = Math.max(this.#apiAwayS, now() - Math.max(asked, this.#silenceFrom));
-      this.#apiAskedAt = now();
-      await delay(askApiEveryMs);
-    }
-  }
-
   /** Every job runs and is heard, and every machine lends. Holds for troubles that the trials made are lifted, as an admin may. */
-  async calm(): Promise<void> {
+  calm(): Promise<void> {
+    return this.#until('calm', () => [...this.#names.flatMap((name) => this.#restlessJob(name)), ...this.#restless()]);
+  }
+
+  /** These machines lend again. */
+  lend(machines: readonly string[]): Promise<void> {
+    return this.#until(`${machines} lend again`, () => this.#restless(machines));
+  }
+
+  /** Whether the machine has guests, all of which run and are heard, and lends. */
+  hasCalmGuests(machine: string): boolean {
+    const here = this.#names.filter((name) => this.#jobs.store.get(`default/${name}`)?.status?.node === machine);
+    return (
+      here.length > 0 && [...here.flatMap((name) => this.#restlessJob(name)), ...this.#restless([machine])].length === 0
+    );
+  }
+
+  async #until(what: string, troublesNow: () => string[]): Promise<void> {
     let troubles: string[] = [];
     const look = async (): Promise<boolean> => {
       await this.#liftHolds();
-      troubles = [...this.#restlessJobs(), ...this.#restlessMachines()];
+      troubles = troublesNow();
       return troubles.length === 0;
     };
-    await until('calm', look, { timeoutMs: calmTimeoutMs, everyMs: 250, seen: () => troubles });
+    await until(what, look, { timeoutMs: calmTimeoutMs, everyMs: 250, seen: () => troubles });
   }
 
-  #restlessJobs(): string[] {
-    const standings = new Map(this.standings().map((standing) => [standing.name, standing]));
-    return this.#names.flatMap((name) => {
-      const standing = standings.get(name);
-      if (standing === undefined) return [`${name}: ${this.#jobs.store.get(`default/${name}`)?.status?.reason ?? '?'}`];
-      const heard = this.#heard.get(vmName(name, standing.attempt));
-      return heard === undefined || now() - heard.at > silenceS
-        ? [`${vmName(name, standing.attempt)} is not heard`]
-        : [];
-    });
+  #restlessJob(name: string): string[] {
+    const standing = this.standings().find((each) => each.name === name);
+    if (standing === undefined) return [`${name}: ${this.#jobs.store.get(`default/${name}`)?.status?.reason ?? '?'}`];
+    const vm = vmName(name, standing.attempt);
+    const at = this.#heard.get(vm);
+    return at === undefined || now() - at > silenceS ? [`${vm} is not heard`] : [];
   }
 
-  #restlessMachines(): string[] {
+  #restless(machines?: readonly string[]): string[] {
     return this.#nodes.store.list().flatMap((node) => {
       const { name, labels: has = {}, annotations: notes } = node.metadata;
+      if (machines !== undefined && !machines.includes(name)) return [];
       const taints = node.spec?.taints ?? [];
       if (taints.length > 0) return [`${name} is tainted: ${taints.map(({ key }) => key).join(', ')}`];
       if (!isTrue(node.status?.conditions, 'Ready')) return [`${name} is not Ready`];
@@ -232,9 +239,11 @@ export class Arena {
     const what = this.beats.add(beat);
     if (what !== undefined) this.#violations.push({ job: beat.job, what });
     const vm = vmName(beat.job, beat.attempt);
-    const before = this.#heard.get(vm);
-    const silence = before === undefined ? 0 : beat.at - Math.max(before.at, this.#silenceFrom);
-    this.#heard.set(vm, { at: beat.at, longest: Math.max(before?.longest ?? 0, silence) });
+    const before = this.#heard.get(vm) ?? 0;
+    for (const silence of this.#silences) {
+      if (silence.vm === vm) silence.longest = Math.max(silence.longest, beat.at - Math.max(before, silence.from));
+    }
+    this.#heard.set(vm, beat.at);
   }
 }
 

@@ -2,6 +2,8 @@
 
 /** One guest that one event befell. */
 export interface Trial {
+  /** Of the same event have the same number; 0 for what no event explains. */
+  readonly event: number;
   readonly kind: string;
   readonly job: string;
   readonly machine: string;
@@ -26,6 +28,7 @@ export function percentile(values: readonly number[], part: number): number | un
 }
 
 const columns = [
+  'events',
   'trials',
   'wrong',
   'excused',
@@ -53,6 +56,7 @@ export function table(kinds: readonly string[], trials: readonly Trial[]): strin
       const wrong = of.filter(({ violations }) => violations.length > 0).length;
       return row([
         kind,
+        String(new Set(of.map(({ event }) => event).filter((event) => event > 0)).size),
         String(of.length),
         String(wrong),
         String(of.filter(({ excused }) => excused !== undefined).length),
@@ -78,7 +82,7 @@ export function table(kinds: readonly string[], trials: readonly Trial[]): strin
 }
 
 /** One line of one trial. */
-export function lineOf({ kind, job, machine, violations, excused, ...measured }: Trial): string {
+export function lineOf({ event, kind, job, machine, violations, excused, ...measured }: Trial): string {
   const words = Object.entries({
     'VM created after': measured.createdS,
     'guest running after': measured.runningS,
@@ -86,5 +90,5 @@ export function lineOf({ kind, job, machine, violations, excused, ...measured }:
     'longest silence': measured.silentS,
   }).flatMap(([what, value]) => (value === undefined ? [] : [`${what} ${value.toFixed(2)} s`]));
   const verdict = violations.length > 0 ? 'VIOLATION' : excused === undefined ? 'ok' : `lost, as ${excused}`;
-  return [`${kind} ${machine} ${job}: ${verdict}`, ...words, ...violations].join(', ');
+  return [`${event}. ${kind} ${machine} ${job}: ${verdict}`, ...words, ...violations].join(', ');
 }

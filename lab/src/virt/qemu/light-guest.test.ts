@@ -3,8 +3,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MarkerReader } from '@idlewild/operator/render/markers.ts';
-import { renderUserData } from '@idlewild/operator/render/user-data.ts';
 import { pino } from 'pino';
 import { until } from '../../../../test/waiting.ts';
 import { Witness } from '../../daemon/witness.ts';
@@ -69,14 +67,9 @@ describe('a light guest', () => {
   });
 
   it('says that the script of its job has begun, in the words that the operator reads', async () => {
-    const data = { nonce: '0123456789abcdef', scratch: false, files: [], mode: 'Batch', script: 'exit 3' } as const;
-    const guest = await start(
-      'job-8',
-      false,
-      renderUserData(data, (text) => Buffer.from(text).toString('base64')),
-    );
-    const markers = new MarkerReader(data.nonce);
-    await until(() => markers.read(readFileSync(guest.serialLogPath, 'utf8'))[0]?.kind === 'start');
+    const userData = `#!/bin/sh\nmark() { printf '\\nidlewild:%s:%s\\n' '0123456789abcdef' "$1" >>"$terminal"; }\nmark start\n`;
+    const guest = await start('job-8', false, userData);
+    await until(() => readFileSync(guest.serialLogPath, 'utf8').includes('\nidlewild:0123456789abcdef:start\n'));
   });
 
   it('is silent while it is paused, and goes on afterwards as the same start of it', async () => {

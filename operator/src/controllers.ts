@@ -67,7 +67,7 @@ export function buildControllers(
     matching.enqueue('pool');
     lifecycle.enqueue(key);
     evacuation.enqueue(key);
-    ladder.enqueue(key);
+    if (climbing.concerns(key)) ladder.enqueue(key);
   };
   const writer = new JobWriter({ client, jobs: world.jobs, onWrite: (job) => touched(keyOf(job)) });
   const deps: Deps = { ...base, writer };
@@ -81,15 +81,16 @@ export function buildControllers(
   });
   const downtime = new DowntimeObserver(clock);
   const traffic = new Traffic((key) => world.informers.vmis.store.get(key), world.promises);
-  const room = new Room(world, clock);
-  const wakes = new Wakes(
+  const room = new Room({ world, clock, traffic, limits: settings.evacuation.limits });
+  const wakes = new Wakes({
     clock,
-    (key) => {
+    onMachine: (key) => {
       evacuation.enqueue(key);
       ladder.enqueue(key);
     },
-    (wanted) => room.hasSome(wanted),
-  );
+    onChance: (key) => evacuation.enqueue(key),
+    isThere: (awaited) => room.has(awaited),
+  });
   world.promises.onWithdrawn(() => wakes.mayHelp());
 
   const controller = (name: string, concurrency: number, worker: { readonly reconcile: Reconcile }): Controller =>
@@ -126,7 +127,8 @@ export function buildControllers(
     new Evacuation(deps, { downtime, traffic, wakes, room, isSilent }, settings.evacuation),
   );
 
-  const ladder = controller('ladder', 8, new Ladder(deps, settings.ladder));
+  const climbing = new Ladder(deps, settings.ladder);
+  const ladder = controller('ladder', 8, climbing);
 
   const holds = new Holds(deps);
   const holding = controller('holds', 2, holds);

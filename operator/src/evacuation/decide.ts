@@ -13,7 +13,7 @@ import {
   type VirtualMachineInstanceMigration,
 } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
-import type { RequirementClass, Verdicts } from '../matching/verdicts.ts';
+import type { Verdicts } from '../matching/verdicts.ts';
 import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
@@ -26,6 +26,7 @@ import { isRecorded } from './records.ts';
 import { hasTarget, targetFor, type NoTarget } from './target.ts';
 import type { Moving } from './traffic.ts';
 import { turnOf, type Limits } from './turn.ts';
+import type { Awaited } from './wakes.ts';
 
 export interface EvacuationSettings extends RetrySettings {
   /** A migration whose target pod is not ready after this long is given up. */
@@ -98,8 +99,8 @@ export type EvacuationDecision =
       readonly message: string;
       readonly urgent?: boolean | undefined;
       readonly retryInMs?: number | undefined;
-      /** What some machine has to fit before another look is of use; undefined when it waits for something else. */
-      readonly wants?: RequirementClass | undefined;
+      /** What has to be there before another look is of use; undefined when that cannot be said. */
+      readonly awaits?: Awaited | undefined;
     }
   | {
       readonly kind: 'settled';
@@ -235,14 +236,15 @@ function leave(
   const { isSilent } = input;
   const of = { job, vmi, pool, verdicts, explain, isSilent, source: leaving.from, nowMs };
   const wanted = { ...of, live: true, resting };
-  const later =
-    leaving.urgent || !input.urgentWaits
-      ? turnOf(leaving.from, machine?.room, moving, pool, settings.limits)
-      : 'guests that have to leave sooner come first';
+  const hasTurn = leaving.urgent || !input.urgentWaits;
+  const later = hasTurn
+    ? turnOf(leaving.from, machine?.room, moving, pool, settings.limits)
+    : 'guests that have to leave sooner come first';
   // Nobody waits for a turn who has nowhere to go.
   if (later !== undefined && hasTarget(wanted)) {
     const message = `${leaving.words}, and ${later}; the guest ${goesOn(job)}`;
-    return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message, urgent: leaving.urgent };
+    const awaits: Awaited | undefined = hasTurn ? { kind: 'turn', from: leaving.from } : undefined;
+    return { kind: 'stay', reason: 'WaitingForTurn', cause: leaving.reason, message, urgent: leaving.urgent, awaits };
   }
   const target = targetFor(wanted);
   if (target.machine === undefined) {
@@ -311,7 +313,8 @@ function nobody(
   const retryInMs = silent ? Math.min(silentAgainMs, restMs ?? Infinity) : restMs;
   const why = words === undefined ? '' : `: ${words}`;
   const message = `${leaving.words}, but no machine can take the guest, which ${goesOn(job)}${parkWords(leaving)}${why}`;
-  return { kind: 'stay', reason: 'NoMachineForGuest', cause: leaving.reason, message, retryInMs, wants };
+  const awaits = { kind: 'room', of: wants } as const;
+  return { kind: 'stay', reason: 'NoMachineForGuest', cause: leaving.reason, message, retryInMs, awaits };
 }
 
 function goesOn(job: ComputeJob): string {

@@ -69,7 +69,7 @@ export class Evacuation {
     const decision = input && evacuate(input);
     if (decision?.kind === 'stay' && decision.urgent === true) this.#urgent.add(key);
     else this.#urgent.delete(key);
-    if (decision?.kind === 'stay') wakes.waits(key, decision.wants);
+    if (decision?.kind === 'stay') wakes.waits(key, decision.awaits);
     else {
       wakes.settled(key);
       this.#telling.forget(key);

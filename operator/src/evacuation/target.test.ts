@@ -13,6 +13,7 @@ import { freeOn, poolOf, type Pool } from '../model/pool.ts';
 import { Promises } from '../world/promises.ts';
 import { Room } from './room.ts';
 import { targetFor, type Target, type TargetInput } from './target.ts';
+import type { Moving } from './traffic.ts';
 
 const names = ['pc-1', 'pc-2', 'pc-3', 'pc-4'];
 const overrides: fc.Arbitrary<MachineOverrides> = fc.oneof(
@@ -93,6 +94,10 @@ const move: fc.Arbitrary<Move> = fc.record({
   resting: fc.subarray(names),
 });
 
+const limits = { perMachine: 2, perRoom: 3, inAll: 5 };
+const roomIn = (world: { readonly pool: () => Pool; readonly promises: Promises }, moving: readonly Moving[] = []) =>
+  new Room({ world, clock: new FakeClock(noon), traffic: { moving: () => [...moving] }, limits });
+
 describe('the machine for a guest that has to leave', () => {
   it('and the words when there is none are those of asking every machine, whatever changed before', () => {
     fc.assert(
@@ -100,7 +105,7 @@ describe('the machine for a guest that has to leave', () => {
         const nodes = new Map<string, Node>(names.map((name) => [name, aMachine(name)]));
         const promises = new Promises();
         let pool = poolOf({ nodes: [], jobs: [], vms: [], vmis: [], migrations: [] });
-        const room = new Room({ pool: () => pool, promises }, new FakeClock(noon));
+        const room = roomIn({ pool: () => pool, promises });
         for (const { machine, becomes, promise, spec, source, live, resting } of moves) {
           nodes.set(machine, aMachine(machine, becomes));
           const leaving = aJob('j', specs[spec])
@@ -118,7 +123,8 @@ describe('the machine for a guest that has to leave', () => {
           const of = { job: leaving.job, vmi, source, live, resting: new Set(resting), nowMs: noon };
           const target = targetFor({ ...of, pool, verdicts: room.now(), isSilent, explain: true });
           expect(told(target)).toEqual(anew({ ...of, pool: promises.applyTo(pool, noon) }));
-          if (target.machine === undefined && resting.length === 0) expect(room.hasSome(target.wants)).toBe(false);
+          if (target.machine === undefined && resting.length === 0)
+            expect(room.has({ kind: 'room', of: target.wants })).toBe(false);
         }
       }),
       { numRuns: 150 },
@@ -130,7 +136,7 @@ describe('the machine for a guest that has to leave', () => {
     const vm = aVm(job, { released: true });
     const vmi = aVmi(vm, 'Running', 'pc-1');
     const pool = poolOf({ nodes: [aMachine('pc-1')], jobs: [job], vms: [vm], vmis: [vmi], migrations: [] });
-    const room = new Room({ pool: () => pool, promises: new Promises() }, new FakeClock(noon));
+    const room = roomIn({ pool: () => pool, promises: new Promises() });
     const of = {
       job,
       vmi,
@@ -143,5 +149,25 @@ describe('the machine for a guest that has to leave', () => {
     };
     expect(targetFor({ ...of, nowMs: noon, explain: false })).toMatchObject({ machine: undefined, words: undefined });
     expect(targetFor({ ...of, nowMs: noon, explain: true })).toMatchObject({ words: 'there is no other machine' });
+  });
+});
+
+describe('the turn of one more guest', () => {
+  const pool = poolOf({
+    nodes: [aMachine('pc-1', { room: 'a' }), aMachine('pc-2', { room: 'a' }), aMachine('pc-3', { room: 'b' })],
+    ...{ jobs: [], vms: [], vmis: [], migrations: [] },
+  });
+  const from = (...machines: string[]): Moving[] =>
+    machines.map((machine, n) => ({ instance: `default/j${n}`, from: machine, sinceMs: noon }));
+
+  it.each<[string, Moving[], string[]]>([
+    ['nobody is on the way', [], ['pc-1', 'pc-2', 'pc-3']],
+    ['two have left one machine', from('pc-1', 'pc-1'), ['pc-2', 'pc-3']],
+    ['three have left one room', from('pc-1', 'pc-1', 'pc-2'), ['pc-3']],
+    ['five are on the way', from('pc-1', 'pc-2', 'pc-7', 'pc-8', 'pc-9'), []],
+  ])('has come or not when %s', (_name, moving, free) => {
+    const room = roomIn({ pool: () => pool, promises: new Promises() }, moving);
+    const may = ['pc-1', 'pc-2', 'pc-3'].filter((machine) => room.has({ kind: 'turn', from: machine }));
+    expect(may).toEqual(free);
   });
 });

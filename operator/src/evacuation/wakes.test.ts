@@ -13,12 +13,13 @@ import { Wakes } from './wakes.ts';
 function setUp() {
   const clock = new FakeClock();
   const woken: string[] = [];
-  const room = new Set<RequirementClass>();
-  const wakes = new Wakes(
+  const there = new Set<RequirementClass | string>();
+  const wakes = new Wakes({
     clock,
-    (job) => void woken.push(job),
-    (wanted) => room.has(wanted),
-  );
+    onMachine: (job) => void woken.push(job),
+    onChance: (job) => void woken.push(job),
+    isThere: (awaited) => there.has(awaited.kind === 'room' ? awaited.of : awaited.from),
+  });
   const vmi = (name: string, phase: VmiPhase, node: string, o: InstanceOverrides = {}) =>
     aVmi(aVm(aJob(name).published().claimedBy(node).job), phase, node, o);
   const runs = (name: string, node: string, phase: VmiPhase = 'Running'): void =>
@@ -30,8 +31,9 @@ function setUp() {
     edit = (node: Node) => node,
   ): void => wakes.sawNode({ type: 'updated', object: edit(aMachine(name, after)), previous: aMachine(name, before) });
   const take = (): string[] => woken.splice(0);
-  return { clock, wakes, room, runs, changes, take, vmi };
+  return { clock, wakes, there, runs, changes, take, vmi };
 }
+const roomFor = (of: RequirementClass) => ({ kind: 'room', of }) as const;
 const present = { labels: { 'idlewild.dev/presence': 'present' } };
 
 describe('the guests of a machine', () => {
@@ -133,33 +135,38 @@ describe('guests that wait to leave', () => {
     expect(scene.take()).toEqual([]);
   });
 
-  it('are looked at only if there is room for their kind, unless it is not room that they wait for', async () => {
-    const { wakes, room, runs, take, clock } = setUp();
+  it('are looked at only if what they wait for is there, unless nobody can say whether it is', async () => {
+    const { wakes, there, runs, take, clock } = setUp();
     const verdicts = new Verdicts();
     const [small, big] = [1, 8].map((cores) =>
-      verdicts.classOf(requirementOf(aJob('j', { resources: { cores } }).job)),
+      roomFor(verdicts.classOf(requirementOf(aJob('j', { resources: { cores } }).job))),
     );
     wakes.waits('default/small', small);
     wakes.waits('default/big', big);
-    wakes.waits('default/turn');
+    wakes.waits('default/turn', { kind: 'turn', from: 'pc-1' });
+    wakes.waits('default/other');
     runs('other', 'pc-3');
     runs('other', 'pc-3', 'Succeeded');
     await clock.advance(260);
-    expect(take()).toEqual(['default/turn']);
-    if (small) room.add(small);
+    expect(take()).toEqual(['default/other']);
+    if (small) there.add(small.of);
     runs('other', 'pc-3');
     runs('other', 'pc-4');
     await clock.advance(260);
-    expect(take()).toEqual(['default/small', 'default/turn']);
+    expect(take()).toEqual(['default/small', 'default/other']);
+    there.add('pc-1');
+    runs('other', 'pc-5');
+    await clock.advance(260);
+    expect(take()).toEqual(['default/small', 'default/turn', 'default/other']);
   });
 
   it('are looked at again and again though nothing was heard that gives room', async () => {
-    const { wakes, room, take, clock } = setUp();
+    const { wakes, there, take, clock } = setUp();
     const kind = new Verdicts().classOf(requirementOf(aJob('j').job));
-    wakes.waits('default/a', kind);
+    wakes.waits('default/a', roomFor(kind));
     await clock.advance(200_000);
     expect(take()).toEqual([]);
-    room.add(kind);
+    there.add(kind);
     await clock.advance(60_000);
     expect(take()).toEqual(['default/a']);
     wakes.settled('default/a');

@@ -1,6 +1,6 @@
 // Which jobs are looked at when something changes: those whose own machine changed, and those that must leave and cannot yet.
 // Promises: a change costs nothing while no guest waits to leave; changes that may help are gathered, and then those guests that
-// wait are looked at once for whose kind there is room. Must not decide whether a guest has to leave: that is for leave.ts.
+// wait are looked at once that may have what they wait for. Must not decide whether a guest has to leave: that is for leave.ts.
 
 import type { ComputeJob } from '../api/compute-job.ts';
 import { isTrue } from '../api/conditions.ts';
@@ -19,23 +19,32 @@ const gatherEachMs = 20;
 /** Not everything that gives room is heard of: after this long it is looked for all the same. */
 const unheardMs = 60_000;
 
+/** What a guest that has to leave waits for: a machine that takes its kind, or its turn to leave the one it is on. */
+export type Awaited =
+  { readonly kind: 'room'; readonly of: RequirementClass } | { readonly kind: 'turn'; readonly from: string };
+
+export interface WakesOptions {
+  readonly clock: Clock;
+  /** Whether its guests have to leave may be another matter now. */
+  readonly onMachine: (job: string) => void;
+  /** Its guest has to leave, and may be able to now. */
+  readonly onChance: (job: string) => void;
+  /** Whether that may be had at this moment. */
+  readonly isThere: (awaited: Awaited) => boolean;
+}
+
 export class Wakes {
-  readonly #clock: Clock;
-  readonly #wake: (job: string) => void;
-  readonly #hasRoom: (wanted: RequirementClass) => boolean;
+  readonly #o: WakesOptions;
   /** Jobs by machine, and the machine of each instance by its key. */
   readonly #jobsOn = new Map<string, Map<string, string>>();
   readonly #nodeOf = new Map<string, string>();
-  /** What machine a guest waits for, by job; undefined when that is not what it waits for. */
-  readonly #waiting = new Map<string, RequirementClass | undefined>();
+  /** By job; undefined for what cannot be asked about. */
+  readonly #waiting = new Map<string, Awaited | undefined>();
   #timer: Timer | undefined;
   #unheard: Timer | undefined;
 
-  /** @param hasRoom whether some machine takes a guest of that kind. */
-  constructor(clock: Clock, wake: (job: string) => void, hasRoom: (wanted: RequirementClass) => boolean) {
-    this.#clock = clock;
-    this.#wake = wake;
-    this.#hasRoom = hasRoom;
+  constructor(options: WakesOptions) {
+    this.#o = options;
   }
 
   /** Guests that have to leave and cannot yet. */
@@ -43,8 +52,8 @@ export class Wakes {
     return this.#waiting.size;
   }
 
-  waits(job: string, wanted?: RequirementClass): void {
-    this.#waiting.set(job, wanted);
+  waits(job: string, awaited?: Awaited): void {
+    this.#waiting.set(job, awaited);
     this.#lookLater();
   }
 
@@ -88,7 +97,7 @@ export class Wakes {
       return;
     }
     if (closing(object) !== closing(previous)) {
-      for (const job of this.#jobsOn.get(object.metadata.name)?.values() ?? []) this.#wake(job);
+      for (const job of this.#jobsOn.get(object.metadata.name)?.values() ?? []) this.#o.onMachine(job);
     }
     if (this.#waiting.size > 0 && lending(object) !== lending(previous)) this.mayHelp();
   }
@@ -96,7 +105,7 @@ export class Wakes {
   /** Room may have become free. */
   mayHelp(): void {
     if (this.#waiting.size === 0 || this.#timer) return;
-    this.#timer = this.#clock.setTimeout(
+    this.#timer = this.#o.clock.setTimeout(
       () => {
         this.#timer = undefined;
         this.#wakeWaiting();
@@ -113,7 +122,7 @@ export class Wakes {
   }
 
   #lookLater(): void {
-    this.#unheard ??= this.#clock.setTimeout(() => {
+    this.#unheard ??= this.#o.clock.setTimeout(() => {
       this.#unheard = undefined;
       this.#wakeWaiting();
       if (this.#waiting.size > 0) this.#lookLater();
@@ -121,7 +130,7 @@ export class Wakes {
   }
 
   #wakeWaiting(): void {
-    for (const [job, wanted] of this.#waiting) if (!wanted || this.#hasRoom(wanted)) this.#wake(job);
+    for (const [job, awaited] of this.#waiting) if (!awaited || this.#o.isThere(awaited)) this.#o.onChance(job);
   }
 }
 

@@ -10,7 +10,7 @@ import type { Result } from '../kube/controller.ts';
 import { isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import type { LedgerNote } from '../ledger/entry.ts';
-import { openAttempt } from '../model/job.ts';
+import { openAttempt, type Attempt } from '../model/job.ts';
 import { isWantedBack } from '../model/machine.ts';
 import * as status from '../model/status.ts';
 import { climb, isPausedByWish, type LadderDecision, type LadderInput } from './decide.ts';
@@ -37,20 +37,29 @@ export class Ladder {
     return input && { requeueAfterMs: await this.#apply(input, climb(input)) };
   };
 
-  /** Undefined when there is nothing to decide: for most guests most of the time. */
-  #look(key: string): LadderInput | undefined {
-    const { world, clock } = this.#deps;
+  /** Whether there may be anything to decide: for most guests most of the time there is not. */
+  concerns(key: string): boolean {
+    return this.#concerned(key) !== undefined;
+  }
+
+  #concerned(key: string): (Pick<LadderInput, 'job' | 'vmi'> & { readonly attempt: Attempt }) | undefined {
+    const { world } = this.#deps;
     const job = world.jobs.get(key);
     const attempt = job && openAttempt(job);
     if (!job || !attempt) return undefined;
-    const ofAttempt = ({ metadata }: { readonly metadata: { readonly name: string } }): boolean =>
-      metadata.name === attempt.virtualMachine;
-    const vmi = world.vmisOf(key).find(ofAttempt);
+    const vmi = world.vmisOf(key).find(({ metadata }) => metadata.name === attempt.virtualMachine);
     const node = world.nodes.get(vmi?.status?.nodeName ?? attempt.node);
-    if (!job.status?.ladder && !(node && isWantedBack(node))) return undefined;
+    return job.status?.ladder || (node && isWantedBack(node)) ? { job, vmi, attempt } : undefined;
+  }
+
+  #look(key: string): LadderInput | undefined {
+    const { world, clock } = this.#deps;
+    const concerned = this.#concerned(key);
+    if (!concerned) return undefined;
+    const { job, vmi, attempt } = concerned;
     return {
       job,
-      vm: world.vmsOf(key).find(ofAttempt),
+      vm: world.vmsOf(key).find(({ metadata }) => metadata.name === attempt.virtualMachine),
       vmi,
       migrations: world.migrationsOf(`${job.metadata.namespace}/${attempt.virtualMachine}`),
       pool: world.pool(),

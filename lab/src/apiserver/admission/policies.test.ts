@@ -188,7 +188,7 @@ describe('a policy', () => {
     expect((await create(8)).body).toMatchObject({
       code: 422,
       message: expect.stringContaining(
-        deniedBy("expression 'object.spec.nothing == 1' resulted in error: No such key: nothing"),
+        deniedBy("expression 'object.spec.nothing == 1' resulted in error: no such key: nothing"),
       ),
     });
     await server.patch(`${policies}/teeth`, 'merge', { spec: { failurePolicy: 'Ignore' } });

@@ -5,6 +5,7 @@ import { Environment } from '@marcbachmann/cel-js';
 import type { ParseResult } from '@marcbachmann/cel-js';
 import { isRecord } from '../schema/json.ts';
 import { registerKubernetesLibrary } from './library.ts';
+import { complaintOf } from './complaint.ts';
 
 export interface NamedExpression {
   readonly name: string;
@@ -46,7 +47,7 @@ export interface Offered {
 export function expressionFault(expression: string, offered: Offered): string | undefined {
   try {
     const result = environment.check(expression);
-    if (!result.valid) return `compilation failed: ${firstLine(result.error)}`;
+    if (!result.valid) return `compilation failed: ${complaintOf(result.error)}`;
     const named = namesIn(environment.parse(expression).ast);
     const unknown = [...named.variables].find((name) => !offered.variables.includes(name));
     if (unknown !== undefined) return `compilation failed: undefined field '${unknown}'`;
@@ -55,7 +56,7 @@ export function expressionFault(expression: string, offered: Offered): string | 
     if (offered.returns === 'dyn' || result.type === offered.returns || result.type === 'dyn') return undefined;
     return `must evaluate to ${offered.returns}`;
   } catch (error) {
-    return `compilation failed: ${firstLine(error)}`;
+    return `compilation failed: ${complaintOf(error)}`;
   }
 }
 
@@ -93,7 +94,7 @@ export function evaluate(expression: string, bound: Readonly<Record<string, unkn
     if (program === undefined) compiled.set(expression, (program = environment.parse(expression)));
     return { value: program(bound) };
   } catch (error) {
-    return { error: `expression '${expression}' resulted in error: ${firstLine(error)}` };
+    return { error: `expression '${expression}' resulted in error: ${complaintOf(error)}` };
   }
 }
 
@@ -125,8 +126,4 @@ function namesIn(tree: unknown): { readonly variables: ReadonlySet<string>; read
   };
   walk(tree);
   return { variables, params };
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }

@@ -6,6 +6,7 @@ import type { Schema } from '../registry/types.ts';
 import { isRecord } from '../schema/json.ts';
 import { registerKubernetesLibrary } from './library.ts';
 import { toCel } from './values.ts';
+import { complaintOf } from './complaint.ts';
 
 export interface MatchCondition {
   readonly name: string;
@@ -34,10 +35,10 @@ const compiled = new Map<string, ParseResult>();
 export function matchConditionFault(expression: string): string | undefined {
   try {
     const result = environment.check(expression);
-    if (!result.valid) return `compilation failed: ${firstLine(result.error)}`;
+    if (!result.valid) return `compilation failed: ${complaintOf(result.error)}`;
     return result.type === 'bool' || result.type === 'dyn' ? undefined : 'must evaluate to bool';
   } catch (error) {
-    return `compilation failed: ${firstLine(error)}`;
+    return `compilation failed: ${complaintOf(error)}`;
   }
 }
 
@@ -55,7 +56,7 @@ export function matchOutcome(conditions: readonly MatchCondition[], variables: M
     try {
       if (programOf(expression)(bound) !== true) return 'differs';
     } catch (error) {
-      errors.push(`match condition "${name}": ${firstLine(error)}`);
+      errors.push(`match condition "${name}": ${complaintOf(error)}`);
     }
   }
   return errors[0] === undefined ? 'matches' : { error: errors[0] };
@@ -76,8 +77,4 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, plain(child)]));
   return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value;
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }

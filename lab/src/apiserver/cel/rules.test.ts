@@ -76,7 +76,7 @@ describe('rules that are broken', () => {
 
   it('tells a rule that cannot be evaluated', () => {
     expect(check({ rule: 'self.nope == 1', message: 'm' }, { size: 1 })).toEqual([
-      'spec: Invalid value: "object": No such key: nope evaluating rule: m',
+      'spec: Invalid value: "object": no such key: nope evaluating rule: m',
     ]);
   });
 });

@@ -10,6 +10,7 @@ import { mapListKey } from '../schema/list-types.ts';
 import { indexPath, memberPath } from '../schema/path.ts';
 import { registerKubernetesLibrary } from './library.ts';
 import { toCel } from './values.ts';
+import { complaintOf } from './complaint.ts';
 
 interface Dialect {
   readonly environment: Environment;
@@ -38,11 +39,6 @@ function compile({ environment, compiled }: Dialect, expression: string): ParseR
   return program;
 }
 
-/** First line of an error's message: cel-js adds a drawing of the place below it. */
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
-}
-
 /** Why the expression cannot be used, or undefined when it compiles. */
 export function compileFault(
   expression: string,
@@ -51,11 +47,11 @@ export function compileFault(
 ): string | undefined {
   try {
     const result = dialectOf({ optionalOldSelf }).environment.check(expression);
-    if (!result.valid) return `compilation failed: ${firstLine(result.error)}`;
+    if (!result.valid) return `compilation failed: ${complaintOf(result.error)}`;
     if (result.type !== returns && result.type !== 'dyn') return `must evaluate to a ${returns}, not ${result.type}`;
     return undefined;
   } catch (error) {
-    return `compilation failed: ${firstLine(error)}`;
+    return `compilation failed: ${complaintOf(error)}`;
   }
 }
 
@@ -165,7 +161,7 @@ function checkRule(
   try {
     if (compile(dialectOf(rule), rule.rule)(variables) === true) return undefined;
   } catch (error) {
-    const shown = `${jsonKind(place.value)}: ${firstLine(error)} evaluating rule: ${rule.message ?? rule.rule}`;
+    const shown = `${jsonKind(place.value)}: ${complaintOf(error)} evaluating rule: ${rule.message ?? rule.rule}`;
     return fault(rule, field, shown, place.value);
   }
   return fault(rule, field, messageOf(rule, variables), place.value);

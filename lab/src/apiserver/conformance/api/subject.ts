@@ -73,6 +73,7 @@ export interface WatchEvent {
 
 export type PatchKind = 'json' | 'merge' | 'strategic-merge' | 'apply';
 
+export const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const deadlineMs = 60_000;
 const nothing: Body = { metadata: { name: '', uid: '', resourceVersion: '' }, items: [], spec: {}, status: {} };
 
@@ -246,12 +247,17 @@ export class Subject {
     };
   }
 
+  /** Makes an object of the cluster, which is deleted in the end; rejects with the refusal. */
+  async install(collection: string, object: unknown): Promise<Body> {
+    const body = await this.made(this.post(collection, object));
+    this.#left.unshift(`${collection}/${body.metadata.name}`);
+    return body;
+  }
+
   /** Makes the Thing kind of this subject and waits until it is served. */
   async define(): Promise<void> {
-    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-    await this.made(this.post(definitions, thingDefinition(this.group)));
+    await this.install(definitions, thingDefinition(this.group));
     const path = `${definitions}/things.${this.group}`;
-    this.#left.unshift(path);
     const conditions = ({ body }: Answer): readonly { type: string; status: string }[] =>
       (body.status['conditions'] ?? []) as { type: string; status: string }[];
     await this.eventually(

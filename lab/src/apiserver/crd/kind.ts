@@ -50,7 +50,7 @@ function validateVersion(version: Record<string, unknown>, path: string): FieldE
   const schema = member(version, 'schema', 'openAPIV3Schema');
   errors.push(
     ...(schema === undefined
-      ? [required(`${path}.schema.openAPIV3Schema`)]
+      ? [required(`${path}.schema.openAPIV3Schema`, 'schemas are required')]
       : schemaFaults(schema, `${path}.schema.openAPIV3Schema`)),
   );
   asArray(version['additionalPrinterColumns'])

@@ -123,7 +123,7 @@ function served(crd: ApiObject, version: Record<string, unknown>, storageVersion
     ...(crd.metadata?.deletionTimestamp !== undefined && { terminating: true }),
     schema,
     ...(version['deprecated'] === true && {
-      deprecationWarning: asString(version['deprecationWarning']) || `${apiVersion} ${names.kind} is deprecated`,
+      deprecationWarning: asString(version['deprecationWarning']) || deprecationOf(crd, name),
     }),
     columns: columnsOf(version),
     selectableFieldNames: paths.map((path) => path.replace(/^\./, '')),
@@ -145,6 +145,18 @@ function served(crd: ApiObject, version: Record<string, unknown>, storageVersion
     fromStorage: (object) => readBy(crd, schema, { ...object, apiVersion }),
     toStorage: (object) => ({ ...object, apiVersion: `${group}/${storageVersion}` }),
   };
+}
+
+/** Says which version to use instead, if there is a better one. */
+function deprecationOf(crd: ApiObject, version: string): string {
+  const [group, kind] = [asString(member(crd, 'spec', 'group')), asString(member(crd, 'spec', 'names', 'kind'))];
+  const [better] = asArray(member(crd, 'spec', 'versions'))
+    .filter((other) => member(other, 'served') === true && member(other, 'deprecated') !== true)
+    .map((other) => asString(member(other, 'name')))
+    .filter((other) => compareVersions(other, version) < 0)
+    .sort(compareVersions);
+  const instead = better === undefined ? '' : `; use ${group}/${better} ${kind}`;
+  return `${group}/${version} ${kind} is deprecated${instead}`;
 }
 
 /**

@@ -60,7 +60,7 @@ export async function handleResource(context: HandlerContext, exchange: Exchange
   }
   if (resource.deprecationWarning !== undefined) exchange.warnings.push(resource.deprecationWarning);
   if (target.subresource !== '') return handleSubresource(context, exchange, resource);
-  if (!resource.verbs.includes(target.verb as Verb)) throw methodNotAllowed();
+  if (!resource.verbs.includes(target.verb as Verb) || isTooWide(resource, target)) throw methodNotAllowed();
   switch (target.verb) {
     case 'get':
       return sendObject(exchange, resource, readObject(context.parts, exchange, resource));
@@ -91,6 +91,12 @@ function isInScope(resource: ServedResource, target: ResourceRequest): boolean {
   if (!resource.namespaced) return target.namespace === '' || isNamespaces(resource);
   if (target.namespace !== '') return true;
   return target.name === '' && ['list', 'watch', 'create', 'deletecollection'].includes(target.verb);
+}
+
+/** Built-in objects of many namespaces are listed and watched together, but not made or deleted so. */
+function isTooWide(resource: ServedResource, { namespace, verb }: ResourceRequest): boolean {
+  if (resource.custom || !resource.namespaced || namespace !== '' || isReview(resource)) return false;
+  return verb === 'create' || verb === 'deletecollection';
 }
 
 function isNamespaces(resource: ServedResource): boolean {

@@ -195,6 +195,37 @@ describe('a review', () => {
     expect([await may('list'), await may('create')]).toEqual([true, false]);
   });
 
+  it('of access in one namespace speaks of no other', async () => {
+    const space = await subject.space();
+    await allow(space, 'ann', [rule(['list'], ['configmaps'])]);
+    const review = (namespace: string) =>
+      subject.post(`${reviews}/namespaces/${space.name}/localsubjectaccessreviews`, {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'LocalSubjectAccessReview',
+        metadata: { namespace: space.name },
+        spec: { user: 'ann', resourceAttributes: { namespace, verb: 'list', resource: 'configmaps' } },
+      });
+    const own = await review(space.name);
+    expect([own.status, own.body.status]).toMatchObject([201, { allowed: true }]);
+    expectRefusal(await review('kube-system'), {
+      code: 400,
+      reason: 'BadRequest',
+      message: `spec.resourceAttributes.namespace must match namespace: ${space.name}`,
+    });
+  });
+
+  it('of oneself says who one is, with the groups that one was given', async () => {
+    const self = await subject.post(
+      '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+      { user: 'ann', headers: { 'impersonate-group': 'conformance' } },
+    );
+    expect([self.status, self.body.status]).toMatchObject([
+      201,
+      { userInfo: { username: 'ann', groups: ['conformance', 'system:authenticated'] } },
+    ]);
+  });
+
   it('asks about one user or group, and one thing', async () => {
     const resourceAttributes = { verb: 'get', resource: 'pods' };
     const review = (spec: Record<string, unknown>) =>

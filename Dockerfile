@@ -25,7 +25,8 @@ COPY scripts/bundle.ts scripts/bundle-agent.ts scripts/bundle-operator.ts script
 COPY agent/src agent/src
 COPY operator/src operator/src
 COPY web web
-RUN node scripts/bundle-operator.ts /built/operator && \
+ARG VERSION=0.1.0
+RUN node scripts/bundle-operator.ts /built/operator "$VERSION" && \
     node scripts/bundle-portal.ts /built/portal && \
     node scripts/bundle-agent.ts /built/agent
 RUN cd web && node ../node_modules/vite/bin/vite.js build --logLevel warn --outDir /built/web
@@ -39,7 +40,8 @@ LABEL org.opencontainers.image.vendor="Idlewild" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-ENV NODE_ENV=production
+# The user has no home of its own, and /tmp is where it may write.
+ENV NODE_ENV=production HOME=/tmp
 COPY LICENSE /opt/idlewild/LICENSE
 WORKDIR /opt/idlewild
 

@@ -3,13 +3,9 @@
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '@idlewild/operator/kube/clock.ts';
-import { createTransport } from '@idlewild/operator/kube/transport.ts';
-import { assembleOperator } from '@idlewild/operator/operator.ts';
-import { parseOptions } from '@idlewild/operator/options.ts';
-import { pino } from 'pino';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { render, type Rendered } from './chart.ts';
+import { registryOfTheOperator } from './measured.ts';
+import { promtool } from './promtool.ts';
 
 jest.setTimeout(60_000);
 
@@ -45,20 +41,9 @@ function find(kind: string, name: string): Rendered {
   return found;
 }
 
-/** All that an operator registers once it is put together. */
+/** Of the operator's own registry. */
 function seriesOfTheOperator(): ReadonlyMap<string, readonly string[]> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  assembleOperator({
-    options: parseOptions(['--namespace=lab-system']),
-    transport: createTransport({ server: 'http://127.0.0.1:1', userAgent: 'test' }),
-    clock: systemClock,
-    newId: () => '0123456789abcdef',
-    random: () => 0,
-    log: pino({ level: 'silent' }),
-    registry,
-    instance: 'test',
-  });
+  const registry = registryOfTheOperator();
   return new Map(
     registry.getMetricsAsArray().flatMap((metric): [string, readonly string[]][] => {
       const { labelNames } = metric as unknown as { readonly labelNames: readonly string[] };
@@ -171,6 +156,19 @@ describe('the dashboard', () => {
       expect(named.filter((label) => !kept.includes(label ?? ''))).toEqual([]);
     }
   });
+
+  it('asks in words that Prometheus understands', async () => {
+    const asked = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+    // As rules, since Prometheus checks those without a server; what Grafana fills in is a span of time.
+    const rules = asked.map((expr, index) => ({
+      record: `idlewild:asked:${index}`,
+      expr: expr.replaceAll('$__rate_interval', '5m'),
+    }));
+    const checked = await promtool(['check', 'rules', 'asked.yaml'], {
+      'asked.yaml': { groups: [{ name: 'a', rules }] },
+    });
+    expect(checked).toEqual({ code: 0, output: expect.stringContaining(`${asked.length} rules found`) });
+  }, 300_000);
 
   it('has no two panels in one place, and none beyond the edge', () => {
     const taken = new Set<string>();

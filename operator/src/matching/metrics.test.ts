@@ -48,7 +48,9 @@ describe('the metrics of matching', () => {
     expect(await lines('idlewild_claim_wait_seconds')).toContain('idlewild_claim_wait_seconds_sum{priority="Low"} 4');
     expect(await lines('idlewild_matching_pass_seconds')).toContain('idlewild_matching_pass_seconds_sum 0.002');
     expect(await lines('idlewild_matching_write_failures_total')).toEqual([
+      'idlewild_matching_write_failures_total{trouble="changed"} 0',
       'idlewild_matching_write_failures_total{trouble="refused"} 1',
+      'idlewild_matching_write_failures_total{trouble="server"} 0',
     ]);
   });
 });

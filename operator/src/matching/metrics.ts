@@ -51,6 +51,8 @@ export function createMatchingMetrics(registry: Registry, queue: QueueReading): 
     labelNames: ['trouble'],
     registers,
   });
+  // An increase is one only of a series that is there already: without these, the first failure would be none to an alert.
+  for (const trouble of ['changed', 'refused', 'server'] satisfies Trouble[]) failures.inc({ trouble }, 0);
   new Gauge({
     name: 'idlewild_jobs_waiting',
     help: 'Jobs without a machine, by the reason that they were last told',

@@ -49,7 +49,9 @@ afterAll(async () => {
   lab?.close();
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
-beforeEach(() => (asked = []));
+beforeEach(() => {
+  asked = [];
+});
 
 async function pageOf(user: 'root' | 'ann'): Promise<Page> {
   const { page } = await visit(browser, rig.portal.url);

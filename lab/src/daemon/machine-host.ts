@@ -118,7 +118,7 @@ export class MachineHost {
 
   /** Process ids of the guests that live on the machine now, whatever the API says. */
   emulators(): number[] {
-    return this.#cgroup.processes().filter(isEmulator);
+    return this.#cgroup.guestProcesses().filter(isEmulator);
   }
 
   /** Lays the cable and, if the machine has power, starts it. A machine that hung when the lab ended waits for `resume`. */

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MachineCgroup } from './cgroup.ts';
+import { GuestGroup } from './guest-group.ts';
 import { descendantsOf, identityOf, isAlive } from './processes.ts';
 import { until } from '../../../../test/waiting.ts';
 
@@ -77,6 +78,22 @@ describe.each([
     await group.hang();
     await group.kill();
     expect(group.processes()).toEqual([]);
+  });
+
+  it('tells its guests, also those with groups of their own, from what else runs', () => {
+    const group = open();
+    const [keeper, plain, own] = [0, 1, 2].map(() => {
+      const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+      children.push(child);
+      group.adopt(child.pid!);
+      return child.pid!;
+    });
+    if (group.kind === 'none') return expect(group.guestProcesses().sort()).toEqual([keeper, plain, own].sort());
+    const { procs } = new GuestGroup(group.guestDirs, '0f1e2d3c-0000-4000-8000-000000000001');
+    for (const file of procs) writeFileSync(file, String(own));
+    for (const dir of group.guestDirs) writeFileSync(join(dir, 'cgroup.procs'), String(plain));
+    expect(group.guestProcesses().sort()).toEqual([plain, own].sort());
+    expect(group.processes()).toEqual(expect.arrayContaining([keeper, plain, own]));
   });
 
   it('takes caps or says why not', () => {

@@ -97,15 +97,15 @@ export class MachineCgroup {
         : this.kind === 'v1'
           ? [this.#tree]
           : [];
-    const grouped = dirs.flatMap((dir) => {
-      try {
-        return readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
-      } catch {
-        return [];
-      }
-    });
-    const tree = this.#supervisors.filter(isAlive).flatMap(({ pid }) => [pid, ...descendantsOf(pid)]);
-    return [...new Set([...grouped, ...tree])].filter((pid) => identityOf(pid) !== undefined);
+    const supervisors = this.#supervisors.filter(isAlive).map(({ pid }) => pid);
+    const tree = [...supervisors, ...descendantsOf(...supervisors)];
+    return [...new Set([...procsOf(dirs), ...tree])].filter((pid) => identityOf(pid) !== undefined);
+  }
+
+  /** Those of its guests; cheap enough to be asked for again and again. Without cgroups, all of the machine. */
+  guestProcesses(): number[] {
+    const [first] = this.guestDirs;
+    return first === undefined ? this.processes() : procsOf([first, ...guestGroupsIn(first)]);
   }
 
   /**
@@ -169,6 +169,17 @@ export class MachineCgroup {
       rmdirIf(parent, ['EBUSY', 'ENOTEMPTY', 'ENOENT']);
     }
   }
+}
+
+/** A group that is gone has none. */
+function procsOf(dirs: readonly string[]): number[] {
+  return dirs.flatMap((dir) => {
+    try {
+      return readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** A group is busy until its last process has been reaped, which for a big guest takes a moment. */

@@ -41,8 +41,9 @@ export function isStopped(pid: number): boolean {
   return statOf(pid)?.state === 'T';
 }
 
-/** All living processes below `root`, nearest first, without `root` itself. */
-export function descendantsOf(root: number): number[] {
+/** All living processes below the roots, nearest first, without the roots themselves. Reads all processes of the host once. */
+export function descendantsOf(...roots: readonly number[]): number[] {
+  if (roots.length === 0) return [];
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
@@ -52,7 +53,7 @@ export function descendantsOf(root: number): number[] {
     children.set(stat.parent, [...(children.get(stat.parent) ?? []), pid]);
   }
   const found: number[] = [];
-  const queue = [root];
+  const queue = [...roots];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     for (const child of children.get(next) ?? []) {
       found.push(child);

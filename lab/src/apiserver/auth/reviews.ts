@@ -55,7 +55,8 @@ export async function answerReview(
       }
       const namespace = member(spec, 'resourceAttributes', 'namespace');
       if (resource.namespaced && namespace !== context.namespace) {
-        throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${context.namespace ?? ''}`);
+        const field = 'spec.resourceAttributes.namespace';
+        throw invalid(resource, '', [invalidField(field, namespace ?? '', 'must match metadata.namespace')]);
       }
       return { ...head, spec, status: reviewAccess(reviewer, resource, spec, user) };
     }

@@ -208,9 +208,10 @@ describe('a review', () => {
     const own = await review(space.name);
     expect([own.status, own.body.status]).toMatchObject([201, { allowed: true }]);
     expectRefusal(await review('kube-system'), {
-      code: 400,
-      reason: 'BadRequest',
-      message: `spec.resourceAttributes.namespace must match namespace: ${space.name}`,
+      code: 422,
+      reason: 'Invalid',
+      message: 'spec.resourceAttributes.namespace: Invalid value: "kube-system": must match metadata.namespace',
+      causes: [{ field: 'spec.resourceAttributes.namespace', reason: 'FieldValueInvalid' }],
     });
   });
 

@@ -1,5 +1,5 @@
 // What is peculiar to kinds that every server has, and to how their objects are asked for: leases, config maps, secrets, pods,
-// namespaces; across namespaces, without a body, in another notation.
+// namespaces; across namespaces, and in another notation.
 import { describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
 import { testSubject, type Space } from './subject.ts';
@@ -201,13 +201,6 @@ describe('objects of many namespaces', () => {
 });
 
 describe('a request', () => {
-  it('for the head alone is answered without a body', async () => {
-    const { configMaps } = await subject.space();
-    await subject.made(subject.post(configMaps, configMap('a')));
-    const [there, gone] = [await subject.ask('HEAD', `${configMaps}/a`), await subject.ask('HEAD', `${configMaps}/b`)];
-    expect([there.status, there.text, gone.status, gone.text]).toEqual([200, '', 404, '']);
-  });
-
   it('may be made and answered in YAML', async () => {
     const { configMaps } = await subject.space();
     const text = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  key: |\n    value\n';

@@ -106,6 +106,14 @@ describe('a list in pages', () => {
   });
 });
 
+describe('an object', () => {
+  it('is told to be there without its contents', async () => {
+    const { things } = await seven();
+    const [there, gone] = [await subject.ask('HEAD', `${things}/t1`), await subject.ask('HEAD', `${things}/t9`)];
+    expect([there.status, there.text, gone.status, gone.text]).toEqual([200, '', 404, '']);
+  });
+});
+
 describe('a selector', () => {
   it.each([
     ['parity=even', ['t0', 't2', 't4', 't6']],

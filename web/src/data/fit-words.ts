@@ -21,7 +21,14 @@ const reasons: Readonly<Record<string, string>> = {
   VirtualizationNotReady: 'not ready for virtual machines',
   CpuModelMissing: 'with another processor',
   HeldDown: 'resting after trouble',
+  Revoked: 'with their approval taken back',
+  NotFenced: 'not sure to end their guests if they were cut off',
+  HeldAgainst: 'that failed to start it a short while ago',
+  ReservedForEarlier: 'kept for jobs further ahead',
 };
+
+/** What keeps machines from a job: follows their number. */
+export const machinesAre = (reason: string): string => reasons[reason] ?? reason;
 
 export interface FitWords {
   readonly ink: 'ok' | 'neutral' | 'warn';
@@ -32,7 +39,7 @@ export interface FitWords {
 export function fitWords({ now, later, never, reasons: counts }: Fit): FitWords {
   const why = Object.entries(counts)
     .sort(([, a], [, b]) => b - a)
-    .map(([reason, count]) => `${count} ${reasons[reason] ?? reason}`);
+    .map(([reason, count]) => `${count} ${machinesAre(reason)}`);
   if (now > 0) return { ink: 'ok', title: `${machines(now)} could take this now`, why };
   if (later > 0)
     return { ink: 'neutral', title: `No machine is free for this now; ${machines(later)} may be later`, why };

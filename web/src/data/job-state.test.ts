@@ -35,5 +35,6 @@ describe('the state of a job', () => {
   it('says the place in line before the reason', () => {
     const row = { ...jobRowOf(aJob('a').published().job), position: 22, message: '3 owners are there' };
     expect(sentenceOf(row)).toBe('22nd in line; 3 owners are there');
+    expect(sentenceOf({ ...row, message: '22nd in line; 3 owners' })).toBe('22nd in line; 3 owners');
   });
 });

@@ -74,9 +74,7 @@ export function sentenceOf(row: JobRow): string {
     case 'Waiting':
     case 'Cannot run':
     case 'Parked':
-      return [row.position === undefined ? '' : `${ordinal(row.position)} in line`, row.message ?? 'just submitted']
-        .filter((part) => part !== '')
-        .join('; ');
+      return withPlace(row);
     case 'Starting':
       return row.message ?? `on ${row.node}`;
     case 'Running':
@@ -96,9 +94,16 @@ export function sentenceOf(row: JobRow): string {
   }
 }
 
+/** The operator's own sentence begins with the place already. */
+function withPlace({ position, message = 'just submitted' }: JobRow): string {
+  const place = position === undefined ? '' : `${ordinal(position)} in line`;
+  return place === '' || message.startsWith(place) ? message : `${place}; ${message}`;
+}
+
 const plural = new Intl.PluralRules('en', { type: 'ordinal' });
 const suffixes: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 'rd' };
 
-function ordinal(position: number): string {
+/** 1st, 2nd, 3rd, 11th. */
+export function ordinal(position: number): string {
   return `${position}${suffixes[plural.select(position)] ?? 'th'}`;
 }

@@ -29,3 +29,14 @@ const short = new Intl.DateTimeFormat(undefined, {
 });
 /** With its day: 21 Nov, 10:04. @param at RFC 3339. */
 export const shortTime = (at: string): string => (at === '' ? '' : short.format(new Date(at)));
+
+const tick = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const dayTick = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+/** As exact as ticks that are so far apart need it. @param ms since the epoch. */
+export function tickTime(ms: number, stepMs: number): string {
+  if (stepMs < 60_000) return clock.format(ms);
+  return (stepMs < 24 * 3600_000 ? tick : dayTick).format(ms);
+}
+
+/** Spans that are told to the tenth below ten seconds: 0.9 s, 12 s, 3 min. @param ms the span. */
+export const exactSpan = (ms: number): string => (ms > 0 && ms < 9_950 ? `${(ms / 1000).toFixed(1)} s` : span(ms));

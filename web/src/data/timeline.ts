@@ -1,11 +1,16 @@
-// The story of a job as rows of bars and marks: one row per attempt, newest first, and what it waited for in between.
+// The story of a job as rows of bars: one row per attempt, newest first, with what it waited for before it and what came in between; and
+// the same as lines that can be read.
 // Promises: pure; bars of a row follow each other without a gap; the totals of all bars are the time from submission to the end.
 
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
+import { clamp, interruptionsOf, timeOf, words, type Moment, type Span, type SpanKind } from './timeline-spans.ts';
 
-export type BarKind = 'waiting' | 'starting' | 'running' | 'frozen' | 'lost';
+export { words } from './timeline-spans.ts';
 
-interface Bar {
+export const barKinds = ['waiting', 'parked', 'starting', 'running', 'frozen', 'moving', 'parking', 'lost'] as const;
+export type BarKind = (typeof barKinds)[number];
+
+export interface Bar {
   readonly kind: BarKind;
   /** ms since the epoch. */
   readonly from: number;
@@ -13,18 +18,26 @@ interface Bar {
   readonly label: string;
 }
 
-interface Mark {
-  readonly at: number;
-  readonly title: string;
-  readonly detail: string;
-}
-
 interface AttemptRow {
   readonly number: number;
-  readonly node: string;
+  /** Where its guest was, one after the other; none while it has no machine. */
+  readonly nodes: readonly string[];
   readonly bars: readonly Bar[];
-  readonly marks: readonly Mark[];
+  readonly marks: readonly Moment[];
   readonly end?: string;
+}
+
+/** What happened, as a line of a table. */
+export interface StoryLine {
+  readonly kind: BarKind | 'moment';
+  readonly from: number;
+  /** The same as `from` for what took no time. */
+  readonly to: number;
+  /** It goes on. */
+  readonly open: boolean;
+  readonly title: string;
+  readonly detail: string;
+  readonly attempt: number;
 }
 
 export interface Story {
@@ -32,74 +45,126 @@ export interface Story {
   readonly to: number;
   readonly open: boolean;
   readonly rows: readonly AttemptRow[];
+  /** Oldest first. */
+  readonly lines: readonly StoryLine[];
   /** ms by kind. */
   readonly totals: Readonly<Record<BarKind, number>>;
+  /** Time in which guests stood still, of which it is not known any more when: ms, and within the other totals. */
+  readonly unplacedMs: number;
 }
 
 /** @param nowMs the server's time: the end of what is still going on. */
 export function storyOf({ metadata, status = {} }: ComputeJob, nowMs: number): Story {
   const finished = timeOf(status.finishTime);
   const attempts = status.attempts ?? [];
-  const began = [metadata.creationTimestamp, status.publication?.at, attempts[0]?.claimed].map(
+  const begun = [metadata.creationTimestamp, status.publication?.at, attempts[0]?.claimed].map(
     (at) => timeOf(at) ?? Infinity,
   );
-  const from = Math.min(...began, finished ?? nowMs);
+  const from = Math.min(...begun, finished ?? nowMs);
   const to = Math.max(from + 1, finished ?? nowMs);
-  const totals = { waiting: 0, starting: 0, running: 0, frozen: 0, lost: 0 };
+  const rows: AttemptRow[] = [];
+  const lines: StoryLine[] = [];
+  let unplacedMs = 0;
   let before = from;
-  const rows = attempts.map((attempt): AttemptRow => {
-    const claimed = within(timeOf(attempt.claimed) ?? before, before, to);
-    const ended = within(timeOf(attempt.ended) ?? to, claimed, to);
-    const started = within(timeOf(attempt.started) ?? ended, claimed, ended);
-    const lost = Math.min((attempt.secondsLost ?? 0) * 1000, ended - started);
-    const still = Math.min((attempt.secondsStill ?? 0) * 1000, ended - started - lost);
-    const bars: Bar[] = [
-      { kind: 'waiting', from: before, to: claimed, label: 'waiting for a machine' },
-      { kind: 'starting', from: claimed, to: started, label: `starting on ${attempt.node}` },
-      { kind: 'running', from: started, to: ended - lost - still, label: `running on ${attempt.node}` },
-      { kind: 'frozen', from: ended - lost - still, to: ended - lost, label: 'stood still' },
-      { kind: 'lost', from: ended - lost, to: ended, label: 'work that was lost' },
+  let afterPark = false;
+  for (const attempt of attempts) {
+    const claimed = clamp(timeOf(attempt.claimed) ?? before, before, to);
+    const ended = clamp(timeOf(attempt.ended) ?? to, claimed, to);
+    const started = clamp(timeOf(attempt.started) ?? ended, claimed, ended);
+    const open = attempt.ended === undefined && finished === undefined;
+    const {
+      spans,
+      moments,
+      places,
+      unplacedMs: more,
+    } = interruptionsOf(status, { attempt, from: claimed, to: ended, open });
+    unplacedMs += more;
+    const { number } = attempt;
+    const began = places[0]?.node ?? attempt.node;
+    const wait = waitBar(before, claimed, afterPark);
+    const ground: Bar[] = [
+      { kind: 'starting', from: claimed, to: started, label: `starting on ${began}` },
+      ...places.map(({ at, node }, index): Bar => {
+        const from = Math.max(at, started);
+        return {
+          kind: 'running',
+          from,
+          to: Math.max(from, places[index + 1]?.at ?? ended),
+          label: `running on ${node}`,
+        };
+      }),
     ];
-    before = ended;
-    const marks = (status.interruptions ?? [])
-      .filter((line) => line.attempt === attempt.number)
-      .map(({ at, reason, message, node, toNode }) => ({
-        at: within(timeOf(at) ?? claimed, from, to),
-        title: words(reason),
-        detail: message ?? [node, toNode].filter(Boolean).join(' to '),
-      }));
-    return {
-      number: attempt.number,
-      node: attempt.node,
-      bars: bars.filter((bar) => bar.to > bar.from),
-      marks,
-      ...(attempt.reason === undefined ? {} : { end: words(attempt.reason) }),
-    };
-  });
-  if (before < to && finished === undefined && (attempts.length === 0 || attempts.at(-1)?.ended !== undefined)) {
-    const label = 'waiting for a machine';
     rows.push({
-      number: attempts.length + 1,
-      node: '',
-      bars: [{ kind: 'waiting', from: before, to, label }],
-      marks: [],
+      number,
+      nodes: places.map(({ node }) => node),
+      bars: [wait, ...ground.flatMap((bar) => cutBy(bar, spans))].filter((bar) => bar.to > bar.from),
+      marks: moments,
+      ...(attempt.reason === undefined ? {} : { end: words(attempt.reason) }),
     });
+    const told = (line: Omit<StoryLine, 'attempt'>): void => void lines.push({ ...line, attempt: number });
+    if (claimed > before) told(waitLine(wait, false));
+    const onItsWay = attempt.started === undefined && open;
+    told({
+      ...{ kind: 'starting', from: claimed, to: started, open: onItsWay, title: `Started on ${began}`, detail: '' },
+    });
+    for (const span of spans) told(span);
+    for (const { at, title, detail } of moments) told({ kind: 'moment', from: at, to: at, open: false, title, detail });
+    if (attempt.reason !== undefined) {
+      const end = { title: words(attempt.reason), detail: attempt.message ?? '' };
+      told({ kind: 'moment', from: ended, to: ended, open: false, ...end });
+    }
+    before = ended;
+    afterPark = attempt.reason === 'Parked';
   }
+  if (before < to && finished === undefined && (attempts.length === 0 || attempts.at(-1)?.ended !== undefined)) {
+    const number = (attempts.at(-1)?.number ?? 0) + 1;
+    const wait = waitBar(before, to, afterPark);
+    rows.push({ number, nodes: [], bars: [wait], marks: [] });
+    lines.push({ ...waitLine(wait, true), attempt: number });
+  }
+  const totals = Object.fromEntries(barKinds.map((kind) => [kind, 0])) as Record<BarKind, number>;
   for (const { bars } of rows) for (const bar of bars) totals[bar.kind] += bar.to - bar.from;
-  return { from, to, open: finished === undefined, rows: rows.reverse(), totals };
+  lines.sort((a, b) => a.from - b.from || a.to - b.to);
+  return { from, to, open: finished === undefined, rows: rows.reverse(), lines, totals, unplacedMs };
 }
 
-/** OwnerReturned: Owner returned. */
-export function words(reason: string): string {
-  const spaced = reason.replaceAll(/(?<=[a-z])([A-Z])/g, (_, letter: string) => ` ${letter.toLowerCase()}`);
-  return spaced;
+function waitBar(from: number, to: number, afterPark: boolean): Bar {
+  return afterPark
+    ? { kind: 'parked', from, to, label: 'parked: saved, and first in line' }
+    : { kind: 'waiting', from, to, label: 'waiting for a machine' };
 }
 
-function timeOf(at: string | undefined): number | undefined {
-  const ms = Date.parse(at ?? '');
-  return Number.isNaN(ms) ? undefined : ms;
+function waitLine({ kind, from, to }: Bar, open: boolean): Omit<StoryLine, 'attempt'> {
+  return { kind, from, to, open, title: kind === 'parked' ? 'Parked' : 'Waited for a machine', detail: '' };
 }
 
-function within(at: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, at));
+/** What is drawn where several hold: what hurts the user most. */
+const weight: Readonly<Record<SpanKind, number>> = { moving: 1, frozen: 2, parking: 3, lost: 4 };
+const labels: Readonly<Record<SpanKind, string>> = {
+  frozen: 'stood still',
+  moving: 'on its way to another machine',
+  parking: 'saving its work',
+  lost: 'work that was lost',
+};
+
+/** The bar, with the spans in their places and without a gap. */
+function cutBy(bar: Bar, spans: readonly Span[]): Bar[] {
+  const cuts = [bar.from, bar.to, ...spans.flatMap(({ from, to }) => [from, to])]
+    .filter((at) => at >= bar.from && at <= bar.to)
+    .sort((a, b) => a - b);
+  const pieces: Bar[] = [];
+  for (const [index, from] of cuts.entries()) {
+    const to = cuts[index + 1] ?? from;
+    if (to <= from) continue;
+    let worst: SpanKind | undefined;
+    for (const span of spans) {
+      if (span.from > from || span.to < to) continue;
+      if (worst === undefined || weight[span.kind] > weight[worst]) worst = span.kind;
+    }
+    const kind = worst ?? bar.kind;
+    const last = pieces.at(-1);
+    if (last?.kind === kind) pieces[pieces.length - 1] = { ...last, to };
+    else pieces.push({ kind, from, to, label: worst === undefined ? bar.label : labels[worst] });
+  }
+  return pieces;
 }

@@ -18,6 +18,8 @@ import { StateChip } from '../../ui/state-chip.tsx';
 import { JobEvents } from './job-events.tsx';
 import { JobFacts } from './job-facts.tsx';
 import { JobOutput } from './job-output.tsx';
+import { JobResources } from './job-resources.tsx';
+import { JobWait } from './job-wait.tsx';
 import { JobYaml } from './job-yaml.tsx';
 import { Timeline } from './timeline.tsx';
 
@@ -38,7 +40,7 @@ export function JobPage() {
   return <Loaded key={job.metadata.uid} job={job} />;
 }
 
-const tabs = ['output', 'events', 'details', 'yaml'] as const;
+const tabs = ['output', 'resources', 'events', 'details', 'yaml'] as const;
 
 function Loaded({ job }: { readonly job: ComputeJob }) {
   const row = jobRowOf(job);
@@ -77,6 +79,7 @@ function Loaded({ job }: { readonly job: ComputeJob }) {
       <Text mb="md" className="quiet" aria-live="polite">
         {sentenceOf(row)}
       </Text>
+      <JobWait job={job} />
       <Timeline job={job} />
       <Tabs
         value={tab}
@@ -86,12 +89,16 @@ function Loaded({ job }: { readonly job: ComputeJob }) {
       >
         <Tabs.List>
           <Tabs.Tab value="output">Output</Tabs.Tab>
+          <Tabs.Tab value="resources">Resources</Tabs.Tab>
           <Tabs.Tab value="events">Events</Tabs.Tab>
           <Tabs.Tab value="details">Details</Tabs.Tab>
           <Tabs.Tab value="yaml">YAML</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="output" pt="md">
           <JobOutput namespace={row.namespace} name={row.name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="resources" pt="md">
+          <JobResources job={job} />
         </Tabs.Panel>
         <Tabs.Panel value="events" pt="md">
           <JobEvents namespace={row.namespace} name={row.name} />

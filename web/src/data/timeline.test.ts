@@ -102,7 +102,11 @@ describe('the story of a job', () => {
     ],
     [
       'was moved standing still',
-      resumed(frozen(running, 40).ledger(line(60, 'OwnerReturned', { rung: 'Migrate', seconds: 15 })), 62, 22),
+      resumed(
+        frozen(running, 40).ledger(line(60, 'OwnerReturned', { rung: 'Migrate', seconds: 15, toNode: 'pc-2' })),
+        62,
+        22,
+      ),
       100,
       [
         ['waiting', 0, 10],

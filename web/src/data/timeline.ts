@@ -97,7 +97,7 @@ export function storyOf({ metadata, status = {} }: ComputeJob, nowMs: number): S
     rows.push({
       number,
       nodes: places.map(({ node }) => node),
-      bars: [wait, ...ground.flatMap((bar) => cutBy(bar, spans))].filter((bar) => bar.to > bar.from),
+      bars: joined([wait, ...ground.flatMap((bar) => cutBy(bar, spans))].filter((bar) => bar.to > bar.from)),
       marks: moments,
       ...(attempt.reason === undefined ? {} : { end: words(attempt.reason) }),
     });
@@ -161,10 +161,19 @@ function cutBy(bar: Bar, spans: readonly Span[]): Bar[] {
       if (span.from > from || span.to < to) continue;
       if (worst === undefined || weight[span.kind] > weight[worst]) worst = span.kind;
     }
-    const kind = worst ?? bar.kind;
-    const last = pieces.at(-1);
-    if (last?.kind === kind) pieces[pieces.length - 1] = { ...last, to };
-    else pieces.push({ kind, from, to, label: worst === undefined ? bar.label : labels[worst] });
+    const whole = { kind: worst ?? bar.kind, label: worst === undefined ? bar.label : labels[worst] };
+    pieces.push({ ...whole, from, to });
   }
   return pieces;
+}
+
+/** What goes on as it was is one bar. */
+function joined(bars: readonly Bar[]): Bar[] {
+  const whole: Bar[] = [];
+  for (const bar of bars) {
+    const last = whole.at(-1);
+    if (last?.kind === bar.kind && last.label === bar.label) whole[whole.length - 1] = { ...last, to: bar.to };
+    else whole.push(bar);
+  }
+  return whole;
 }

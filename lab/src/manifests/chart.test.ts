@@ -14,7 +14,7 @@ describe('the rights of the chart', () => {
     expect(count('ServiceAccount')).toBe(3);
     expect(count('ValidatingAdmissionPolicy')).toBe(count('ValidatingAdmissionPolicyBinding'));
     expect(new Set(rights.flatMap(({ metadata }) => metadata.namespace ?? []))).toEqual(
-      new Set(['idlewild-system', 'idlewild-machines']),
+      new Set(['idlewild-system', 'idlewild-machines', 'kube-node-lease']),
     );
     expect(await chartRights()).toEqual(rights);
     expect(readdirSync(join(defaultCacheDir(), 'charts')).some((name) => name.endsWith('.part'))).toBe(false);

@@ -1,6 +1,6 @@
 // Server-side apply: who owns what, what a conflict says, what is removed when nobody asks for it any more.
 import { describe, expect, it } from '@jest/globals';
-import { expectRefusal } from './refusals.ts';
+import { expectRefusal, missing } from './refusals.ts';
 import { testSubject, type Subject, type Asking, type Body, type ManagedField } from './subject.ts';
 import { thing } from './thing.ts';
 
@@ -159,6 +159,24 @@ describe('an apply', () => {
   ])('is refused: %s', async (_what, ask, code, reason, message) => {
     const { things } = await subject.space();
     expectRefusal((await ask(things)) as Awaited<ReturnType<Subject['get']>>, { code, reason, message });
+  });
+
+  it('may be told in YAML', async () => {
+    const { things } = await subject.space();
+    const text = `apiVersion: ${subject.group}/v1\nkind: Thing\nmetadata: { name: a }\nspec:\n  size: 3\n  tags: [x]\n`;
+    const made = await subject.made(subject.patch('apply', `${things}/a?fieldManager=one`, text));
+    expect(made.spec).toEqual({ size: 3, mode: 'Slow', replicas: 1, tags: ['x'] });
+    expect(managed(made, 'one')?.fieldsV1).toEqual({ 'f:spec': { 'f:size': {}, 'f:tags': { 'v:"x"': {} } } });
+  });
+
+  it('is tried without being done', async () => {
+    const { things } = await subject.space();
+    const tried = await apply(things, 'one', { size: 3 }, '&dryRun=All');
+    expect([tried.status, tried.body.spec['mode']]).toEqual([201, 'Slow']);
+    expectRefusal(await subject.get(`${things}/a`), missing);
+    const made = await subject.made(apply(things, 'one', { size: 3 }));
+    expect((await subject.made(apply(things, 'one', { size: 4 }, '&dryRun=All'))).spec['size']).toBe(4);
+    expect(await subject.made(subject.get(`${things}/a`))).toEqual(made);
   });
 
   it('forgets all managers when told so', async () => {

@@ -59,6 +59,7 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
   NoRoomOnMachine: warning('Start', 'moment', 'The scheduler did not place the guest on the machine that had won it.'),
   QuotaExceeded: warning('Start', 'moment', 'A quota of the namespace forbids the pod of the guest.'),
   Refused: warning('Start', 'moment', 'The cluster refused something that the attempt needs.'),
+  KubeVirtNotReady: warning('Start', 'moment', 'KubeVirt does not answer, or does not begin to start the guest.'),
   GuestPaused: warning('Watch', 'moment', 'KubeVirt paused the guest, for instance because its disk was full.'),
   GuestRebooted: warning('Watch', 'moment', 'The guest rebooted itself; what it had in memory is gone.'),
   SecretMissing: warning('Start', 'moment', 'A Secret that a file of the job comes from is missing.'),

@@ -269,3 +269,26 @@ describe('a pin that cannot be released', () => {
     expect(decide({ input: { ...input, guest: released } })).toMatchObject([{ kind: 'migratable', yes: true }]);
   });
 });
+
+describe('a guest that nobody has begun to start', () => {
+  const late = { job: claimed().created(), nowS: 3_600 };
+
+  it.each<[string, Scene]>([
+    ['has no launcher pod', { phase: 'Pending', pod: 'none' }],
+    ['has an instance without a phase', { phase: '' as VmiPhase, pod: 'none' }],
+    ['has no instance', { pod: 'none', input: { vmis: [], guest: guestOf(late.job, []) } }],
+  ])('is KubeVirt’s to start, and nobody else is to blame, while it %s', (_name, scene) => {
+    const end = endOf({ ...late, ...scene });
+    expect(end).toMatchObject({ reason: 'StartFailed', failure: false, cause: 'KubeVirtNotReady', outcome: undefined });
+    expect(end?.message).toMatch(/KubeVirt has not begun to start it/);
+  });
+
+  it('is its machine’s to start as soon as it has one', () => {
+    const end = endOf({ ...late, phase: 'Scheduling', pod: { phase: 'Pending' } });
+    expect(end).toMatchObject({ reason: 'StartFailed', failure: true, cause: undefined });
+  });
+});
+
+function guestOf({ job }: JobBuilder, pods: Pod[]): LifecycleInput['guest'] {
+  return { vm: aVm(job), pods, migrations: [] };
+}

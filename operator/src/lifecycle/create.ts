@@ -19,7 +19,7 @@ import { renderUserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
 import { filesOf } from './files.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, unansweredOf } from './refusal.ts';
 
 export type Created =
   | { readonly kind: 'created'; readonly vm: VirtualMachine }
@@ -34,9 +34,11 @@ export async function createAttempt(deps: Deps, job: ComputeJob, attempt: Attemp
   try {
     return await create(deps, job, attempt);
   } catch (error) {
+    const what = 'the virtual machine';
     const refused = refusedBy(error);
-    if (refused === undefined) throw error;
-    return { kind: 'blocked', ...refusalOf('the virtual machine', refused) };
+    const refusal = refused === undefined ? unansweredOf(what, wordsOf(error)) : refusalOf(what, refused);
+    if (refusal === undefined) throw error;
+    return { kind: 'blocked', ...refusal };
   }
 }
 
@@ -44,7 +46,12 @@ export async function createAttempt(deps: Deps, job: ComputeJob, attempt: Attemp
 export function refusedBy(error: unknown): string | undefined {
   const kinds: readonly string[] = ['invalid', 'badRequest', 'forbidden'];
   if (!(error instanceof KubeError) || !kinds.includes(error.kind)) return undefined;
-  return error.body?.message ?? error.message;
+  return wordsOf(error);
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof KubeError) return error.body?.message ?? error.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Created> {

@@ -7,6 +7,7 @@ import { stoodStillMs, type Attempt } from '../model/job.ts';
 import type { ProgressReason } from '../model/reasons.ts';
 import type { LifecycleInput } from './decide.ts';
 import { notStarted, sessionEnded, type AttemptOutcome } from './outcome.ts';
+import { hasBegun } from './observe.ts';
 import { howFar, standstill, trouble } from './trouble.ts';
 
 /** How soon a deadline is looked at again for which the console had to be read first. */
@@ -79,10 +80,13 @@ export const pausedReason: ProgressReason = 'GuestPaused';
 /** Why the attempt has not begun, from the objects or, without any, from what we met while making them. */
 export function causeOf({ job, guest }: LifecycleInput): ProgressReason | undefined {
   const told = job.status?.reason;
-  if (guest.vm) return trouble(guest, job.spec.image.containerDisk)?.reason;
+  if (guest.vm) {
+    return trouble(guest, job.spec.image.containerDisk)?.reason ?? (hasBegun(guest) ? undefined : 'KubeVirtNotReady');
+  }
   const ours: readonly ProgressReason[] = [
     'QuotaExceeded',
     'Refused',
+    'KubeVirtNotReady',
     'SecretMissing',
     'NetworkNotReady',
     'NetworkNotAllowed',

@@ -102,6 +102,11 @@ export function hasRun(vmi: VirtualMachineInstance | undefined): boolean {
   return !['', 'Pending', 'Scheduling', 'Scheduled'].includes(vmi?.status?.phase ?? '');
 }
 
+/** Whether KubeVirt has made the pod that the guest is to run in; from then on it is up to the machine. */
+export function hasBegun({ vmi, pods }: Guest): boolean {
+  return pods.length > 0 || !['', 'Pending'].includes(vmi?.status?.phase ?? '');
+}
+
 /** Nothing of the virtual machine runs or will run any more. */
 export function isDead(vm: VirtualMachine, vmi: VirtualMachineInstance | undefined): boolean {
   return isBeingDeleted(vm) && (vmi === undefined || isInstanceOver(vmi));

@@ -45,11 +45,16 @@ export function sessionEnded(message: string): AttemptOutcome {
   return { reason: 'SessionEnded', message, failure: false, outcome: 'Succeeded' };
 }
 
-/** Given up before its start. Whoever waits for a quota, or for us, has not failed. */
+/** Given up before its start. Whoever waits for a quota, for KubeVirt, or for us, has not failed. */
 export function notStarted(message: string, cause: ProgressReason | undefined): AttemptOutcome {
-  const failure = cause !== 'QuotaExceeded' && cause !== 'WaitingForEarlier';
-  return { reason: 'StartFailed', message, cause, failure };
+  return { reason: 'StartFailed', message, cause, failure: !waits.has(cause) };
 }
+
+const waits: ReadonlySet<ProgressReason | undefined> = new Set<ProgressReason>([
+  'QuotaExceeded',
+  'KubeVirtNotReady',
+  'WaitingForEarlier',
+]);
 
 /** The end as it is written: with what becomes of the job when the attempt failed by itself. */
 export function endOf(job: ComputeJob, o: AttemptOutcome): EndDecision {

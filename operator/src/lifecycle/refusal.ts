@@ -4,7 +4,7 @@
 import type { ProgressReason } from '../model/reasons.ts';
 
 export interface Refusal {
-  readonly reason: Extract<ProgressReason, 'QuotaExceeded' | 'Refused'>;
+  readonly reason: Extract<ProgressReason, 'QuotaExceeded' | 'Refused' | 'KubeVirtNotReady'>;
   readonly message: string;
 }
 
@@ -29,4 +29,17 @@ export function refusalOf(what: string, text: string): Refusal {
     };
   }
   return { reason: 'Refused', message: `the cluster refuses ${what}: ${text}` };
+}
+
+/**
+ * When the API server could not ask whoever has to agree, which for virtual machines is KubeVirt's virt-api. Undefined for any
+ * other error of a server. Kubernetes: staging/src/k8s.io/apiserver/pkg/admission/plugin/webhook.
+ * @param text as the API server wrote it.
+ */
+export function unansweredOf(what: string, text: string): Refusal | undefined {
+  const [, webhook] = /failed calling webhook "([^"]*)"/.exec(text) ?? [];
+  if (webhook === undefined) return undefined;
+  const who = webhook.endsWith('.kubevirt.io') ? 'KubeVirt' : `the admission webhook "${webhook}"`;
+  const message = `${who} does not answer, without whom the cluster does not take ${what}: ${text}; it is tried again`;
+  return { reason: 'KubeVirtNotReady', message };
 }

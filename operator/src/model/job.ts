@@ -38,6 +38,7 @@ export function stoodStillMs(job: ComputeJob, nowMs: number): number {
 const blameless: ReadonlySet<string> = new Set<ProgressReason>([
   'QuotaExceeded',
   'Refused',
+  'KubeVirtNotReady',
   'SecretMissing',
   'NetworkNotReady',
   'NetworkNotAllowed',

@@ -80,6 +80,8 @@ export type ProgressReason =
   | 'NoRoomOnMachine'
   | 'QuotaExceeded'
   | 'Refused'
+  /** KubeVirt is away: it does not answer, or does not begin. */
+  | 'KubeVirtNotReady'
   | 'GuestPaused'
   | 'GuestRebooted'
   | 'SecretMissing'

@@ -2,6 +2,7 @@
 // Promises: everything is timed by one clock, CLOCK_MONOTONIC in seconds, which is the witness's; what the witness heard is
 // checked beat by beat, and every job that goes on to another attempt is accounted for.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import { isTrue } from '@idlewild/operator/api/conditions.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
@@ -36,6 +37,8 @@ const listenEveryMs = 50;
 /** A guest that beats four times a second and was not heard for so long does not run. */
 const silenceS = 3;
 const calmTimeoutMs = 300_000;
+/** What the lab has to start again within half a minute of its last start it starts later and later. */
+const restS = 35;
 
 export class Arena {
   readonly beats = new Beats();
@@ -52,6 +55,7 @@ export class Arena {
   /** When each attempt was heard last, by the name of its virtual machine. */
   readonly #heard = new Map<string, number>();
   readonly #silences: { readonly vm: string; readonly from: number; longest: number }[] = [];
+  readonly #killed = new Map<Program, number>();
   readonly #names: readonly string[];
   #log = -1;
   #rest = '';
@@ -164,6 +168,13 @@ export class Arena {
     const found = readState(this.#layout.stateFile)?.processes[program];
     if (found === undefined) throw new Error(`no ${program} runs`);
     process.kill(found.pid, name);
+    if (name === 'SIGKILL') this.#killed.set(program, now());
+  }
+
+  /** The program has run for so long that the lab will start it again at once. */
+  async rested(program: Program): Promise<void> {
+    const leftS = (this.#killed.get(program) ?? Number.NEGATIVE_INFINITY) + restS - now();
+    if (leftS > 0) await delay(leftS * 1_000);
   }
 
   /** Every job runs and is heard, and every machine lends. Holds for troubles that the trials made are lifted, as an admin may. */

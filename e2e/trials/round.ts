@@ -11,6 +11,7 @@ import type { Trial } from './report.ts';
  * Throws when the lab does not come to rest before or after the event.
  */
 export async function playRound(arena: Arena, kind: Kind, random: () => number, together = 1): Promise<Trial[]> {
+  if (kind.kill !== undefined) await arena.rested(kind.kill);
   await arena.calm();
   const machines = [...new Set(arena.standings().map(({ machine }) => machine))].sort();
   const trials = await playEvent(arena, kind, shuffled(machines, random).slice(0, together));

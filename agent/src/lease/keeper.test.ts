@@ -183,7 +183,11 @@ describe('the lease of a machine', () => {
     const first = await leaseNow();
     const { uid } = (await admin.get<Node>(nodes, { name })).metadata;
     expect(first.metadata.ownerReferences).toEqual([{ apiVersion: 'v1', kind: 'Node', name, uid }]);
-    expect(first.spec).toMatchObject({ holderIdentity: `${name}_e1`, leaseDurationSeconds: terms.leaseSeconds, leaseTransitions: 0 });
+    expect(first.spec).toMatchObject({
+      holderIdentity: `${name}_e1`,
+      leaseDurationSeconds: terms.leaseSeconds,
+      leaseTransitions: 0,
+    });
     expect(JSON.parse(first.metadata.annotations?.['idlewild.dev/fence'] ?? '')).toEqual({
       ...{ switchAfterSeconds: 12, killSeconds: 0.5, checkSeconds: 0.6, boot: boot.id },
     });

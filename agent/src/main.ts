@@ -187,12 +187,15 @@ async function ask(command: string, args: string[]): Promise<void> {
   console.log(inWords(await askAgent(values.socket, wish), systemClock.now()));
 }
 
-const [command = '', ...rest] = process.argv.slice(2);
+const commands = ['status', ...wishes, 'preflight'];
+const args = process.argv.slice(2);
+const [command = '', ...rest] = args;
 try {
-  if (command === '--help') console.log(usage);
+  if (args.includes('--help')) console.log(usage);
   else if (command === 'preflight') process.exitCode = runPreflight(rest, (line) => console.log(line));
-  else if (command === 'status' || wishes.some((wish) => wish === command)) await ask(command, rest);
-  else await run(parseOptions(process.argv.slice(2)));
+  else if (commands.includes(command)) await ask(command, rest);
+  else if (command === '' || command.startsWith('-')) await run(parseOptions(args));
+  else throw new TypeError(`"${command}" is no command; ${commands.join(', ')} are, and --help tells more`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -4,6 +4,18 @@ import { fenceTermsOf, parseOptions } from './options.ts';
 
 const needed = ['--node=pc-1', '--server=https://x', '--token-file=t', '--cores=1', '--memory-mib=1', '--disk-mib=1'];
 
+describe('a command line', () => {
+  it('says all that it lacks at once', () => {
+    expect(() => parseOptions(['--node=pc-1', '--cores=1'])).toThrow(
+      'missing: --server, --token-file, --memory-mib, --disk-mib; --help tells what they are',
+    );
+  });
+
+  it('says what is allowed', () => {
+    expect(() => parseOptions([...needed, '--cores=many'])).toThrow('--cores: must be a whole number');
+  });
+});
+
 describe('the fence of the command line', () => {
   it('is that of the usual numbers, in seconds', () => {
     expect(fenceTermsOf(parseOptions(needed))).toEqual({

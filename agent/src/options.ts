@@ -81,6 +81,14 @@ const lists = new Set(['guest-cgroup', 'pods-cgroup']);
 
 export const usage = `The Idlewild agent: protects the owner of one machine, and says what the machine lends.
 
+For the owner, on the machine; each takes --socket FILE if the agent's is not the usual one:
+  status                whose the machine is and why, what runs here and for whom, and what happened before
+  stop-now              guests leave at once, and none comes back until you say lend-again
+  lend-again            the machine may be lent when nobody uses it
+For the admin, before the machine joins:
+  preflight [--disk-mib N] [--dedicated] [--json]   whether anything is in the way, and what helps
+
+Without a command it is the agent itself, and --node, --server, --token-file, --cores, --memory-mib and --disk-mib are needed:
   --node NAME           the machine's Node
   --server URL          the API server; with --ca-file FILE and --token-file FILE
   --root DIR            where the machine's file system is (/)
@@ -156,6 +164,8 @@ export function policyOf(options: Options): Policy {
 }
 
 function firstOf({ issues }: z.core.$ZodError, prefix: string): TypeError {
+  const missing = issues.filter(({ code }) => code === 'invalid_type').map(({ path }) => `${prefix}${path.join('.')}`);
+  if (missing.length > 0) return new TypeError(`missing: ${missing.join(', ')}; --help tells what they are`);
   const [issue] = issues;
   return new TypeError(`${prefix}${issue?.path.join('.')}: ${issue?.message}`);
 }

@@ -4,7 +4,7 @@
 
 import { refreshSeconds, script, style } from './page-style.ts';
 import type { OwnersView, Turn } from './view.ts';
-import { guestWords, headline, lasting, nobodyWords, turnWords } from './words.ts';
+import { guestWords, headline, lasting, localTime, nobodyWords, turnWords } from './words.ts';
 
 const shownTurns = 8;
 
@@ -75,7 +75,7 @@ function history(turns: readonly Turn[]): string {
 
 /** In the machine's own time zone; a script makes it the browser's. */
 function time(at: string): string {
-  return `<time datetime="${text(at)}">${text(new Date(at).toLocaleString())}</time>`;
+  return `<time datetime="${text(at)}">${text(localTime(at))}</time>`;
 }
 
 const entities: Readonly<Record<string, string>> = {

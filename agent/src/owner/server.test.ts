@@ -59,12 +59,16 @@ const own = () => `http://127.0.0.1:${port}`;
 const browser = { accept: 'text/html,*/*;q=0.8' };
 
 describe('the page of an owner', () => {
-  it('is for people, and the same as JSON is for programs', async () => {
+  it('is for people, and the same in plain words for terminals and as JSON for programs', async () => {
     const html = await ask({ headers: browser });
     expect(html.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
     expect(html.headers['content-security-policy']).toContain(`default-src 'none'`);
     expect(html.text).toContain('This machine may be lent');
-    expect(JSON.parse((await ask({})).text)).toMatchObject({ machine: 'pc-4' });
+    const words = await ask({ headers: { accept: '*/*' } });
+    expect(words.headers).toMatchObject({ 'content-type': 'text/plain; charset=utf-8' });
+    expect(words.text).toMatch(/^pc-4: This machine may be lent, for /);
+    for (const headers of [{}, { accept: 'application/json' }])
+      expect(JSON.parse((await ask({ headers })).text)).toMatchObject({ machine: 'pc-4' });
   });
 
   it('takes the press of its own button, and comes back to itself', async () => {

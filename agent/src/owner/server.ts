@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { contentSecurityPolicy } from './page-style.ts';
 import { page } from './page.ts';
 import type { OwnersView } from './view.ts';
+import { inWords } from './words.ts';
 
 export const wishes = ['stop-now', 'lend-again'] as const;
 export type Wish = (typeof wishes)[number];
@@ -48,14 +49,20 @@ function serverFor(
   mayAsk: (asked: IncomingMessage) => boolean,
 ): Server {
   const answerTo = async (asked: IncomingMessage, answer: ServerResponse): Promise<void> => {
-    const wantsPage = asked.headers.accept?.includes('text/html') ?? false;
+    const { accept = 'application/json' } = asked.headers;
+    const wantsPage = accept.includes('text/html');
     const json = (status: number, body: object): void => {
       answer.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+    };
+    /** In words for whoever did not ask for anything else, such as curl. */
+    const told = (seen: OwnersView): void => {
+      if (accept.includes('json')) return json(200, seen);
+      answer.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(`${inWords(seen, now())}\n`);
     };
     if (!mayAsk(asked)) return json(403, { error: 'only the page of this machine itself may ask' });
     if (asked.method === 'GET' && asked.url === '/') {
       const seen = await view();
-      if (!wantsPage) return json(200, seen);
+      if (!wantsPage) return told(seen);
       answer.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(seen, now()));
       return;
     }
@@ -71,7 +78,7 @@ function serverFor(
       });
     }
     if (wantsPage) answer.writeHead(303, { location: '/' }).end();
-    else json(200, await view());
+    else told(await view());
   };
   return createServer((asked, answer) => {
     asked.resume();
@@ -120,7 +127,13 @@ export function askAgent(socket: string, wish?: Wish): Promise<OwnersView> {
     });
     asked.on('error', (error: NodeJS.ErrnoException) => {
       const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-      reject(absent ? new Error(`no agent answers at ${socket}`, { cause: error }) : error);
+      reject(
+        absent
+          ? new Error(`no agent answers at ${socket}; is it running, or is its socket elsewhere (--socket FILE)?`, {
+              cause: error,
+            })
+          : error,
+      );
     });
     asked.end();
   });

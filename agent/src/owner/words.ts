@@ -98,11 +98,15 @@ export function lasting(since: string, nowMs: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
 
+/** Such as "2026-11-21 14:25" in the machine's own time zone: of the ways to write it, Sweden's is read the same everywhere. */
+export function localTime(at: string | number): string {
+  return new Date(at).toLocaleString('sv-SE', { dateStyle: 'short', timeStyle: 'short' });
+}
+
 /** What the owner may want to know of guests that the machine itself ended, and of what it could not end. */
 export function fenceNotes({ trouble, ended }: Pick<Fence, 'trouble' | 'ended'>): string[] {
   const past = ended.map(
-    ({ atMs, cause }) =>
-      `${new Date(atMs).toLocaleString()}: what ran here for others was ended, because ${cause.words}.`,
+    ({ atMs, cause }) => `${localTime(atMs)}: what ran here for others was ended, because ${cause.words}.`,
   );
   return [...(trouble === undefined ? [] : [`Something is wrong: ${trouble}.`]), ...past];
 }
@@ -116,9 +120,7 @@ export function inWords(view: OwnersView, nowMs: number): string {
     const { who, does } = guestWords(guest);
     return `  ${who} ${does} (${lasting(guest.since, nowMs)})`;
   });
-  const turns = view.history
-    .slice(0, shownTurns)
-    .map((turn) => `  ${new Date(turn.at).toLocaleString()}  ${turnWords(turn)}`);
+  const turns = view.history.slice(0, shownTurns).map((turn) => `  ${localTime(turn.at)}  ${turnWords(turn)}`);
   return [
     `${view.machine}: ${title}, for ${lasting(view.since, nowMs)}.`,
     why,

@@ -5,8 +5,6 @@ import { parseArgs } from 'node:util';
 import { preflight, type Finding } from './checks.ts';
 import { hostFiles, type Space } from './facts.ts';
 
-const usage = 'preflight [--root DIR] [--disk-mib N] [--dedicated] [--json]';
-
 /** @returns the exit code: 0 when nothing is in the way. Throws TypeError on a flag that is wrong. */
 export function runPreflight(args: readonly string[], print: (line: string) => void, statfs = spaceOf): number {
   const { values } = parseArgs({
@@ -16,13 +14,8 @@ export function runPreflight(args: readonly string[], print: (line: string) => v
       'disk-mib': { type: 'string', default: '20480' },
       dedicated: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    print(usage);
-    return 0;
-  }
   if (!/^\d{1,9}$/.test(values['disk-mib'])) throw new TypeError('--disk-mib: must be a whole number');
   const wanted = { diskMiB: Number(values['disk-mib']), dedicated: values.dedicated };
   const findings = preflight(hostFiles(values.root, statfs), wanted);

@@ -88,7 +88,7 @@ function byPeople(readings: Readings, policy: Policy): Presence | undefined {
 
 function byWork({ watching, sessions, ownerCores, memoryStall }: Readings): Presence | undefined {
   const unlocked = sessions === undefined || sessions.some(({ isUser, active, locked }) => isUser && active && !locked);
-  if (watching && unlocked) return present('Watching', 'sound or a presentation is on');
+  if (watching && unlocked) return present('Watching', 'sound, a camera or a presentation is on');
   if (ownerCores !== undefined && ownerCores > busyOwnerCores) {
     return present('OwnerWork', `the owner's programs use ${Math.round(ownerCores * 10) / 10} cores`);
   }

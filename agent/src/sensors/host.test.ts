@@ -1,5 +1,5 @@
 // What a machine's files say of its owner.
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -8,6 +8,7 @@ import { FakeClock } from '@idlewild/operator/kube/clock.ts';
 import { HostSensors } from './host.ts';
 import type { LogindReadings } from './logind.ts';
 import { onBattery, type Supply } from './power.ts';
+import { isFilming } from './camera.ts';
 import { isSounding } from './sound.ts';
 import { sessionsIn } from './utmp.ts';
 import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
@@ -53,6 +54,22 @@ describe('the power supply', () => {
     ['a full battery without a plug', [mains('0'), battery('Full')], true],
   ])('%s', (_what, supplies, expected) => {
     expect(onBattery(supplies)).toBe(expected);
+  });
+});
+
+describe('a camera', () => {
+  const asleep = { interface: 'suspended', device: 'suspended', control: 'auto' };
+  const awake = { interface: 'active', device: 'active', control: 'auto' };
+  it.each([
+    ['that sleeps is not used', [asleep], false],
+    ['that is awake is used', [asleep, awake], true],
+    ['is not used while only its microphone is', [{ ...asleep, device: 'active' }], false],
+    ['that may not sleep says nothing', [{ ...awake, control: 'on' }], undefined],
+    ['that knows no sleep says nothing', [{ ...awake, interface: 'unsupported' }], undefined],
+    ['of another bus says nothing', [{ interface: 'active', device: undefined, control: undefined }], undefined],
+    ['that is not there says nothing', [], undefined],
+  ])('%s', (_what, cameras, expected) => {
+    expect(isFilming(cameras)).toBe(expected);
   });
 });
 
@@ -123,6 +140,20 @@ describe('the sensors of a machine', () => {
       onBattery: false,
       terminalMs: 120_000,
     });
+    sensors.close();
+  });
+
+  it('see a camera that is awake where the kernel links to it', () => {
+    const usb = 'sys/devices/usb1/1-5';
+    write(`${usb}/power/control`, 'auto\n');
+    write(`${usb}/power/runtime_status`, 'active\n');
+    const own = write(`${usb}/1-5:1.0/power/runtime_status`, 'active\n');
+    mkdirSync(join(root, 'sys/class/video4linux/video0'), { recursive: true });
+    symlinkSync('../../../devices/usb1/1-5/1-5:1.0', join(root, 'sys/class/video4linux/video0/device'));
+    const sensors = new HostSensors({ root, clock: new FakeClock(now), log: pino({ level: 'silent' }) });
+    expect(sensors.read().watching).toBe(true);
+    writeFileSync(own, 'suspended\n');
+    expect(sensors.read().watching).toBe(false);
     sensors.close();
   });
 

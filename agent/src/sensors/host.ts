@@ -11,6 +11,7 @@ import { InputSensor } from './input.ts';
 import { either } from './logind-manager.ts';
 import type { LogindReadings } from './logind.ts';
 import { onBattery, type Supply } from './power.ts';
+import { isFilming, type CameraPower } from './camera.ts';
 import { isSounding } from './sound.ts';
 import { sessionsIn } from './utmp.ts';
 import { CoreMeter, memoryStallIn, usageIn } from './work.ts';
@@ -51,7 +52,7 @@ export class HostSensors {
       inputMs: this.inputMs(),
       terminalMs: this.#terminalMs(),
       sessions: said.sessions ?? this.#sessions(),
-      watching: either(isSounding(this.#streams()), said.watching),
+      watching: either(either(isSounding(this.#streams()), isFilming(this.#cameras())), said.watching),
       ownerCores: this.#cores(),
       memoryStall: pressure === undefined ? undefined : memoryStallIn(pressure),
       onBattery: either(onBattery(this.#supplies()), said.onBattery),
@@ -110,12 +111,22 @@ export class HostSensors {
       .map((stream) => this.#text(`${stream}/status`));
   }
 
+  #cameras(): CameraPower[] {
+    const folder = 'sys/class/video4linux';
+    return this.#names(folder).map((name) => {
+      // Two steps up from here is not where the text says, as `device` points elsewhere.
+      const power = (file: string): string | undefined =>
+        textIn(`${this.#root}/${folder}/${name}/device/${file}`)?.trim();
+      return {
+        interface: power('power/runtime_status'),
+        device: power('../power/runtime_status'),
+        control: power('../power/control'),
+      };
+    });
+  }
+
   #text(path: string): string | undefined {
-    try {
-      return readFileSync(join(this.#root, path), 'utf8');
-    } catch {
-      return undefined;
-    }
+    return textIn(join(this.#root, path));
   }
 
   #names(path: string): string[] {
@@ -124,5 +135,13 @@ export class HostSensors {
     } catch {
       return [];
     }
+  }
+}
+
+function textIn(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
   }
 }

@@ -79,6 +79,41 @@ describe('a job', () => {
     expect([answer.status, answer.body.message]).toEqual([status, expect.stringMatching(message)]);
   });
 
+  it.each<[string, object, string]>([
+    ['a path of the machine', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, 'volumes'],
+    ['a disk of the machine', { hostDisk: { path: '/dev/sda', type: 'Disk' } }, 'hostDisk'],
+    ['a device of the machine', { hostDevices: [{ deviceName: 'vendor.com/camera', name: 'c' }] }, 'hostDevices'],
+    ['a device by its name', { resources: { hostDevices: ['vendor.com/camera'] } }, 'resources.hostDevices'],
+    ['a processor by the name of its device', { resources: { gpuDevice: 'nvidia.com/A100' } }, 'resources.gpuDevice'],
+    ['rights', { securityContext: { privileged: true } }, 'securityContext'],
+    ['a machine by its name', { nodeName: 'pc-1' }, 'nodeName'],
+    ['machines that others keep to themselves', { placement: { tolerations: [] } }, 'placement.tolerations'],
+    ['an account', { serviceAccountName: 'operator' }, 'serviceAccountName'],
+    ["the machine's network", { hostNetwork: true }, 'hostNetwork'],
+    [
+      'a Secret of somebody else',
+      { files: [{ path: '/etc/key', secretKeyRef: { namespace: 'kube-system', name: 's', key: 'k' } }] },
+      'files[0].secretKeyRef.namespace',
+    ],
+  ])(
+    'that asks for %s is refused by whoever checks fields, and otherwise does not have it',
+    async (_what, spec, field) => {
+      const asked = {
+        metadata: { name: `job-${++jobs}` },
+        spec: { image: { containerDisk: 'lab/tiny' }, script: 'true', ...spec },
+      };
+      const path = '/apis/idlewild.dev/v1alpha1/namespaces/trusted/computejobs';
+      const strict = await server.post(`${path}?fieldValidation=Strict`, asked);
+      expect([strict.status, strict.body.message]).toEqual([
+        400,
+        expect.stringContaining(`unknown field "spec.${field}"`),
+      ]);
+      const plain = await server.post(path, asked);
+      expect(plain.status).toBe(201);
+      expect(JSON.stringify(plain.body['spec'])).not.toContain(JSON.stringify(field.split('.').at(-1)));
+    },
+  );
+
   it('keeps its network, and is none the worse when a label is taken away', async () => {
     const { metadata } = await submit('trusted', { network: 'Open' });
     const path = `/apis/idlewild.dev/v1alpha1/namespaces/trusted/computejobs/${metadata.name}`;

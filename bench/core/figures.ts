@@ -30,6 +30,14 @@ export interface Scale {
   readonly life: { readonly atOnce: number; readonly later: number };
   readonly large: { readonly finished: number; readonly running: number; readonly waiting: number };
   readonly growth: { readonly fewer: number; readonly jobs: number };
+  readonly pages: {
+    readonly jobs: number;
+    readonly streams: number;
+    readonly changes: number;
+    readonly consoles: number;
+    /** For which the guests of the consoles are asked. */
+    readonly seconds: number;
+  };
   /** Jobs in a whole lab. */
   readonly started: number;
   /** An operator that wrote nothing for so long is at rest. */
@@ -44,6 +52,7 @@ export const full: Scale = {
   life: { atOnce: 1000, later: 500 },
   large: { finished: 1000, running: 2000, waiting: 5000 },
   growth: { fewer: 100, jobs: 500 },
+  pages: { jobs: 1000, streams: 200, changes: 200, consoles: 100, seconds: 20 },
   started: 3,
   quietMs: 1_000,
 };
@@ -51,7 +60,7 @@ export const full: Scale = {
 /** The same with fewer machines and jobs, for a quick look; rates do not change. */
 export function scaled(scale: Scale, fraction: number): Scale {
   const few = (count: number): number => Math.max(1, Math.round(count * fraction));
-  const { steady, life, large, growth } = scale;
+  const { steady, life, large, growth, pages } = scale;
   return {
     ...scale,
     machines: few(scale.machines),
@@ -60,6 +69,10 @@ export function scaled(scale: Scale, fraction: number): Scale {
     life: { atOnce: few(life.atOnce), later: few(life.later) },
     large: { finished: few(large.finished), running: few(large.running), waiting: few(large.waiting) },
     growth: { fewer: few(growth.fewer), jobs: few(growth.jobs) },
+    pages: {
+      ...{ jobs: few(pages.jobs), streams: few(pages.streams), changes: few(pages.changes) },
+      ...{ consoles: few(pages.consoles), seconds: few(pages.seconds) },
+    },
   };
 }
 

@@ -57,6 +57,7 @@ describe('figures', () => {
       life: { atOnce: 10, later: 3 },
       large: { finished: 10, running: 10, waiting: 10 },
       growth: { fewer: 10, jobs: 10 },
+      pages: { jobs: 10, streams: 10, changes: 10, consoles: 10, seconds: 10 },
       started: 3,
       quietMs: 100,
     };

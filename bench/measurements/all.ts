@@ -7,9 +7,10 @@ import { jobList } from './job-list.ts';
 import { large } from './large.ts';
 import { latency } from './latency.ts';
 import { life } from './life.ts';
+import { pages } from './pages.ts';
 import { startUp } from './start-up.ts';
 
-/** On a lab's API server with simulated guests. */
-export const simulated: readonly Measurement[] = [claims, latency, life, growth, large, jobList];
+/** On a lab's API server, with simulated guests or none. */
+export const withoutLab: readonly Measurement[] = [claims, latency, life, growth, large, pages, jobList];
 
-export const measurements: readonly Measurement[] = [...simulated, startUp];
+export const measurements: readonly Measurement[] = [...withoutLab, startUp];

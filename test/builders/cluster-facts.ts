@@ -60,7 +60,7 @@ export const binding = (name: string, validationActions = ['Deny']) => ({
   metadata: { name },
   spec: { policyName: name, validationActions },
 });
-export const rights = rightsNeeded('idlewild-system');
+const rights = rightsNeeded('idlewild-system');
 
 export const ready: Facts = {
   version: seen('v1.34.1'),

@@ -2,7 +2,7 @@
 
 import { render, type Rendered } from './chart.ts';
 
-export interface Container {
+interface Container {
   readonly name: string;
   readonly image: string;
   readonly args?: readonly string[];

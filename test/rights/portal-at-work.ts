@@ -1,12 +1,10 @@
 // The portal with the chart's account before a real API server, used for everything that it offers by somebody who may do all of it.
 
-import { EventEmitter } from 'node:events';
 import type { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { startPortal } from '@idlewild/operator/portal/portal.ts';
 import { pino } from 'pino';
-import { WebSocket } from 'ws';
 import { aJob } from '../builders/job.ts';
 import { aMachine } from '../builders/node.ts';
 import { startRig } from '../portal/rig.ts';
@@ -49,8 +47,12 @@ export async function portalAtWork(): Promise<AtWork> {
     return text === '' ? undefined : JSON.parse(text);
   };
   const dial = async (path: string, protocols: string[] = []): Promise<WebSocket> => {
-    const socket = new WebSocket(portal.url.replace('http', 'ws') + path, protocols, { headers: { authorization } });
-    await EventEmitter.once(socket, 'open');
+    const url = portal.url.replace('http', 'ws') + path;
+    const socket = new WebSocket(url, { protocols, headers: { authorization } });
+    await new Promise((resolve, reject) => {
+      socket.addEventListener('open', resolve);
+      socket.addEventListener('error', reject);
+    });
     return socket;
   };
   const asked = (words: string): Promise<unknown> =>
@@ -67,7 +69,7 @@ export async function portalAtWork(): Promise<AtWork> {
     stream.send(JSON.stringify({ op: 'sub', id: index + 1, topic, namespace: 'team-a', name: 'desk' }));
   for (const words of ['watch events', 'watch pods', 'get pods/log', 'get virtualmachineinstances/vnc/screenshot'])
     await asked(words);
-  stream.terminate();
+  stream.close();
   for (const [protocol, subresource] of [
     ['vnc', 'vnc'],
     ['serial', 'console'],
@@ -75,7 +77,7 @@ export async function portalAtWork(): Promise<AtWork> {
     const { ticket } = (await ask('POST', `${job}/consoles`, { protocol })) as { ticket: string };
     const socket = await dial('/api/v1/consoles', ['plain.kubevirt.io', `ticket.${ticket}`]);
     await asked(`get virtualmachineinstances/${subresource}`);
-    socket.terminate();
+    socket.close();
   }
   await ask('PATCH', '/api/v1/machines/pc-1', { cordoned: true });
   await ask('POST', '/api/v1/machines/pc-1/drain');

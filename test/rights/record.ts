@@ -30,7 +30,7 @@ const selected = (query: TransportRequest['query']): string =>
   /^metadata\.name=([^,]+)$/.exec(String(query?.['fieldSelector'] ?? ''))?.[1] ?? '';
 
 /** What the request has to be allowed; the first is what the API server asks of its own rules. Nothing for what is no resource. */
-export function attributesOf(request: TransportRequest): readonly Attributes[] {
+function attributesOf(request: TransportRequest): readonly Attributes[] {
   const route = routeOf(request.path.split('?')[0] ?? '');
   if (route === undefined) return [];
   const { group, plural, subresource } = route;

@@ -13,7 +13,7 @@ import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isAlreadyExists, isNotFound, toKubeError, type KubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { needsOfJob } from '../model/capacity.ts';
-import { attemptsOf, lastAttempt, openAttempt } from '../model/job.ts';
+import { attemptsOf, lastAttempt, openAttempt, workedSeconds } from '../model/job.ts';
 import { machineOf } from '../model/machine.ts';
 import { annotations, attemptLabels, labels, vmName } from '../model/names.ts';
 import type { LeaveReason } from '../model/reasons.ts';
@@ -306,7 +306,7 @@ export class Evacuation {
       departure: { attempt: attempt.number, instance, from, sinceMs: nowMs },
     });
     const since = attempt.started ?? attempt.claimed ?? at;
-    const secondsLost = Math.max(0, (Date.parse(at) - Date.parse(since)) / 1000);
+    const secondsLost = workedSeconds(job, since, nowMs);
     const entry = { at, reason, rung: 'Kill', attempt: attempt.number, node: from, seconds: secondsLost, message };
     const ended = { at, reason, message, secondsLost, failure: false, interruption: entry };
     try {

@@ -14,7 +14,7 @@ import {
 } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
 import { inWords } from '../model/duration.ts';
-import { openAttempt, type Attempt } from '../model/job.ts';
+import { openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
 import { isYielding, type Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import { isCopying } from '../evacuation/failures.ts';
@@ -153,10 +153,7 @@ function end(
   message: string,
   saved = false,
 ): LadderDecision {
-  const frozen = job.status?.ladder?.frozen;
-  const untilMs = frozen === undefined ? nowMs : Date.parse(frozen);
-  const workedMs = attempt.started === undefined ? 0 : untilMs - Date.parse(attempt.started);
-  const secondsLost = saved ? 0 : Math.max(0, workedMs / 1000 - (attempt.secondsStill ?? 0));
+  const secondsLost = saved || attempt.started === undefined ? 0 : workedSeconds(job, attempt.started, nowMs);
   return { kind: 'end', attempt, reason, secondsLost, message };
 }
 

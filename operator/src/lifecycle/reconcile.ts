@@ -13,7 +13,7 @@ import type { NetworkObstacle } from '../isolation/obstacle.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf, type KubeObject } from '../kube/object.ts';
 import { Pauses } from '../kube/pauses.ts';
-import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
+import { lastAttempt, openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
 import { isLost } from '../model/machine.ts';
 import { annotations, attemptLabels, secretName, secretNameOfVm } from '../model/names.ts';
 import * as status from '../model/status.ts';
@@ -241,7 +241,8 @@ export class Lifecycle {
     if (!attempt) return undefined;
     if (decision.reason === 'TakenAway' && (await this.#isStillThere(key, job, attempt))) return behindMs;
     const taken = decision.reason === 'TakenAway' || decision.reason === 'MachineLost';
-    const lost = taken ? secondsSince(attempt.started, at) : undefined;
+    const lost =
+      taken && attempt.started !== undefined ? workedSeconds(job, attempt.started, Date.parse(at)) : undefined;
     const ended = status.attemptEnded(job, { ...decision, at, secondsLost: lost });
     const { outcome } = decision;
     const next =

@@ -34,6 +34,11 @@ export function stoodStillMs(job: ComputeJob, nowMs: number): number {
   return now + (openAttempt(job)?.secondsStill ?? 0) * 1000;
 }
 
+/** What the open attempt's guest has worked since then (RFC 3339), s: while it is made to stand still it does no work that could be lost. */
+export function workedSeconds(job: ComputeJob, since: string, nowMs: number): number {
+  return Math.max(0, nowMs - Date.parse(since) - stoodStillMs(job, nowMs)) / 1000;
+}
+
 /** What may hold a start up that no machine is to blame for. */
 const blameless: ReadonlySet<string> = new Set<ProgressReason>([
   'QuotaExceeded',

@@ -70,6 +70,16 @@ const said = (decisions: readonly PreemptionDecision[]): string[] =>
   decisions.map((each) => (each.kind === 'wait' ? 'wait' : `${each.kind} ${each.job.metadata.name}`));
 
 describe('notice is given', () => {
+  it('to the one that has worked less, however long it was made to stand still', () => {
+    const still = running('still', 'pc-1', { since: -900 });
+    const attempts = (still.status?.attempts ?? []).map((attempt) => ({ ...attempt, secondsStill: 800 }));
+    const rested = { ...still, status: { ...still.status, attempts } };
+    const high = waiting('high', 1, 'High');
+    const machines = { 'pc-1': 1, 'pc-2': 1 };
+    expect(said(decide(machines, [still, running('busy', 'pc-2')], [high]))).toEqual(['notice busy']);
+    expect(said(decide(machines, [rested, running('busy', 'pc-2')], [high]))).toEqual(['notice still']);
+  });
+
   it('to a job of a lower priority, for a job of priority High or above that fits nowhere', () => {
     const [decision] = decide({ pc: 1 }, [running('low', 'pc')], [waiting('high', 1, 'High')]);
     expect(decision).toMatchObject({ kind: 'notice', by: 'default/high', atMs: noon + 30_000 });

@@ -5,7 +5,7 @@
 import type { ComputeJob } from '../api/compute-job.ts';
 import { obstacleOf, type Requirement } from '../matching/subscribe.ts';
 import { fits, plus, type Amount } from '../model/capacity.ts';
-import { openAttempt, type Attempt } from '../model/job.ts';
+import { openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import { earliestOn, type Occupancy } from '../queue/reservation.ts';
@@ -134,7 +134,7 @@ function victimsOn(machine: Machine, { rank, requirement }: Stuck, input: Preemp
     if (attempt.node !== machine.name || key !== `${job.metadata.namespace}/${attempt.virtualMachine}`) continue;
     const own = rankOf(job);
     if (own >= rank) continue;
-    const seconds = attempt.started === undefined ? 0 : Math.max(0, nowMs - Date.parse(attempt.started)) / 1000;
+    const seconds = attempt.started === undefined ? 0 : workedSeconds(job, attempt.started, nowMs);
     possible.push({ job, attempt, needs, rank: own, lost: seconds * needs.cores });
   }
   possible.sort((a, b) => a.rank - b.rank || compare(b.attempt.claimed ?? '', a.attempt.claimed ?? ''));

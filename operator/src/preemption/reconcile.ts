@@ -10,6 +10,7 @@ import { microTime } from '../kube/micro-time.ts';
 import type { LedgerNote } from '../ledger/entry.ts';
 import type { Matching } from '../matching/reconcile.ts';
 import { inWords } from '../model/duration.ts';
+import { workedSeconds } from '../model/job.ts';
 import { Floor } from '../queue/floor.ts';
 import { lowestBeneficiary, preempt, type PreemptionDecision, type PreemptionSettings, type Stuck } from './decide.ts';
 import { calledOffNote, noticeNote, preemptedNote } from './events.ts';
@@ -98,7 +99,7 @@ export class Preemption {
       case 'end': {
         const { job, attempt, by } = decision;
         const { started } = attempt;
-        const secondsLost = started === undefined ? undefined : Math.max(0, (nowMs - Date.parse(started)) / 1000);
+        const secondsLost = started === undefined ? undefined : workedSeconds(job, started, nowMs);
         const message = `ended on ${attempt.node} for ${by}, which has a higher priority`;
         const next = preempted(job, { at, message, secondsLost });
         const note = preemptedNote(at, attempt, { message, secondsLost });

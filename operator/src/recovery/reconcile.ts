@@ -10,7 +10,7 @@ import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf } from '../kube/object.ts';
-import { openAttempt, type Attempt } from '../model/job.ts';
+import { openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
 import { machineLeaseNamespace, taints } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
@@ -231,7 +231,7 @@ export class Recovery {
         if (await this.#runsElsewhere(job, attempt, machine)) return behindMs;
         const at = microTime(clock.now());
         const since = attempt.started ?? attempt.claimed;
-        const secondsLost = since === undefined ? 0 : Math.max(0, (Date.parse(at) - Date.parse(since)) / 1000);
+        const secondsLost = since === undefined ? 0 : workedSeconds(job, since, Date.parse(at));
         const interruption = {
           at,
           reason: 'MachineLost',

@@ -78,4 +78,4 @@ COPY --chmod=0644 agent/host/idlewild-fence.service /opt/idlewild/host/idlewild-
 # Root: it reads input devices, throttles control groups and ends the processes of guests, all of which belong to the machine's root.
 USER 0:0
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["test", "-S", "/host/run/idlewild/owner.sock"]
-ENTRYPOINT ["node", "--max-semi-space-size=1", "--no-opt", "--no-maglev", "--no-sparkplug", "--no-node-snapshot", "/opt/idlewild/agent/main.mjs"]
+ENTRYPOINT ["node", "--max-semi-space-size=1", "--no-opt", "--no-maglev", "--no-sparkplug", "--no-node-snapshot", "--expose-gc", "/opt/idlewild/agent/main.mjs"]

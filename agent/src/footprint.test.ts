@@ -9,13 +9,14 @@ import type { Lease, Node } from '@idlewild/operator/api/kubernetes.ts';
 import { leases, namespaces, nodes } from '@idlewild/operator/api/resources.ts';
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
+import { LogindMock } from './sensors/logind-mock.ts';
 import { agentNodeFlags } from '../../scripts/bundle-agent.ts';
 import { until } from '../../test/waiting.ts';
 
 const bundler = join(import.meta.dirname, '../../scripts/bundle-agent.ts');
 const env = { ...process.env, NODE_OPTIONS: '' };
-/** Measured: 60. */
-const mostMB = 80;
+/** Measured: 59, of which 17 are its own and not pages of a program. */
+const mostMB = 68;
 /** Measured: 0.004. */
 const mostCores = 0.05;
 /** What it does at rest comes with the renewals of its lease: so many of them are watched, however long they take. */
@@ -24,6 +25,7 @@ const renewals = 3;
 let root: string;
 let server: TestServer;
 let client: KubeClient;
+let bus: LogindMock;
 let agent: ChildProcess;
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'iw-footprint-'));
@@ -32,6 +34,8 @@ beforeAll(async () => {
   await client.create<Node>(nodes, { metadata: { name: 'pc-4' }, spec: {} } as Node);
   await client.create(namespaces, { metadata: { name: 'idlewild-machines' } });
   mkdirSync(join(root, 'run'));
+  // As on a desktop, where it keeps the bus open and what it takes to speak there.
+  bus = await LogindMock.start(join(root, 'run/dbus/system_bus_socket'));
   for (const [name, text] of Object.entries({ 'ca.pem': server.pki.caPem, token: 'admin', 'run/utmp': '' })) {
     writeFileSync(join(root, name), text);
   }
@@ -49,6 +53,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   agent.kill('SIGKILL');
+  await bus.close();
   await client.raw.close();
   await server.stop();
   rmSync(root, { recursive: true, force: true });
@@ -84,6 +89,7 @@ describe('an agent at rest', () => {
       last = await renewed();
     }
     expect((usedMs() - before) / (performance.now() - began)).toBeLessThan(mostCores);
-    expect(residentMB()).toBeLessThan(mostMB);
-  }, 60_000);
+    // What only its start took is collected a little later.
+    await until(() => residentMB() < mostMB, `less than ${mostMB} MB`);
+  }, 90_000);
 });

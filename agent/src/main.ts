@@ -12,6 +12,7 @@ import { Agent } from './agent.ts';
 import { bootClock } from './fence/boot.ts';
 import { Fence } from './fence/fence.ts';
 import { sweep } from './fence/guests.ts';
+import { collector, keepHeapSmall } from './heap.ts';
 import { createHttpsTransport } from './https-transport.ts';
 import { fenceTermsOf, parseOptions, policyOf, usage, type Options } from './options.ts';
 import { LeaseKeeper } from './lease/keeper.ts';
@@ -162,6 +163,7 @@ async function run(options: Options): Promise<void> {
     logind.run(stop.signal),
     guard.run(stop.signal),
     moving.run(stop.signal),
+    keepHeapSmall({ clock: systemClock, collect: collector() }, stop.signal),
   ]);
   for (const server of servers) server.close().closeAllConnections();
   sensors.close();

@@ -4,12 +4,11 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
-import { isTrue } from '@idlewild/operator/api/conditions.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
 import type { VirtualMachine } from '@idlewild/operator/api/kubevirt.ts';
 import * as resources from '@idlewild/operator/api/resources.ts';
 import { Informer } from '@idlewild/operator/kube/informer.ts';
-import { annotations, labels, vmName } from '@idlewild/operator/model/names.ts';
+import { annotations, vmName } from '@idlewild/operator/model/names.ts';
 import { ask, type Request } from '@idlewild/lab/daemon/control.ts';
 import { layoutOf, machineLayoutOf, type LabLayout } from '@idlewild/lab/daemon/layout.ts';
 import { readState } from '@idlewild/lab/daemon/state.ts';
@@ -18,6 +17,7 @@ import { submit, until, type LabCluster } from '../src/cluster.ts';
 import { ApiWatch } from './api-watch.ts';
 import { Beats, beatScript, parseBeat } from './beats.ts';
 import type { Program } from './kinds.ts';
+import { isHeldDown, troublesOf } from './lending.ts';
 import { Losses } from './losses.ts';
 
 /** A job as it stands: its newest attempt, and where that is. */
@@ -214,17 +214,8 @@ export class Arena {
   }
 
   #restless(machines?: readonly string[]): string[] {
-    return this.#nodes.store.list().flatMap((node) => {
-      const { name, labels: has = {}, annotations: notes } = node.metadata;
-      if (machines !== undefined && !machines.includes(name)) return [];
-      const taints = node.spec?.taints ?? [];
-      if (taints.length > 0) return [`${name} is tainted: ${taints.map(({ key }) => key).join(', ')}`];
-      if (!isTrue(node.status?.conditions, 'Ready')) return [`${name} is not Ready`];
-      if (has[labels.pool] !== 'on') return [`${name} lends nothing: ${notes?.[annotations.offer]}`];
-      if (has[labels.fence] === 'off') return [`${name} has no fence`];
-      if (isHeldDown(node)) return [`${name} is held down`];
-      return holdOf(node).includes('"lost":true') ? [`${name} may yet be held down`] : [];
-    });
+    const nodes = this.#nodes.store.list();
+    return nodes.filter(({ metadata }) => machines?.includes(metadata.name) ?? true).flatMap(troublesOf);
   }
 
   async #liftHolds(): Promise<void> {
@@ -261,12 +252,4 @@ export class Arena {
 /** Seconds of CLOCK_MONOTONIC. */
 export function now(): number {
   return Number(process.hrtime.bigint()) / 1e9;
-}
-
-function isHeldDown(node: Node): boolean {
-  return holdOf(node).includes('"until"');
-}
-
-function holdOf({ metadata }: Node): string {
-  return metadata.annotations?.[annotations.hold] ?? '';
 }

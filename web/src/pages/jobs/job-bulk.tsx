@@ -5,7 +5,7 @@ import type { Deletions, JobRow } from '@idlewild/operator/portal/schemas.ts';
 import { Button, Checkbox, Group, Modal, Progress, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconPlayerStop, IconTrash } from '@tabler/icons-react';
-import { useState } from 'react';
+import { memo, useState } from 'react';
 import { call } from '../../data/api.ts';
 import { deleteJobs, type JobToDelete, type Outcome } from '../../data/job-deletion.ts';
 import type { Chosen } from '../../data/job-list.ts';
@@ -42,15 +42,22 @@ interface Order {
 
 export const jobs = (count: number): string => `${count} ${count === 1 ? 'job' : 'jobs'}`;
 
-export function JobBulk(o: {
-  readonly chosen: Chosen;
+interface JobBulkProps {
+  /** How many of the selected ones can be stopped, and deleted. */
+  readonly stop: number;
+  readonly remove: number;
+  /** How many could be selected at all. */
   readonly selectable: number;
+  /** Which they are, at the time of asking. */
+  readonly chosen: () => Chosen;
   readonly onAll: (on: boolean) => void;
-}) {
-  const { stop, remove } = o.chosen;
-  const selected = stop.length + remove.length;
+}
+
+/** Knows numbers and not rows, so that it is not drawn anew whenever some job changes. */
+export const JobBulk = memo(function JobBulk({ stop, remove, selectable, chosen, onAll }: JobBulkProps) {
+  const selected = stop + remove;
   const [order, setOrder] = useState<Order>();
-  const ask = (kind: Kind): void => setOrder({ kind, jobs: o.chosen[kind], stage: { is: 'asking' } });
+  const ask = (kind: Kind): void => setOrder({ kind, jobs: chosen()[kind], stage: { is: 'asking' } });
   const carryOut = async ({ kind, jobs: meant }: Order): Promise<void> => {
     const tell = (done: number): void => setOrder({ kind, jobs: meant, stage: { is: 'busy', done } });
     tell(0);
@@ -66,26 +73,26 @@ export function JobBulk(o: {
   return (
     <div className={css.bulk} role="group" aria-label="Selected jobs">
       <Checkbox
-        label={selected === 0 ? `Select all ${o.selectable}` : `${selected} selected`}
-        checked={selected > 0 && selected === o.selectable}
-        indeterminate={selected > 0 && selected < o.selectable}
-        disabled={o.selectable === 0}
-        onChange={() => o.onAll(selected < o.selectable)}
+        label={selected === 0 ? `Select all ${selectable}` : `${selected} selected`}
+        checked={selected > 0 && selected === selectable}
+        indeterminate={selected > 0 && selected < selectable}
+        disabled={selectable === 0}
+        onChange={() => onAll(selected < selectable)}
       />
       <Group gap="xs" wrap="nowrap">
         <Button
-          {...{ variant: 'default', size: 'compact-sm', disabled: stop.length === 0 }}
+          {...{ variant: 'default', size: 'compact-sm', disabled: stop === 0 }}
           leftSection={<IconPlayerStop size={15} aria-hidden />}
           onClick={() => ask('stop')}
         >
-          Stop {stop.length > 0 && stop.length}
+          Stop {stop > 0 && stop}
         </Button>
         <Button
-          {...{ variant: 'default', size: 'compact-sm', disabled: remove.length === 0 }}
+          {...{ variant: 'default', size: 'compact-sm', disabled: remove === 0 }}
           leftSection={<IconTrash size={15} aria-hidden />}
           onClick={() => ask('remove')}
         >
-          Delete {remove.length > 0 && remove.length}
+          Delete {remove > 0 && remove}
         </Button>
       </Group>
       {order !== undefined && (
@@ -93,7 +100,7 @@ export function JobBulk(o: {
       )}
     </div>
   );
-}
+});
 
 const send = (some: readonly JobToDelete[]): Promise<Deletions> =>
   call<Deletions>('POST', '/api/v1/jobs/deletions', { body: { jobs: some } });

@@ -1,8 +1,8 @@
 // All jobs that one may see, live: what each does, and why it waits. Thousands of them stay smooth, since only the rows in view are
 // drawn, out of plain elements. What is filtered is in the address.
-import { Button, Select, TextInput, VisuallyHidden } from '@mantine/core';
-import { IconPlus, IconSearch } from '@tabler/icons-react';
-import { useCallback, useDeferredValue, useMemo, useState } from 'react';
+import { Button, VisuallyHidden } from '@mantine/core';
+import { IconPlus } from '@tabler/icons-react';
+import { useCallback, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import type { JobRow } from '@idlewild/operator/portal/schemas.ts';
 import { chosenOf, listOf, withRows, type Selection } from '../../data/job-list.ts';
@@ -12,6 +12,7 @@ import { useMe } from '../../data/me.tsx';
 import { Empty } from '../../ui/empty.tsx';
 import { Page } from '../../ui/page.tsx';
 import { JobBulk } from './job-bulk.tsx';
+import { JobFilters } from './job-filters.tsx';
 import { JobTable } from './job-table.tsx';
 import css from './jobs.module.css';
 
@@ -24,17 +25,20 @@ export function JobsPage() {
   const text = search.get('q') ?? '';
   const state = search.get('state');
   const namespace = search.get('namespace');
-  const set = (name: string, value: string | null): void => {
-    setSearch(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value === null || value === '') next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
-  };
+  const set = useCallback(
+    (name: string, value: string | null): void => {
+      setSearch(
+        (before) => {
+          const next = new URLSearchParams(before);
+          if (value === null || value === '') next.delete(name);
+          else next.set(name, value);
+          return next;
+        },
+        { replace: true },
+      );
+    },
+    [setSearch],
+  );
   const deferred = useDeferredValue(rows);
   const { shown, counts, namespaces, total } = useMemo(
     () => listOf(deferred?.values() ?? [], { text, state, namespace }),
@@ -54,45 +58,40 @@ export function JobsPage() {
     () => shown.reduce((count, row) => count + (may.has(row.namespace) && row.deleting !== true ? 1 : 0), 0),
     [shown, may],
   );
+  const now = useRef({ chosen, shown, select });
+  useLayoutEffect(() => {
+    now.current = { chosen, shown, select };
+  });
+  const latest = useMemo(
+    () => ({
+      chosen: () => now.current.chosen,
+      onAll: (on: boolean): void => now.current.select(now.current.shown, on),
+    }),
+    [],
+  );
   const filtered = text !== '' || state !== null || namespace !== null;
   return (
     <Page title="Jobs" tab={total === 0 ? 'Jobs' : `${total} jobs`}>
-      <div className={css.filters} role="search">
-        <TextInput
-          aria-label="Search by name, machine or reason"
-          placeholder="Name, machine or reason"
-          leftSection={<IconSearch size={16} aria-hidden />}
-          value={text}
-          onChange={(event) => set('q', event.currentTarget.value)}
-        />
-        <Select
-          aria-label="State"
-          placeholder="Any state"
-          clearable
-          data={jobStates
-            .filter((each) => (counts.get(each) ?? 0) > 0 || each === state)
-            .map((each) => ({ value: each, label: `${each} (${counts.get(each) ?? 0})` }))}
-          value={state}
-          onChange={(value) => set('state', value)}
-        />
-        {(namespaces.length > 1 || namespace !== null) && (
-          <Select
-            aria-label="Namespace"
-            placeholder="Any namespace"
-            clearable
-            searchable
-            data={namespaces}
-            value={namespace}
-            onChange={(value) => set('namespace', value)}
-          />
-        )}
-      </div>
+      <JobFilters
+        {...{ text, state, namespace, set }}
+        states={jobStates
+          .filter((each) => (counts.get(each) ?? 0) > 0 || each === state)
+          .map((each) => `${each} ${counts.get(each) ?? 0}`)
+          .join('\n')}
+        namespaces={namespaces.join('\n')}
+      />
       <VisuallyHidden role="status">
         {rows === undefined ? '' : `${shown.length} of ${total} jobs`}
         {chosen.stop.length + chosen.remove.length > 0 && `, ${chosen.stop.length + chosen.remove.length} selected`}
       </VisuallyHidden>
       {may.size > 0 && (shown.length > 0 || rows === undefined) && (
-        <JobBulk chosen={chosen} selectable={selectable} onAll={(on) => select(shown, on)} />
+        <JobBulk
+          stop={chosen.stop.length}
+          remove={chosen.remove.length}
+          selectable={selectable}
+          chosen={latest.chosen}
+          onAll={latest.onAll}
+        />
       )}
       {refused !== undefined ? (
         <Empty title="You may not list jobs">{refused}</Empty>

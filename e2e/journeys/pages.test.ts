@@ -3,12 +3,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { aJob } from '../../test/builders/job.ts';
 import { aMachine } from '../../test/builders/node.ts';
 import { startRig, type Rig } from '../../test/portal/rig.ts';
 import { launch, logIn, visit } from '../src/browser.ts';
+import { hindrances, overflows } from '../src/page-checks.ts';
 
 const images = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 
@@ -77,24 +77,6 @@ const pictures = new Set([
   'new-job-light',
   'machines-dark',
 ]);
-
-interface AxeResult {
-  readonly violations: readonly { id: string; impact?: string; help: string; nodes: { html: string }[] }[];
-}
-
-/** What hurts people who use the page otherwise than by eye and mouse. */
-async function hindrances(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate<AxeResult>('axe.run()');
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-}
-
-/** Wider than its window. */
-const overflows = (page: Page): Promise<boolean> =>
-  page.evaluate<boolean>(`[document.documentElement, ...document.querySelectorAll('header, main')]
-    .some(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)`);
 
 const views = [
   { scheme: 'light', width: 1280 },

@@ -10,7 +10,7 @@ interface Seen {
   readonly name: string;
 }
 
-export interface Through {
+interface Through {
   /** By place. */
   readonly names: readonly string[];
   /** What no list may do: another name at a place that was read before, a name at two places, a gap in what is drawn. */

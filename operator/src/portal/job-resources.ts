@@ -19,7 +19,7 @@ import { jobPath, jobResources, type JobResources } from './schemas.ts';
 import type { Sources } from './sources.ts';
 
 /** metrics.k8s.io/v1beta1, k8s.io/metrics/pkg/apis/metrics/v1beta1/types.go. */
-export interface PodMetrics extends KubeObject {
+interface PodMetrics extends KubeObject {
   /** The end of the window. */
   readonly timestamp?: string;
   /** A duration as Go prints it, such as 15.2s. */
@@ -33,7 +33,7 @@ const guestContainer = 'compute';
 /** What one source tells, or why it does not. */
 type Told<T> = { readonly value: T } | { readonly unknown: string };
 
-export interface ResourcesOptions {
+interface ResourcesOptions {
   readonly client: KubeClient;
   readonly sources: Sources;
   readonly authorization: Authorization;

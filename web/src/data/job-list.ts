@@ -10,7 +10,7 @@ export interface JobFilter {
   readonly namespace: string | null;
 }
 
-export interface JobList {
+interface JobList {
   readonly shown: readonly JobRow[];
   /** Of those that fit the other filters. */
   readonly counts: ReadonlyMap<JobState, number>;

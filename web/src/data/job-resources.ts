@@ -10,7 +10,7 @@ import { clockTime, span } from './time.ts';
 /** `why` is empty where it is plain. */
 export type Cell = { readonly text: string } | { readonly unknown: true; readonly why: string };
 
-export interface ResourceRow {
+interface ResourceRow {
   readonly what: string;
   readonly asked: string;
   readonly given: Cell;
@@ -71,7 +71,7 @@ function shareOf(used: number | undefined, of: number | undefined): { share: num
   return used === undefined || of === undefined || of <= 0 ? {} : { share: Math.min(1, used / of) };
 }
 
-export interface Account {
+interface Account {
   readonly what: string;
   readonly text: string;
 }

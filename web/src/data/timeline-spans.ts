@@ -27,7 +27,7 @@ export interface Moment {
   readonly detail: string;
 }
 
-export interface Interruptions {
+interface Interruptions {
   readonly spans: readonly Span[];
   readonly moments: readonly Moment[];
   /** Time in which the guest stood still, of which it is not known any more when: ms. */
@@ -36,7 +36,7 @@ export interface Interruptions {
   readonly places: readonly Place[];
 }
 
-export interface Place {
+interface Place {
   readonly at: number;
   readonly node: string;
 }

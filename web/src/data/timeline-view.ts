@@ -52,7 +52,7 @@ const steps = [
   ...[1, 2, 7, 14, 30].map((count) => count * day),
 ];
 
-export interface Ticks {
+interface Ticks {
   readonly stepMs: number;
   readonly at: readonly number[];
 }

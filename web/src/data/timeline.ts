@@ -10,7 +10,7 @@ export { words } from './timeline-spans.ts';
 export const barKinds = ['waiting', 'parked', 'starting', 'running', 'frozen', 'moving', 'parking', 'lost'] as const;
 export type BarKind = (typeof barKinds)[number];
 
-export interface Bar {
+interface Bar {
   readonly kind: BarKind;
   /** ms since the epoch. */
   readonly from: number;

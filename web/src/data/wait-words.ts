@@ -17,7 +17,7 @@ export interface WaitRow {
   readonly names: readonly string[];
 }
 
-export interface Wait {
+interface Wait {
   /** 3rd in line; undefined where there is no line. */
   readonly place: string | undefined;
   readonly estimate: string;

@@ -40,7 +40,7 @@ interface Order {
   readonly stage: Stage;
 }
 
-export const jobs = (count: number): string => `${count} ${count === 1 ? 'job' : 'jobs'}`;
+const jobs = (count: number): string => `${count} ${count === 1 ? 'job' : 'jobs'}`;
 
 interface JobBulkProps {
   /** How many of the selected ones can be stopped, and deleted. */

@@ -12,7 +12,7 @@ import { fullTime, span } from '../../data/time.ts';
 import { StateChip } from '../../ui/state-chip.tsx';
 import css from './jobs.module.css';
 
-export interface JobTableProps {
+interface JobTableProps {
   readonly rows: readonly JobRow[];
   readonly manyNamespaces: boolean;
   readonly selection: Selection;

@@ -66,6 +66,7 @@ const paths = {
   job: '/jobs/team-a/render',
   'new-job': '/new',
   machines: '/machines',
+  machine: '/machines/pc-2',
   console: '/jobs/team-a/desktop/console?as=serial',
 } as const;
 

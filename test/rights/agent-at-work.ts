@@ -25,6 +25,8 @@ import { RequestRecord } from './record.ts';
 
 const system = 'idlewild-system';
 const machine = 'pc-1';
+/** Of a machine that has much else to do. */
+const patienceMs = 90_000;
 const log = pino({ level: 'silent' });
 const caps = { cores: 2, memoryMiB: 2048, diskMiB: 2048, graphicsMiB: 0, gpus: 0, room: 'lab-a', dedicated: true };
 const terms = {
@@ -54,10 +56,10 @@ export async function agentAtWork(): Promise<AtWork> {
     const work = start(root, client, stop.signal);
     const offered = async (): Promise<boolean> =>
       (await server.get(`/api/v1/nodes/${machine}`)).metadata.labels?.['idlewild.dev/pool'] !== undefined;
-    await until(offered, 'the machine is offered');
+    await until(offered, 'the machine is offered', patienceMs);
     const saw = (words: string): boolean =>
       record.all.some(({ attributes: { verb, resource } }) => `${verb} ${resource}` === words);
-    for (const words of ['update leases', 'get configmaps']) await until(() => saw(words), words);
+    for (const words of ['update leases', 'get configmaps']) await until(() => saw(words), words, patienceMs);
     await new GuestList({ client, machine, clock: systemClock, log }).list();
     stop.abort();
     await work;

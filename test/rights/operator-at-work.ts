@@ -31,6 +31,8 @@ export interface AtWork {
 const namespace = 'team-a';
 const system = 'idlewild-system';
 const log = pino({ level: 'silent' });
+/** Of a machine that has much else to do. */
+const patienceMs = 90_000;
 const crds = join(import.meta.dirname, '../../crds');
 
 /** Resolves when it has worked for a while, has been asked, and has ended. The server and the account are still there. */
@@ -89,10 +91,14 @@ async function work(admin: KubeClient, transport: Transport, server: TestServer)
         image: { containerDisk: 'sim/exit-0-after-10' },
       },
     });
-    await until(async () => {
-      const { status } = await admin.get<ComputeJob>(computeJobs, { namespace, name: 'a' });
-      return status?.phase === 'Succeeded';
-    }, 'the job succeeds');
+    await until(
+      async () => {
+        const { status } = await admin.get<ComputeJob>(computeJobs, { namespace, name: 'a' });
+        return status?.phase === 'Succeeded';
+      },
+      'the job succeeds',
+      patienceMs,
+    );
     const asked = await fetch(`http://127.0.0.1:${port}/api/v1/history?namespace=${namespace}`, {
       headers: { authorization: 'Bearer alice' },
     });
@@ -110,7 +116,7 @@ async function renewed(server: TestServer): Promise<void> {
   const path = `/apis/coordination.k8s.io/v1/namespaces/${system}/leases/idlewild-operator`;
   const versionNow = async (): Promise<string | undefined> => (await server.get(path)).metadata.resourceVersion;
   const first = await versionNow();
-  await until(async () => (await versionNow()) !== first, 'the leader renews');
+  await until(async () => (await versionNow()) !== first, 'the leader renews', patienceMs);
 }
 
 async function tellTwice(transport: Transport): Promise<void> {

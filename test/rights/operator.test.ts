@@ -1,7 +1,7 @@
 // That the operator needs each of its rights and no other: by what the real operator asks, in virtual time and of a real API server,
 // and by what becomes of it without each of them.
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { chartRights } from '@idlewild/lab/manifests/chart.ts';
 import type { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
 import { scenarios } from '../../simulation/src/crash/scenarios.ts';
@@ -11,6 +11,8 @@ import { operatorAtWork } from './operator-at-work.ts';
 import { RequestRecord, type Asked } from './record.ts';
 import { tryOut } from './trial.ts';
 import { expectNeeded, type Holder } from './without.ts';
+
+jest.setTimeout(60_000);
 
 const cells = cellsOf(await chartRights(), 'operator');
 const named = (list: readonly Cell[]) => list.map((cell) => [inWords(cell), cell] as const);

@@ -1,6 +1,6 @@
 // That each rule of the roles for people is one that somebody needs for something, and that they may not do it without that rule.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { chartRights } from '@idlewild/lab/manifests/chart.ts';
 import { TestServer } from '@idlewild/lab/apiserver/test-server.ts';
 import { bootstrap } from '@idlewild/lab/daemon/bootstrap.ts';
@@ -9,6 +9,8 @@ import { transportFrom } from '@idlewild/operator/kube/credentials.ts';
 import { join } from 'node:path';
 import { cellsOfRole, inWords, rolesOf, type Cell } from './cells.ts';
 import { expectNeeded } from './without.ts';
+
+jest.setTimeout(60_000);
 
 /** What a right is for. A right that is not here is one that nobody needs. */
 const uses: Readonly<Record<string, string>> = {

@@ -13,6 +13,8 @@ import type { AtWork } from './operator-at-work.ts';
 import { RequestRecord } from './record.ts';
 
 const system = 'idlewild-system';
+/** Of a machine that has much else to do. */
+const patienceMs = 90_000;
 const job = '/api/v1/namespaces/team-a/jobs/desk';
 
 /** Resolves when all of it has been used. The server and the account are still there. */
@@ -56,9 +58,17 @@ export async function portalAtWork(): Promise<AtWork> {
     return socket;
   };
   const asked = (words: string): Promise<unknown> =>
-    until(() => record.all.some(({ attributes: { verb, resource } }) => `${verb} ${resource}` === words), words);
+    until(
+      () => record.all.some(({ attributes: { verb, resource } }) => `${verb} ${resource}` === words),
+      words,
+      patienceMs,
+    );
 
-  await until(async () => JSON.stringify(await ask('GET', '/api/v1/jobs')).includes('desk'), 'the job is seen');
+  await until(
+    async () => JSON.stringify(await ask('GET', '/api/v1/jobs')).includes('desk'),
+    'the job is seen',
+    patienceMs,
+  );
   const spec = { image: { containerDisk: 'lab/tiny' }, script: 'true' };
   await ask('POST', '/api/v1/namespaces/team-a/jobs', { metadata: { name: 'new' }, spec });
   await ask('GET', '/api/v1/namespaces/team-a/jobs/new');

@@ -1,18 +1,20 @@
 // That the portal needs each of its rights and no other, by what it asks of a real API server while somebody uses all of it.
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { chartRights } from '@idlewild/lab/manifests/chart.ts';
 import { cellsOf, inWords } from './cells.ts';
 import type { AtWork } from './operator-at-work.ts';
 import { portalAtWork } from './portal-at-work.ts';
 import { expectNeeded } from './without.ts';
 
+jest.setTimeout(60_000);
+
 const cells = cellsOf(await chartRights(), 'portal');
 
 let portal: AtWork;
 beforeAll(async () => {
   portal = await portalAtWork();
-}, 120_000);
+}, 240_000);
 afterAll(() => portal.stop());
 
 describe('the portal', () => {

@@ -51,7 +51,12 @@ describe('what a guest has printed', () => {
   it('is told of the guest that the job has now, in the order of its places', async () => {
     expect(await ask('ann', 'desk')).toEqual({
       status: 200,
-      body: { logs: [{ pod: 'desk-2', text: 'boots\n' }, { pod: 'desk-2-moved', text: 'goes on\n' }] },
+      body: {
+        logs: [
+          { pod: 'desk-2', text: 'boots\n' },
+          { pod: 'desk-2-moved', text: 'goes on\n' },
+        ],
+      },
     });
   });
 

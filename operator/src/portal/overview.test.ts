@@ -15,7 +15,11 @@ const waited = (name: string, seconds: number): ComputeJob =>
 describe('the waiting times', () => {
   it('are of jobs that got a machine in the last day, and of those that wait now the longest', () => {
     const jobs = Array.from({ length: 20 }, (_, index) => waited(`j${index}`, index + 1));
-    const old = of(aJob('old').published(-50 * hour).claimedBy('pc-1', { at: -40 * hour }).job);
+    const old = of(
+      aJob('old')
+        .published(-50 * hour)
+        .claimedBy('pc-1', { at: -40 * hour }).job,
+    );
     const waits = of(aJob('waits').published(-60).job);
     const again = of(
       aJob('again').published(-600).claimedBy('pc-1', { at: -550 }).ended('MachineLost', { at: -100 }).job,

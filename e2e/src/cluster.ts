@@ -45,6 +45,8 @@ export interface LabSettings {
   readonly guests?: 'real' | 'light';
   /** With the portal; without unless told. */
   readonly portal?: boolean;
+  /** Without it, a journey starts operators of its own; with it unless told. */
+  readonly operator?: boolean;
   readonly operatorFlags?: readonly string[];
 }
 
@@ -104,7 +106,7 @@ async function givenCluster(kubeconfig: string): Promise<LabCluster> {
 async function ownLab(options: LabSettings): Promise<LabCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'iw-e2e-'));
   const lab = (...args: string[]) => run(process.execPath, [cli, ...args, '--dir', dir]);
-  const { machines, witness = false, guests = 'real', portal = false, operatorFlags = [] } = options;
+  const { machines, witness = false, guests = 'real', portal = false, operator = true, operatorFlags = [] } = options;
   const flags = operatorFlags.map((flag) => `--operator-flag=${flag}`);
   const size = machines === undefined ? [] : ['--machines', `${machines}`];
   const upArgs = [
@@ -114,6 +116,7 @@ async function ownLab(options: LabSettings): Promise<LabCluster> {
     ...(witness ? ['--witness'] : []),
     ...['--guests', guests],
     ...(portal ? [] : ['--no-portal']),
+    ...(operator ? [] : ['--no-operator']),
     ...flags,
   ];
   const up = async () => {

@@ -13,7 +13,8 @@ const labUsesRuntimeOnly = {
   message: 'The lab may use the operator only through its api/ and kube/ folders.',
 };
 const webKnowsTheApiOnly = {
-  regex: '^@idlewild/operator/(?!(api/|portal/(schemas|console-schemas|history-schemas|rows|login-troubles|job-limits)\\.ts$))',
+  regex:
+    '^@idlewild/operator/(?!(api/|portal/(schemas|console-schemas|history-schemas|rows|login-troubles|job-limits)\\.ts$))',
   message: 'Pages know the portal by its API: its schemas, words and limits, and how rows are made of objects.',
 };
 const noReconcile = { regex: '/reconcile\\.ts$', message: 'The server reads the model; it never calls a reconciler.' };

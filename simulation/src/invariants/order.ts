@@ -227,5 +227,7 @@ function readingOf(key: string, job: ComputeJob): Reading {
 
 function excused({ status }: ComputeJob, machine: string): boolean {
   const failed = status?.attempts?.some(({ node, reason }) => node === machine && reason === 'StartFailed') === true;
-  return failed || ownReasons.has(status?.reason ?? '') || (status?.failures ?? 0) > 0 || status?.preemption !== undefined;
+  return (
+    failed || ownReasons.has(status?.reason ?? '') || (status?.failures ?? 0) > 0 || status?.preemption !== undefined
+  );
 }

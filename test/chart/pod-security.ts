@@ -21,7 +21,7 @@ interface Container {
   readonly ports?: readonly { readonly hostPort?: number }[];
 }
 
-export interface Volume {
+interface Volume {
   readonly name: string;
   readonly hostPath?: { readonly path: string };
   readonly [source: string]: unknown;

@@ -248,6 +248,8 @@ export class Lifecycle {
     const next =
       outcome === undefined ? ended : status.finished({ ...job, status: ended }, { ...decision, outcome, at });
     await this.#deps.writer.status(job, next);
+    // The next attempt meets by itself what this one met: one that ends before its first try could not say why.
+    this.#refused.forget(key);
     this.#deps.log.info({ job: key, attempt: attempt.number, reason: decision.reason, outcome }, decision.message);
     this.#metrics.ended(decision.reason);
     if (outcome) this.#metrics.finished(outcome);

@@ -43,4 +43,26 @@ describe('while KubeVirt does not answer', () => {
       ),
     120_000,
   );
+
+  it(
+    'a job that gives its starts less time than lies between two tries is not to blame either',
+    () =>
+      at(
+        {
+          machines: ['pc-1'],
+          fate: (request, { nowMs }) => (makesVm(request) && nowMs < 5 * minuteMs ? unanswered : undefined),
+        },
+        async (witness) => {
+          witness.submit('a', { ...whole, startDeadline: '25s', retries: { limit: 0, when: ['StartFailed'] } });
+          await witness.advance(5 * minuteMs - witness.nowMs);
+          const { attempts = [], failures = 0 } = witness.job('a')?.status ?? {};
+          const ended = attempts.filter((attempt) => attempt.ended !== undefined);
+          expect(ended.length).toBeGreaterThan(1);
+          expect(ended.map(({ cause }) => cause)).toEqual(ended.map(() => 'KubeVirtNotReady'));
+          expect([failures, held(witness)]).toEqual([0, []]);
+          await witness.runs('a');
+        },
+      ),
+    120_000,
+  );
 });

@@ -34,6 +34,8 @@ const quota =
   'failed to create virtual machine pod: pods "virt-launcher-j-1-x7k2p" is forbidden: exceeded quota: compute, requested: requests.memory=2344Mi, used: requests.memory=7Gi, limited: requests.memory=8Gi';
 const podSecurity =
   'failed to create virtual machine pod: pods "virt-launcher-j-1-x7k2p" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false';
+const unanswered =
+  'Failure while starting VMI: Internal error occurred: failed calling webhook "virtualmachineinstances-create-validator.kubevirt.io": failed to call webhook: Post "https://virt-api.kubevirt.svc:443/": EOF';
 const webhook =
   'Failure while starting VMI: admission webhook "limits.example" denied the request: no machines on Sundays';
 
@@ -50,6 +52,23 @@ describe('a guest that does not start', () => {
       guest({ vm: { type: 'Failure', status: 'True', reason: 'FailedCreate', message: quota } }),
       'QuotaExceeded',
       /^a quota of the namespace forbids the guest: /,
+    ],
+    [
+      'a webhook of KubeVirt that does not answer, met by the instance',
+      guest({ vm: { type: 'Failure', status: 'True', reason: 'FailedCreate', message: unanswered } }),
+      'KubeVirtNotReady',
+      /^KubeVirt does not answer, without whom the cluster does not take the guest: /,
+    ],
+    [
+      'a webhook that does not answer, met by the pod',
+      guest({
+        vmi: {
+          ...{ type: 'Synchronized', ...no, reason: 'FailedCreate' },
+          message: unanswered.replace('virtualmachineinstances-create-validator.kubevirt.io', 'pods.example.org'),
+        },
+      }),
+      'KubeVirtNotReady',
+      /^the admission webhook "pods\.example\.org" does not answer/,
     ],
     [
       'Pod Security',

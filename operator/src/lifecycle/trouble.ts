@@ -5,7 +5,7 @@ import { getCondition } from '../api/conditions.ts';
 import type { Pod } from '../api/kubernetes.ts';
 import type { ProgressReason } from '../model/reasons.ts';
 import type { Guest } from './observe.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, unansweredOf } from './refusal.ts';
 
 export interface Trouble {
   readonly reason: ProgressReason;
@@ -106,6 +106,6 @@ function imageTrouble(image: string, reason: string, message: string | undefined
 
 function failedCreate(what: string, reason: string, message: string | undefined): Trouble {
   const text = message ?? reason;
-  if (reason === 'FailedCreate') return refusalOf(what, text);
+  if (reason === 'FailedCreate') return unansweredOf(what, text) ?? refusalOf(what, text);
   return { reason: 'VirtualMachineCreated', message: `KubeVirt: ${text}` };
 }

@@ -27,8 +27,10 @@ export function silenceOf({ metadata, spec }: Lease): Silence | undefined {
   try {
     const { seconds, until } = JSON.parse(metadata.annotations?.[annotations.silence] ?? '') as Record<string, unknown>;
     const untilMs = typeof until === 'string' ? parseTime(until) : undefined;
-    if (typeof seconds !== 'number' || untilMs === undefined || renewedMs === undefined) return undefined;
-    return { ms: seconds * 1000, untilMs, agoMs: renewedMs - untilMs };
+    const ms = typeof seconds === 'number' && Number.isFinite(seconds) ? seconds * 1000 : 0;
+    // What is shorter no agent writes: it must not take the place of what was heard.
+    if (ms < shortestGapMs || untilMs === undefined || renewedMs === undefined) return undefined;
+    return { ms, untilMs, agoMs: renewedMs - untilMs };
   } catch {
     return undefined;
   }

@@ -35,6 +35,13 @@ describe('the notes', () => {
     expect(await notes(...sign)).toContain('WARNING: portal.publicUrls is empty: nobody can log in');
   });
 
+  it('say how to learn whether jobs can run, and from which pod what is missing', async () => {
+    expect(await notes()).toMatch(
+      /`helm test idlewild -n lab-system` .*\n.*`kubectl -n lab-system logs idlewild-preflight`/,
+    );
+    expect(await notes('--set', 'operator.enabled=false')).not.toContain('preflight');
+  });
+
   it('tell of the portal only if there is one', async () => {
     expect(await notes()).toContain('service/portal');
     expect(await notes('--set', 'portal.enabled=false')).not.toContain('portal');

@@ -199,8 +199,10 @@ export class LeaseKeeper {
       known === undefined
         ? await client.get<Node>(nodes, { name: machine }, { signal: this.#soon(signal) })
         : { metadata: { name: machine, uid: known } };
-    const lease = claimedLease(previous, { namespace, holder, node, boot: boot.id, terms, nowMs: clock.now() });
     const sentS = boot.now();
+    const silentMs = this.#term && (sentS - this.#term.renewedS) * 1000;
+    const claim = { namespace, holder, node, boot: boot.id, terms, nowMs: clock.now(), silentMs };
+    const lease = claimedLease(previous, claim);
     try {
       const o = { signal: this.#soon(signal) };
       this.#see(await (previous ? client.replace<Lease>(leases, lease, o) : client.create<Lease>(leases, lease, o)));

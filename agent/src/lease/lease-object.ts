@@ -22,12 +22,14 @@ export interface Claim {
   readonly terms: LeaseTerms;
   /** ms since the epoch. */
   readonly nowMs: number;
+  /** Since the last renewal, by a clock that nobody sets, ms; undefined when that is not known. */
+  readonly silentMs?: number | undefined;
 }
 
 /** What `holder` writes to take or renew the lease; undefined `previous`: there is none. */
 export function claimedLease(
   previous: Lease | undefined,
-  { namespace, holder, node, boot, terms, nowMs }: Claim,
+  { namespace, holder, node, boot, terms, nowMs, silentMs }: Claim,
 ): Lease {
   const { name, uid } = node.metadata;
   const same = previous?.spec?.holderIdentity === holder;
@@ -50,7 +52,7 @@ export function claimedLease(
         ...previous?.metadata.annotations,
         // Guests of another boot ended with that.
         ...(previous && bootOf(previous.metadata.annotations?.[annotations.fence]) === boot
-          ? silenceNote(previous, nowMs)
+          ? silenceNote(previous, nowMs, silentMs)
           : {}),
         [annotations.fence]: JSON.stringify({ switchAfterSeconds, killSeconds, checkSeconds, boot }),
       },

@@ -15,9 +15,15 @@ export interface Silence {
   readonly agoMs: number;
 }
 
-/** The annotation on a lease that is renewed at `nowMs` (since the epoch) after `previous`; none when it was not silent for long. */
-export function silenceNote(previous: Lease, nowMs: number): Readonly<Record<string, string>> {
-  const ms = nowMs - (parseTime(previous.spec?.renewTime) ?? nowMs);
+/**
+ * The annotation on a lease that is renewed at `nowMs` (since the epoch) after `previous`; none when it was not silent for long.
+ * @param ms since the last renewal; by what the lease says of it unless known better.
+ */
+export function silenceNote(
+  previous: Lease,
+  nowMs: number,
+  ms = nowMs - (parseTime(previous.spec?.renewTime) ?? nowMs),
+): Readonly<Record<string, string>> {
   if (ms < shortestGapMs) return {};
   return { [annotations.silence]: JSON.stringify({ seconds: Math.round(ms / 1000), until: microTime(nowMs) }) };
 }

@@ -17,6 +17,11 @@ const webKnowsTheApiOnly = {
     '^@idlewild/operator/(?!(api/|portal/(schemas|console-schemas|history-schemas|rows|login-troubles|job-limits)\\.ts$))',
   message: 'Pages know the portal by its API: its schemas, words and limits, and how rows are made of objects.',
 };
+const noModal = {
+  name: '@mantine/core',
+  importNames: ['Modal', 'Drawer'],
+  message: 'As it comes it breaks the policy of our pages: use ui/dialog.tsx.',
+};
 const noReconcile = { regex: '/reconcile\\.ts$', message: 'The server reads the model; it never calls a reconciler.' };
 const impureGlobals = ['setTimeout', 'setInterval', 'fetch', 'process'].map((name) => ({
   name,
@@ -62,6 +67,15 @@ export default tseslint.config(
   {
     files: ['web/src/**/*.ts', 'web/src/**/*.tsx'],
     ignores: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { paths: [noModal], patterns: [wordlessNames, noLabInOperator, webKnowsTheApiOnly] },
+      ],
+    },
+  },
+  {
+    files: ['web/src/ui/dialog.tsx'],
     rules: { 'no-restricted-imports': ['error', { patterns: [wordlessNames, noLabInOperator, webKnowsTheApiOnly] }] },
   },
   {

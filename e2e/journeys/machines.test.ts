@@ -1,6 +1,6 @@
 // The machines of a lab in a real browser, over an API server with real rights and the lab's own control socket: whoever may change
 // machines turns their switches, drains and holds them by clicking; whoever may not finds none of that, neither on a page nor at the API.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { aMachine } from '../../test/builders/node.ts';
 import { startRig, type Rig } from '../../test/portal/rig.ts';
 import { launch, logIn, visit } from '../src/browser.ts';
 import { until } from '../src/cluster.ts';
+import { hindrances } from '../src/page-checks.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'portal-lab-'));
 /** What the lab was told to do. */
@@ -53,8 +54,16 @@ beforeEach(() => {
   asked = [];
 });
 
+/** What pages said in their consoles, but of answers that refuse. */
+const complaints: (readonly string[])[] = [];
+afterEach(() => {
+  const said = complaints.splice(0).flat();
+  expect(said.filter((words) => !words.includes('Failed to load resource'))).toEqual([]);
+});
+
 async function pageOf(user: 'root' | 'ann'): Promise<Page> {
-  const { page } = await visit(browser, rig.portal.url);
+  const { page, complaints: said } = await visit(browser, rig.portal.url);
+  complaints.push(said);
   page.setDefaultTimeout(20_000);
   await logIn(page, rig.portal.url, rig.tokens[user]);
   return page;
@@ -103,6 +112,8 @@ describe('whoever may change machines', () => {
     await page.goto(`${rig.portal.url}/machines/pc-1`);
     await page.getByRole('button', { name: 'Actions for pc-1' }).click();
     await page.getByRole('menuitem', { name: 'Drain' }).click();
+    await page.getByRole('dialog', { name: 'Drain pc-1?' }).waitFor();
+    expect(await hindrances(page)).toEqual([]);
     await page.getByRole('button', { name: 'Drain it' }).click();
     await page.locator('h1 ~ .chip', { hasText: 'Draining' }).waitFor();
     await page.getByRole('button', { name: 'Actions for pc-1' }).click();

@@ -1,7 +1,8 @@
 // What one can do with a console beside typing into it.
-import { Button, Group, Modal, Textarea } from '@mantine/core';
+import { Button, Group, Textarea } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
+import { Dialog } from '../ui/dialog.tsx';
 import type { Console } from './console-page.tsx';
 import css from './console.module.css';
 
@@ -69,7 +70,7 @@ export function Toolbar(o: { readonly console: Console | undefined; readonly liv
       <Button {...button} onClick={() => void full()}>
         Full screen
       </Button>
-      <Modal opened={typing} onClose={close} title="Type text into the guest" centered>
+      <Dialog opened={typing} onClose={close} title="Type text into the guest">
         <Textarea
           aria-label="Text to type"
           description="It is typed key by key, as on an American keyboard."
@@ -88,7 +89,7 @@ export function Toolbar(o: { readonly console: Console | undefined; readonly liv
             Type it
           </Button>
         </Group>
-      </Modal>
+      </Dialog>
     </Group>
   );
 }

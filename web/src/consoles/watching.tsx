@@ -1,9 +1,10 @@
 // Looking on at a screen that somebody else works at: a picture a second, which disturbs nobody, and a way to take the screen over.
 // Promises: taking over asks first. Pictures are followed only while this is shown.
-import { Button, Group, Modal, Text } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
 import { useStream } from '../data/live.tsx';
+import { Dialog } from '../ui/dialog.tsx';
 import css from './console.module.css';
 
 export interface WatchingProps {
@@ -41,7 +42,7 @@ export function Watching({ namespace, name, onTakeOver }: WatchingProps) {
           Take over
         </Button>
       </div>
-      <Modal opened={asking} onClose={close} title="Take the screen over?" centered>
+      <Dialog opened={asking} onClose={close} title="Take the screen over?">
         <Text size="sm">
           Whoever has it now can only look on from then, whatever they are doing. Their programs go on in the guest.
         </Text>
@@ -58,7 +59,7 @@ export function Watching({ namespace, name, onTakeOver }: WatchingProps) {
             Take it over
           </Button>
         </Group>
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -2,13 +2,14 @@
 // Promises: says how many before it does it; tells of every job that was refused, by its name and with the reason. Acts only on what the
 // list shows.
 import type { Deletions, JobRow } from '@idlewild/operator/portal/schemas.ts';
-import { Button, Checkbox, Group, Modal, Progress, Text } from '@mantine/core';
+import { Button, Checkbox, Group, Progress, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconPlayerStop, IconTrash } from '@tabler/icons-react';
 import { memo, useState } from 'react';
 import { call } from '../../data/api.ts';
 import { deleteJobs, type JobToDelete, type Outcome } from '../../data/job-deletion.ts';
 import type { Chosen } from '../../data/job-list.ts';
+import { Dialog } from '../../ui/dialog.tsx';
 import css from './jobs.module.css';
 
 type Kind = 'stop' | 'remove';
@@ -96,7 +97,7 @@ export const JobBulk = memo(function JobBulk({ stop, remove, selectable, chosen,
         </Button>
       </Group>
       {order !== undefined && (
-        <Dialog order={order} onClose={() => setOrder(undefined)} onYes={() => void carryOut(order)} />
+        <Confirm order={order} onClose={() => setOrder(undefined)} onYes={() => void carryOut(order)} />
       )}
     </div>
   );
@@ -108,7 +109,7 @@ const send = (some: readonly JobToDelete[]): Promise<Deletions> =>
 /** Names that are read before it is done; the rest are counted. */
 const mostNames = 5;
 
-function Dialog({
+function Confirm({
   order,
   onClose,
   onYes,
@@ -126,16 +127,7 @@ function Dialog({
       ? 'Not all of it was possible'
       : `${verb} ${jobs(count)}${kind === 'stop' ? ' and delete them' : ''}?`;
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={title}
-      centered
-      closeOnEscape={!busy}
-      closeOnClickOutside={!busy}
-      withCloseButton={false}
-      lockScroll={false}
-    >
+    <Dialog opened onClose={onClose} title={title} busy={busy}>
       {stage.is === 'told' ? (
         <Told outcome={stage.outcome} done={done} />
       ) : (
@@ -161,7 +153,7 @@ function Dialog({
           </Button>
         )}
       </Group>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,7 +1,7 @@
 // One job: what it does, what happened to it, what it prints, and what one can do with it.
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
-import { Button, Group, Loader, Modal, Tabs, Text } from '@mantine/core';
+import { Button, Group, Loader, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { IconRepeat, IconTerminal2, IconTrash } from '@tabler/icons-react';
@@ -11,6 +11,7 @@ import { call, jobPath } from '../../data/api.ts';
 import { isOver, sentenceOf, stateOf } from '../../data/job-state.ts';
 import { useJob } from '../../data/live.tsx';
 import { useMe } from '../../data/me.tsx';
+import { Dialog } from '../../ui/dialog.tsx';
 import { Empty } from '../../ui/empty.tsx';
 import { NotFound } from '../../ui/not-found.tsx';
 import { Page } from '../../ui/page.tsx';
@@ -146,14 +147,7 @@ function Remove({ job, over }: { readonly job: ComputeJob; readonly over: boolea
       >
         {word}
       </Button>
-      <Modal
-        opened={opened}
-        onClose={close}
-        title={over ? `Delete ${name}?` : `Stop ${name} and delete it?`}
-        withCloseButton={false}
-        lockScroll={false}
-        centered
-      >
+      <Dialog opened={opened} onClose={close} title={over ? `Delete ${name}?` : `Stop ${name} and delete it?`}>
         <Text mb="md">
           {over
             ? 'The job goes from the list, and with it what its guests have printed.'
@@ -167,7 +161,7 @@ function Remove({ job, over }: { readonly job: ComputeJob; readonly over: boolea
             {over ? 'Delete it' : 'Stop it'}
           </Button>
         </Group>
-      </Modal>
+      </Dialog>
     </>
   );
 }

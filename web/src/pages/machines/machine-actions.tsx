@@ -1,11 +1,12 @@
 // What an admin may do with a machine: approve it or take that back, keep jobs off it, tell its guests to leave, hold it for a while.
 // Promises: what ends or moves guests says so before it is done; a refusal is shown in the words of the cluster.
 import type { Drained, MachineRow } from '@idlewild/operator/portal/schemas.ts';
-import { ActionIcon, Button, Group, Menu, Modal, SegmentedControl, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Group, Menu, SegmentedControl, Text, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconDots } from '@tabler/icons-react';
 import { useState, type ReactNode } from 'react';
 import { call } from '../../data/api.ts';
+import { Dialog } from '../../ui/dialog.tsx';
 
 interface Change {
   readonly approved?: boolean;
@@ -116,7 +117,7 @@ interface QuestionProps {
 
 function Question(o: QuestionProps) {
   return (
-    <Modal opened={o.opened} onClose={o.onClose} title={o.title} centered>
+    <Dialog opened={o.opened} onClose={o.onClose} title={o.title}>
       <Text component="div" mb="md">
         {o.children}
       </Text>
@@ -133,7 +134,7 @@ function Question(o: QuestionProps) {
           {o.yes}
         </Button>
       </Group>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -68,7 +68,8 @@ export class Evacuation {
     const input = this.#look(key);
     const decision = input && evacuate(input);
     if (decision?.kind === 'stay' && decision.urgent === true) this.#urgent.add(key);
-    else this.#urgent.delete(key);
+    // Those that let it go first wait for no event that anybody else would tell of.
+    else if (this.#urgent.delete(key) && this.#urgent.size === 0) wakes.mayHelp();
     if (decision?.kind === 'stay') wakes.waits(key, decision.awaits);
     else {
       wakes.settled(key);

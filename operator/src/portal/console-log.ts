@@ -18,6 +18,8 @@ const mostCharacters = 128 * 1024;
 const patienceMs = 5_000;
 /** Places of one guest of which the log is told. */
 const mostPlaces = 4;
+/** A terminal asks up to four times when it is opened; each time the kubelet of every place sends what may be long lines. */
+const rate = { perSecond: 4, burst: 40 };
 
 export function consoleLogEndpoint(o: {
   readonly client: KubeClient;
@@ -31,6 +33,7 @@ export function consoleLogEndpoint(o: {
     tag: 'consoles',
     params: jobPath,
     answer: consoleLog,
+    rate,
     handle: async ({ caller, params: { namespace, name } }): Promise<ConsoleLog> => {
       await o.authorization.require(caller.user, { verb: 'get', namespace, name });
       await o.authorization.require(caller.user, { verb: 'get', resource: pods, subresource: 'log', namespace });

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { Clock } from '../kube/clock.ts';
 import { Problem } from '../server/problem.ts';
 import type { Caller } from './callers.ts';
-import { Pace } from './pace.ts';
+import { Pace, type Rate } from './pace.ts';
 import { problemOf } from './refusals.ts';
 
 type Shape = z.ZodType<Readonly<Record<string, unknown>>>;
@@ -30,6 +30,8 @@ export interface Endpoint {
   readonly query?: Shape | undefined;
   readonly body?: z.ZodType | undefined;
   readonly answer?: z.ZodType | undefined;
+  /** Requests of one user, where one costs others more than most do; beside what holds for all of them together. */
+  readonly rate?: Rate | undefined;
   handle(asked: Asked<never, never, never>, response: Response): Promise<unknown>;
 }
 
@@ -44,13 +46,14 @@ export function endpoint<P extends Shape, Q extends Shape, B extends z.ZodType>(
   readonly query?: Q;
   readonly body?: B;
   readonly answer?: z.ZodType;
+  readonly rate?: Rate;
   readonly handle: (asked: Asked<z.output<P>, z.output<Q>, z.output<B>>, response: Response) => Promise<unknown>;
 }): Endpoint {
   return { status: o.answer === undefined ? 204 : 200, ...o } as Endpoint;
 }
 
 /** Requests of one user: an eager page, but no program that asks without end. */
-const requests = { perSecond: 20, burst: 100 };
+const requests: Rate = { perSecond: 20, burst: 100 };
 
 /** @param callerOf who was found to ask; whoever is nobody does not get here. */
 export function routesOf(
@@ -60,9 +63,11 @@ export function routesOf(
   const router = Router();
   const pace = new Pace(requests, o.clock);
   for (const each of endpoints) {
+    const own = each.rate === undefined ? undefined : new Pace(each.rate, o.clock);
     router[each.method](each.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request: Request, response: Response) => {
       const caller = o.callerOf(response);
       pace.take(caller.user.name);
+      own?.take(caller.user.name);
       if (each.body !== undefined && !request.is('application/json')) {
         throw new Problem(415, 'a body of the type application/json is needed');
       }

@@ -119,6 +119,12 @@ describe('the history', () => {
       expect((await ask('root', query)).status).toBe(400);
     },
   );
+
+  it('is told to one user however often another asks: the operator answers the portal only so often', async () => {
+    const answers = await Promise.all(Array.from({ length: 60 }, () => ask('nemo', '')));
+    expect(answers.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 429]));
+    expect((await ask('viv', '')).status).toBe(200);
+  });
 });
 
 describe('where no operator tells its history', () => {

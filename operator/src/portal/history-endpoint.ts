@@ -24,6 +24,8 @@ export interface HistoryEndpoint {
   readonly log: Logger;
 }
 
+/** The operator answers all of the portal ten times a second (server/history.ts): one user must not use that up. */
+const rate = { perSecond: 2, burst: 20 };
 /** What the operator takes at once. */
 const mostNamespaces = 300;
 
@@ -36,6 +38,7 @@ export function historyEndpoint(o: HistoryEndpoint): Endpoint {
     tag: 'jobs',
     query: historyQuery,
     answer: historyAnswer,
+    rate,
     handle: async ({ caller: { user }, query: { namespace, machine, ...rest } }) => {
       if (namespace !== undefined) await authorization.require(user, { verb: 'list', namespace });
       if (machine !== undefined) await authorization.require(user, { verb: 'get', resource: nodes, name: machine });

@@ -11,6 +11,8 @@ import { deletions, deletionsBody, type Deletions } from './schemas.ts';
 
 /** Jobs under way at a time, so that one call is no burst for the API server. */
 const atATime = 8;
+/** Each is two hundred requests to the API server at most; a page makes one after the other. */
+const rate = { perSecond: 5, burst: 20 };
 
 export function jobDeletions(o: { readonly client: KubeClient; readonly authorization: Authorization }): Endpoint {
   return endpoint({
@@ -20,6 +22,7 @@ export function jobDeletions(o: { readonly client: KubeClient; readonly authoriz
     tag: 'jobs',
     body: deletionsBody,
     answer: deletions,
+    rate,
     handle: async ({ caller: { user }, body: { jobs } }) => {
       const refused: Deletions['refused'] = [];
       const left = jobs[Symbol.iterator]();

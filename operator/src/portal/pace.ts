@@ -9,12 +9,17 @@ import { Problem } from '../server/problem.ts';
 const mostAskers = 5_000;
 const rememberedMs = 10 * 60_000;
 
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
 export class Pace {
-  readonly #rate: { readonly perSecond: number; readonly burst: number };
+  readonly #rate: Rate;
   readonly #clock: Clock;
   readonly #buckets = new ExpiringCache<TokenBucket>({ lifeMs: rememberedMs, capacity: mostAskers });
 
-  constructor(rate: { readonly perSecond: number; readonly burst: number }, clock: Clock) {
+  constructor(rate: Rate, clock: Clock) {
     this.#rate = rate;
     this.#clock = clock;
   }

@@ -29,9 +29,12 @@ export function silenceNote(
 }
 
 export function silenceOf({ metadata, spec }: Lease): Silence | undefined {
+  const said = metadata.annotations?.[annotations.silence];
+  // Of most leases, and an error that is thrown and caught is what a renewal would cost most.
+  if (said === undefined) return undefined;
   const renewedMs = parseTime(spec?.renewTime);
   try {
-    const { seconds, until } = JSON.parse(metadata.annotations?.[annotations.silence] ?? '') as Record<string, unknown>;
+    const { seconds, until } = JSON.parse(said) as Record<string, unknown>;
     const untilMs = typeof until === 'string' ? parseTime(until) : undefined;
     const ms = typeof seconds === 'number' && Number.isFinite(seconds) ? seconds * 1000 : 0;
     // What is shorter no agent writes: it must not take the place of what was heard.

@@ -283,6 +283,31 @@ describe('a guest that nobody has begun to start', () => {
     expect(end?.message).toMatch(/KubeVirt has not begun to start it/);
   });
 
+  it('is told so after a minute, once, until KubeVirt begins', () => {
+    const none: Scene = { phase: 'Pending', pod: 'none' };
+    const at = (nowS: number, job: JobBuilder, o: Scene = none) => decide({ job, nowS, ...o });
+    expect(at(59, late.job)).toEqual([]);
+    const [note] = at(61, late.job);
+    expect(note).toMatchObject({
+      kind: 'note',
+      reason: 'KubeVirtNotReady',
+      message: expect.stringMatching(/for 60 s/),
+    });
+    const told = late.job.with(status.noted(late.job.job, note as never));
+    expect(at(120, told)).toEqual([]);
+    const begun = at(121, told, { phase: 'Scheduling', pod: { phase: 'Pending' } });
+    expect(begun).toMatchObject([{ kind: 'starting' }]);
+  });
+
+  it('is looked at when that minute is over', () => {
+    const { job } = late.job;
+    const vm = aVm(job, { released: true });
+    const input = { vms: [vm], vmis: [], guest: { vm, pods: [], migrations: [] }, console: nothingRead };
+    const decisions = decideLifecycle({ job, ...input, machineLost: false, nowMs: noon + 30_000, settings });
+    const [wake] = decisions.filter(({ kind }) => kind === 'wake');
+    expect((wake as { afterMs: number }).afterMs).toBeLessThanOrEqual(30_000);
+  });
+
   it('is its machine’s to start as soon as it has one', () => {
     const end = endOf({ ...late, phase: 'Scheduling', pod: { phase: 'Pending' } });
     expect(end).toMatchObject({ reason: 'StartFailed', failure: true, cause: undefined });

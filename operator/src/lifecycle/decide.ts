@@ -6,6 +6,7 @@ import { getCondition } from '../api/conditions.ts';
 import type { ComputeJob } from '../api/compute-job.ts';
 import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
+import { inWords } from '../model/duration.ts';
 import { isFinished, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
 import { isSaid, type Milestones, type Mobility } from '../model/status.ts';
@@ -14,6 +15,7 @@ import { hasSecretFiles } from './files.ts';
 import {
   canBeReleased,
   crashWords,
+  hasBegun,
   hasRun,
   isDead,
   isOrphaned,
@@ -117,6 +119,9 @@ export function decideLifecycle(input: LifecycleInput): LifecycleDecision[] {
   return attempt ? [...cleaning, ...progress(input, attempt)] : cleaning;
 }
 
+/** KubeVirt begins within a second, unless it is being brought up to date or has hundreds to begin. */
+const notBegunMs = 60_000;
+
 /** The guests that ended by themselves: their virtual machine stays, powered off, for its log. */
 const keepsLog: ReadonlySet<string> = new Set<AttemptEnd>([
   'Completed',
@@ -188,10 +193,11 @@ function progress(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   const step = attempt.started === undefined ? startStep(input, attempt, seen) : runStep(input, attempt);
   const restoration = isBeingDeleted(vm) ? undefined : restorationOf(vm, job, attempt);
   const slowAtMs = Date.parse(attempt.claimed ?? '') + settings.slowStartMs;
+  const news = attempt.started === undefined ? [slowAtMs, notBegunAtMs(guest, attempt.created ?? seen.created)] : [];
   const nextMs = Math.min(
     overdue.atMs,
     standstillEndMs(input) ?? Infinity,
-    attempt.started === undefined && slowAtMs > nowMs ? slowAtMs : Infinity,
+    ...news.map((atMs) => (atMs > nowMs ? atMs : Infinity)),
   );
   return [
     ...(overdue.unread ? [{ kind: 'readConsole' } as const] : []),
@@ -293,10 +299,19 @@ function startStep(input: LifecycleInput, attempt: Attempt, seen: Milestones): L
   const wrong = trouble(guest, job.spec.image.containerDisk) ?? standstillOf(input);
   if (wrong) return noteIfNew(job, { reason: wrong.reason, message: `${wrong.message} (on ${attempt.node})`, seen })[0];
   if (nowMs < Date.parse(attempt.claimed ?? '') + settings.slowStartMs) return undefined;
+  const begins = job.status?.reason === 'KubeVirtNotReady' && hasBegun(guest);
   const news =
     (seen.created !== undefined && attempt.created === undefined) ||
     (seen.running !== undefined && attempt.running === undefined);
-  return news ? { kind: 'starting', seen } : undefined;
+  if (news || begins) return { kind: 'starting', seen };
+  if (nowMs < notBegunAtMs(guest, attempt.created ?? seen.created)) return undefined;
+  const message = `KubeVirt has not begun to start the guest for ${inWords(notBegunMs)}: its virt-controller may be away`;
+  return noteIfNew(job, { reason: 'KubeVirtNotReady', message, seen })[0];
+}
+
+/** From when KubeVirt has had the virtual machine for so long that it looks as if nobody took it up, ms since the epoch. */
+function notBegunAtMs(guest: Guest, created: string | undefined): number {
+  return created === undefined || hasBegun(guest) ? Infinity : Date.parse(created) + notBegunMs;
 }
 
 /** The step that is due once it has begun. */

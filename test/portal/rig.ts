@@ -50,8 +50,8 @@ export interface RigOptions {
   readonly dial?: Transport['dial'];
   /** Answers some requests of the portal instead of the API server. */
   readonly answer?: (request: TransportRequest) => TransportResponse | undefined;
-  /** What the serial line of a guest has printed, by the name of its launcher pod; no kubelet runs here that would tell. */
-  readonly printed?: Readonly<Record<string, string>>;
+  /** What the serial line of a guest has printed, or how asking for it fails, by the name of its launcher pod: no kubelet runs here. */
+  readonly printed?: Readonly<Record<string, string | Error>>;
   /** Where a lab takes its orders. */
   readonly labControlSocket?: string;
 }
@@ -130,6 +130,7 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
     stream: async (request) => {
       const [, pod = ''] = /\/pods\/([^/]+)\/log$/.exec(request.path) ?? [];
       const text = o.printed?.[pod];
+      if (text instanceof Error) throw text;
       return text === undefined ? connected.stream(request) : { status: 200, headers: {}, body: bytesOf(text) };
     },
   };

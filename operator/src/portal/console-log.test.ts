@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { aJob } from '../../../test/builders/job.ts';
 import { startRig, type Rig, type RigUser } from '../../../test/portal/rig.ts';
+import { KubeError } from '../kube/errors.ts';
 import type { ConsoleLog } from './console-schemas.ts';
 
 let rig: Rig;
@@ -21,16 +22,21 @@ beforeAll(async () => {
     'desk-1': 'of the attempt before\n',
     'desk-2': 'boots\n',
     'desk-2-moved': 'goes on\n',
+    'fled-pc-1': new KubeError('dial tcp 10.0.0.1:10250: no route to host', { kind: 'server', status: 500 }),
+    'fled-pc-2': 'goes on\n',
     'noisy-1': `${'x'.repeat(200 * 1024)}\nlast\n`,
   };
   rig = await startRig({ printed });
   await rig.api.post('/api/v1/namespaces/team-a/serviceaccounts', { metadata: { name: 'default' } });
   const lost = aJob('desk').published().claimedBy('pc-1').created().started().ended('MachineLost');
   await rig.put(lost.claimedBy('pc-2').created().started().job, 'team-a');
+  await rig.put(aJob('fled').published().claimedBy('pc-2').created().started().job, 'team-a');
   await rig.put(aJob('noisy').published().claimedBy('pc-2').created().started().job, 'team-a');
   await rig.put(aJob('waits').published().job, 'team-a');
   await launcher('desk-1', 'desk', 1);
   await launcher('desk-2', 'desk', 2);
+  await launcher('fled-pc-1', 'fled', 1);
+  await launcher('fled-pc-2', 'fled', 1);
   await launcher('noisy-1', 'noisy', 1);
   // Times of the cluster are in whole seconds, and the order of places is that of their making.
   const { body } = await rig.api.get('/api/v1/namespaces/team-a/pods/desk-2');
@@ -56,12 +62,17 @@ describe('what a guest has printed', () => {
           { pod: 'desk-2', text: 'boots\n' },
           { pod: 'desk-2-moved', text: 'goes on\n' },
         ],
+        missing: false,
       },
     });
   });
 
+  it('is told as far as it can be read, and that something is missing, when the machine of another place is gone', async () => {
+    expect((await ask('ann', 'fled')).body).toEqual({ logs: [{ pod: 'fled-pc-2', text: 'goes on\n' }], missing: true });
+  });
+
   it('is nothing while there is no guest', async () => {
-    expect((await ask('ann', 'waits')).body).toEqual({ logs: [] });
+    expect((await ask('ann', 'waits')).body).toEqual({ logs: [], missing: false });
   });
 
   it('is cut to whole lines that are not too much', async () => {

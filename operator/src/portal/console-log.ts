@@ -1,11 +1,12 @@
 // What the guest that a job has now has printed on its serial line lately, for a terminal that was away or is new.
-// Promises: bounded, whatever a guest prints; for those who may read logs of pods there. KubeVirt keeps what a guest prints as the log
+// Promises: bounded, whatever a guest prints; for those who may read logs of pods there; a machine that is gone keeps nobody from what
+// the guest printed elsewhere. KubeVirt keeps what a guest prints as the log
 // of a container (guest-console-log) of each launcher pod, one for every machine that the guest was on.
 
 import type { Pod } from '../api/kubernetes.ts';
 import { pods } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { toKubeError } from '../kube/errors.ts';
+import { toKubeError, type KubeErrorKind } from '../kube/errors.ts';
 import { consoleContainer, labels } from '../model/names.ts';
 import type { Authorization } from '../server/authorization.ts';
 import { consoleLog, type ConsoleLog } from './console-schemas.ts';
@@ -15,7 +16,8 @@ import type { Sources } from './sources.ts';
 
 const tailLines = 500;
 const mostCharacters = 128 * 1024;
-const patienceMs = 5_000;
+/** Less than what a terminal waits for its past. */
+const patienceMs = 2_000;
 /** Places of one guest of which the log is told. */
 const mostPlaces = 4;
 /** A terminal asks up to four times when it is opened; each time the kubelet of every place sends what may be long lines. */
@@ -38,23 +40,30 @@ export function consoleLogEndpoint(o: {
       await o.authorization.require(caller.user, { verb: 'get', namespace, name });
       await o.authorization.require(caller.user, { verb: 'get', resource: pods, subresource: 'log', namespace });
       const attempt = o.sources.job(namespace, name)?.status?.attempts?.at(-1)?.number;
-      if (attempt === undefined) return { logs: [] };
+      if (attempt === undefined) return { logs: [], missing: false };
       const labelSelector = `${labels.job}=${name},${labels.attempt}=${attempt}`;
       const { items } = await o.client.list<Pod>(pods, { namespace, labelSelector });
       const made = (pod: Pod): string => pod.metadata.creationTimestamp ?? '';
       const places = items.sort((a, b) => made(a).localeCompare(made(b))).slice(-mostPlaces);
-      const logs = await Promise.all(places.map(({ metadata }) => logOf(o.client, namespace, metadata.name)));
-      return { logs: logs.filter((each) => each !== undefined) };
+      const read = await Promise.all(places.map(({ metadata }) => logOf(o.client, namespace, metadata.name)));
+      return {
+        logs: read.filter((each) => typeof each !== 'string'),
+        missing: read.includes('unreachable'),
+      };
     },
   });
 }
 
-/** Undefined for what cannot be read: a pod that has not begun, or has gone meanwhile. */
+/** A pod that has not begun, or has gone meanwhile. */
+const noLog: ReadonlySet<KubeErrorKind> = new Set(['notFound', 'badRequest']);
+/** The kubelet does not answer the API server, or does not in time. */
+const unreachable: ReadonlySet<KubeErrorKind> = new Set(['server', 'timeout', 'network', 'aborted']);
+
 async function logOf(
   client: KubeClient,
   namespace: string,
   pod: string,
-): Promise<ConsoleLog['logs'][number] | undefined> {
+): Promise<ConsoleLog['logs'][number] | 'none' | 'unreachable'> {
   const decoder = new TextDecoder();
   let text = '';
   try {
@@ -63,8 +72,9 @@ async function logOf(
       text = (text + decoder.decode(chunk, { stream: true })).slice(-mostCharacters);
   } catch (error) {
     const { kind } = toKubeError(error);
-    if (kind !== 'notFound' && kind !== 'badRequest') throw error;
-    return undefined;
+    if (noLog.has(kind)) return 'none';
+    if (unreachable.has(kind)) return 'unreachable';
+    throw error;
   }
   // What was cut off begins within a line.
   return { pod, text: text.length < mostCharacters ? text : text.slice(text.indexOf('\n') + 1) };

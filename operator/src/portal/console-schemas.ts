@@ -11,5 +11,7 @@ export const consoleLog = z.object({
       text: z.string(),
     }),
   ),
+  /** The log of some place could not be read just now. */
+  missing: z.boolean(),
 });
 export type ConsoleLog = z.output<typeof consoleLog>;

@@ -27,10 +27,10 @@ export async function pastOf({ seen, read, live }: PastOptions): Promise<Past> {
   const reading = async (): Promise<void> => {
     for (let tries = 0; tries < mostTries; tries++) {
       await pause(lagMs);
-      const { logs } = await read();
+      const { logs, missing } = await read();
       const { text, gap, joined } = replayOf(seen, logs, live());
       const pods = [...new Set([...seen.pods, ...logs.map(({ pod }) => pod)])];
-      last = { text, gap: gap || !joined, pods };
+      last = { text, gap: gap || missing || !joined, pods };
       if (joined) return;
     }
   };

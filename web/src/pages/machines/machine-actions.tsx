@@ -46,6 +46,7 @@ export function useMachineChange(name: string) {
 export function MachineActions({ row }: { readonly row: MachineRow }) {
   const [asked, setAsked] = useState<Asked>();
   const { busy, change, drain } = useMachineChange(row.name);
+  const guests = row.used.guests === 1 ? 'its guest is' : `each of its ${row.used.guests} guests is`;
   return (
     <>
       <Menu position="bottom-end" width={250}>
@@ -82,9 +83,9 @@ export function MachineActions({ row }: { readonly row: MachineRow }) {
         onClose={() => setAsked(undefined)}
         onYes={() => void drain()}
       >
-        It is cordoned, so that no new job comes, and each of its {row.used.guests} guests is evicted as{' '}
-        <code>kubectl drain</code> does: a guest that can move goes on elsewhere without a pause, any other is made anew
-        on another machine. It needs your right to evict pods in their namespaces. Pods that are no guests stay.
+        It is cordoned, so that no new job comes, and {guests} evicted as <code>kubectl drain</code> does: a guest that
+        can move goes on elsewhere without a pause, any other is made anew on another machine. It needs your right to
+        evict pods in their namespaces. Pods that are no guests stay.
       </Question>
       <Question
         opened={asked === 'revoke'}
@@ -93,8 +94,8 @@ export function MachineActions({ row }: { readonly row: MachineRow }) {
         onClose={() => setAsked(undefined)}
         onYes={() => void change({ approved: false })}
       >
-        It gets no more jobs, and its {row.used.guests} guests have to leave at once. Approve it again to trust it
-        again.
+        It gets no more jobs, and whatever guests it has, {row.used.guests} now, have to leave at once. Approve it again
+        to trust it again.
       </Question>
       <Hold
         name={row.name}

@@ -1,6 +1,7 @@
 // What a write must agree with, and how Kubernetes refuses it when it does not.
 // Facts: k8s.io/apiserver pkg/registry/generic/registry/store.go, apimachinery pkg/api/validation/objectmeta.go.
 
+import type { KubeError } from '@idlewild/operator/kube/errors.ts';
 import type { ObjectRef } from '@idlewild/operator/kube/object.ts';
 import { conflict, invalid } from './failures.ts';
 import { equal, type JsonObject } from './json.ts';
@@ -31,8 +32,18 @@ export function checkPreconditions(
   }
 }
 
-/** The refusal of a write that was meant for an object that another one has replaced. */
-export function otherUid({ type }: ServedKind, ref: ObjectRef, asked: string, uid: string) {
+/** The refusal of a write for another object of that name: an update means the one it names, a patch changes a field. */
+export function otherUid(
+  { type }: ServedKind,
+  ref: ObjectRef,
+  asked: string,
+  { metadata: { uid = '' } }: ApiObject,
+  verb: 'patch' | 'update',
+): KubeError {
+  if (verb === 'patch') {
+    const message = `Invalid value: ${JSON.stringify(asked)}: field is immutable`;
+    return invalid(type, ref.name, 'metadata.uid', 'FieldValueInvalid', message);
+  }
   const key = ['/registry', type.group, type.plural, ref.namespace ?? '', ref.name].filter((part) => part !== '');
   const why = `Precondition failed: UID in precondition: ${asked}, UID in object meta: ${uid}`;
   const text = `StorageError: invalid object, Code: 4, Key: ${key.join('/')}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`;

@@ -185,7 +185,7 @@ export class MemoryApi {
     patch: unknown,
     o: { readonly type?: PatchType; readonly subresource?: string | undefined; readonly user?: string } = {},
   ): ApiObject {
-    return this.#update(type, ref, o, (live) => {
+    return this.#update(type, ref, { ...o, verb: 'patch' }, (live) => {
       if (o.type !== 'json') return mergePatch(live, patch) as ApiObject;
       try {
         return jsonPatch(live, patch as readonly unknown[]) as ApiObject;
@@ -202,7 +202,7 @@ export class MemoryApi {
     object: unknown,
     o: { readonly subresource?: string | undefined; readonly user?: string } = {},
   ): ApiObject {
-    return this.#update(type, ref, o, () => plain(object) as ApiObject);
+    return this.#update(type, ref, { ...o, verb: 'update' }, () => plain(object) as ApiObject);
   }
 
   /** The object as it is now, or "gone" when nothing held it. */
@@ -256,18 +256,20 @@ export class MemoryApi {
   #update(
     type: Pick<ResourceType, 'group' | 'plural'>,
     ref: ObjectRef,
-    o: { readonly subresource?: string | undefined; readonly user?: string },
+    o: { readonly verb: 'patch' | 'update'; readonly subresource?: string | undefined; readonly user?: string },
     change: (live: ApiObject) => ApiObject,
   ): ApiObject {
     const { kind, objects } = this.shelf(type);
     const live = objects.get(keyOf(ref));
     const ofStatus = o.subresource === 'status';
-    if (o.subresource !== undefined && !(ofStatus && kind.splitStatus)) throw notServed();
+    if (o.subresource !== undefined && !(ofStatus && kind.splitStatus)) {
+      throw kind.custom ? notFound(kind.type, ref.name) : notServed();
+    }
     if (!live) throw notFound(kind.type, ref.name);
     const given = change(live);
     const { resourceVersion, uid } = given.metadata;
     if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) throw conflict(kind.type, ref.name);
-    if (uid && uid !== live.metadata.uid) throw otherUid(kind, ref, uid, live.metadata.uid ?? '');
+    if (uid && uid !== live.metadata.uid) throw otherUid(kind, ref, uid, live, o.verb);
     let next: JsonObject = given;
     if (ofStatus) next = kind.custom ? { ...live, status: given['status'] } : { ...given, spec: live['spec'] };
     else if (kind.splitStatus) next = { ...given, status: live['status'] };

@@ -37,6 +37,14 @@ const roomFor = (of: RequirementClass) => ({ kind: 'room', of }) as const;
 const present = { labels: { 'idlewild.dev/presence': 'present' } };
 
 describe('the guests of a machine', () => {
+  it('are looked at when the machine is heard of only after them, as when an operator starts', () => {
+    const { wakes, runs, take } = setUp();
+    runs('a', 'pc-1');
+    runs('b', 'pc-2');
+    wakes.sawNode({ type: 'added', object: aMachine('pc-1', present) });
+    expect(take()).toEqual(['default/a']);
+  });
+
   it.each<[string, MachineOverrides]>([
     ['is cordoned', { cordoned: true }],
     ['has its owner back', present],

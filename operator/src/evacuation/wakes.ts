@@ -92,13 +92,11 @@ export class Wakes {
   }
 
   sawNode({ type, object, previous }: Change<Node>): void {
-    if (type !== 'updated' || !previous) {
-      this.mayHelp();
-      return;
-    }
-    if (closing(object) !== closing(previous)) {
+    // Guests may be heard of before the machine that they are on.
+    if (!previous || closing(object) !== closing(previous)) {
       for (const job of this.#jobsOn.get(object.metadata.name)?.values() ?? []) this.#o.onMachine(job);
     }
+    if (type !== 'updated' || !previous) return this.mayHelp();
     if (this.#waiting.size > 0 && lending(object) !== lending(previous)) this.mayHelp();
   }
 

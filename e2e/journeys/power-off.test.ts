@@ -72,13 +72,15 @@ describe('a machine that hangs or is cut from the network', () => {
         ...seldom,
         timeoutMs: 60_000,
       });
+      let taints = '';
       await until(
         'the machine takes jobs again',
         async () => {
-          const taints = await lab.kubectl(['get', 'node', lost, '-o', 'jsonpath={.spec.taints}']);
-          return taints.code === 0 && taints.stdout === '';
+          const read = await lab.kubectl(['get', 'node', lost, '-o', 'jsonpath={.spec.taints}']);
+          taints = read.code === 0 ? read.stdout : read.stderr;
+          return taints === '';
         },
-        { timeoutMs: 240_000 },
+        { ...seldom, timeoutMs: 240_000, seen: () => taints },
       );
     },
     600_000,

@@ -64,6 +64,8 @@ describe('a node', () => {
       'no taint',
       async () => !(await taintsOf('cordoned')).includes('node.kubernetes.io/unschedulable:NoSchedule'),
     );
+    // As Kubernetes stores it: without a list, not with an empty one.
+    expect((await node('cordoned')).spec).not.toHaveProperty('taints');
     expect(await reasonsOn('cordoned')).toContain('RegisteredNode');
   }, 30_000);
 

@@ -130,7 +130,9 @@ export class NodeLifecycle {
     const taints = correctedTaints(node, wholeSeconds(clock.now()));
     if (!taints) return;
     const { uid, resourceVersion, name } = node.metadata;
-    await client.mergePatch(nodeType, { name }, { metadata: { uid, resourceVersion }, spec: { taints } });
+    // Kubernetes leaves an empty list out of what it stores.
+    const spec = { taints: taints.length === 0 ? null : taints };
+    await client.mergePatch(nodeType, { name }, { metadata: { uid, resourceVersion }, spec });
     log.info({ node: name, taints: taints.map(({ key, effect }) => `${key}:${effect}`) }, 'taints corrected');
   }
 

@@ -12,4 +12,6 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '/.lab/'],
   modulePathIgnorePatterns: ['/.lab/'],
   haste: { forceNodeFilesystemAPI: true },
+  // Against hanging only: a busy machine takes seconds for what takes milliseconds.
+  testTimeout: 30_000,
 };

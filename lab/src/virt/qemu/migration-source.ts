@@ -165,21 +165,39 @@ async function endMirror(qmp: Qmp, job: string, timeoutMs: number, signal: Abort
   }
 }
 
-/** Undoes what is under way and makes sure that the guest runs again if it did. */
+/** Undoes what is under way. The guest goes on if it did before, whatever else cannot be undone: the target never got its state. */
 async function callOff(qmp: Qmp, jobs: readonly { job: string; target: string }[], wasRunning: boolean): Promise<void> {
-  const { status } = await qmp.execute<MigrationInfo>('query-migrate');
-  if (status !== undefined && !['completed', 'failed', 'cancelled', 'none'].includes(status)) {
-    const ended = qmp.waitFor(isMigrationStatus('failed', 'cancelled'), cancelTimeoutMs);
-    await qmp.execute('migrate_cancel');
-    await ended;
+  try {
+    await cancelMigration(qmp);
+  } finally {
+    if (wasRunning) await goOn(qmp);
   }
+  try {
+    await dropCopies(qmp, jobs);
+  } finally {
+    if (wasRunning) await goOn(qmp);
+  }
+}
+
+async function cancelMigration(qmp: Qmp): Promise<void> {
+  const { status } = await qmp.execute<MigrationInfo>('query-migrate');
+  if (status === undefined || ['completed', 'failed', 'cancelled', 'none'].includes(status)) return;
+  const ended = qmp.waitFor(isMigrationStatus('failed', 'cancelled'), cancelTimeoutMs);
+  await qmp.execute('migrate_cancel');
+  await ended;
+}
+
+async function dropCopies(qmp: Qmp, jobs: readonly { job: string; target: string }[]): Promise<void> {
   for (const { job } of jobs) await dropMirror(qmp, job);
   const nodes = await qmp.execute<{ 'node-name'?: string }[]>('query-named-block-nodes', { flat: true });
   for (const { target } of jobs) {
     if (nodes.some((node) => node['node-name'] === target)) await qmp.execute('blockdev-del', { 'node-name': target });
   }
-  // QEMU tells of the end before it has put back the state of before, which was stopped: one look is not enough.
-  for (let steady = 0, looks = 0; wasRunning && steady < 3 && looks < 50; looks++) {
+}
+
+/** QEMU tells of the end before it has put back the state of before, which was stopped: one look is not enough. */
+async function goOn(qmp: Qmp): Promise<void> {
+  for (let steady = 0, looks = 0; steady < 3 && looks < 50; looks++) {
     const { running } = await qmp.execute<{ running: boolean }>('query-status');
     steady = running ? steady + 1 : 0;
     if (!running) await qmp.execute('cont');

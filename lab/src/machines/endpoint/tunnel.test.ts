@@ -1,11 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { Server } from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { pino } from 'pino';
 import { systemClock } from '@idlewild/operator/kube/clock.ts';
+import { until } from '../../../../test/waiting.ts';
 import { MachineLink } from '../../daemon/link.ts';
 import { ensurePki } from '../../pki/pki.ts';
 import { endpointServer, readOptions } from './server.ts';
@@ -17,7 +20,7 @@ afterEach(async () => {
 });
 
 /** Machine pc-2 with a receiving socket that echoes, reached over links by a sender with a certificate of that name. */
-async function twoMachines(sender = 'system:node:pc-1') {
+async function twoMachines(sender = 'system:node:pc-1', sinkReads = Promise.resolve()) {
   const dir = mkdtempSync(join(tmpdir(), 'tunnel-'));
   cleanups.push(() => rmSync(dir, { recursive: true }));
   const pki = await ensurePki(join(dir, 'pki'));
@@ -28,9 +31,12 @@ async function twoMachines(sender = 'system:node:pc-1') {
   cleanups.push(() => echo.close());
   const sunk = join(dir, 'sunk.sock');
   const swallowed: number[] = [];
-  const sink = net.createServer((socket) => {
+  // Like the receiver of a guest it answers nothing, hangs up last, and may be busy for a while.
+  const sink = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     let bytes = 0;
-    socket.on('data', (chunk) => (bytes += chunk.length)).on('close', () => swallowed.push(bytes));
+    socket.on('data', (chunk) => (bytes += chunk.length));
+    socket.on('end', () => swallowed.push(bytes) && socket.end());
+    void sinkReads.then(() => socket.resume());
   });
   await new Promise<void>((resolve) => sink.listen(sunk, resolve));
   cleanups.push(() => sink.close());
@@ -81,12 +87,33 @@ describe('the tunnel between two machines', () => {
       return new Promise((resolve) => sender.once('close', resolve));
     });
     await Promise.all(senders);
-    const deadline = performance.now() + 20_000;
-    while (swallowed.length < senders.length && performance.now() < deadline) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await until(() => swallowed.length >= senders.length);
     expect(swallowed).toEqual(senders.map(() => size));
     expect(errors).toEqual([]);
+  }, 30_000);
+
+  it('delivers every byte to a receiver that begins to read after the sender has closed', async () => {
+    let read = (): void => undefined;
+    const reads = new Promise<void>((resolve) => (read = resolve));
+    const { dir, peers, swallowed } = await twoMachines(undefined, reads);
+    const entrance = new TunnelEntrance();
+    cleanups.push(() => entrance.close());
+    const { migrateSocket } = await entrance.open(peers, { ...target, pod: 'sink' }, dir, (error) => {
+      throw error;
+    });
+    // Around what the receiver's socket holds: of some the last bytes wait before it when the end has come.
+    const sizes = Array.from({ length: 32 }, (_, index) => (index + 1) * 16 * 1024);
+    const sent = sizes.map((size) => {
+      const sender = net.connect(migrateSocket);
+      sender.write(Buffer.alloc(size), () => sender.destroy());
+      return once(sender, 'close');
+    });
+    await Promise.all(sent);
+    // Time for the end to go as far as it can.
+    await setTimeout(300);
+    read();
+    await until(() => swallowed.length >= sizes.length, 'the receiver has read all to the end');
+    expect([...swallowed].sort((a, b) => a - b)).toEqual(sizes);
   }, 30_000);
 
   it('carries bytes both ways, from a local socket to the one of the receiving pod', async () => {

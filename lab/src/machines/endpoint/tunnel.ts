@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import https from 'node:https';
 import net from 'node:net';
 import { join } from 'node:path';
-import { pipeline, type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 
 export type Channel = 'memory' | 'disks';
@@ -68,17 +68,18 @@ export async function dialMachine(peers: Peers, request: TunnelRequest): Promise
 }
 
 /**
- * Carries bytes both ways until both have ended. A side that closes right after its last byte still has that byte delivered:
- * a migration's last bytes are the processor's and the devices', and QEMU closes behind them at once.
+ * Carries bytes both ways until both have ended. A side that closes right after its last byte still has that byte delivered,
+ * however slowly the other reads: a migration's last bytes are the processor's and the devices', QEMU closes behind them at
+ * once, and a TLS connection closes both its directions when one has ended.
  */
 export function joinStreams(near: Duplex, far: Duplex): void {
-  const over = (error?: NodeJS.ErrnoException | null): void => {
-    if (!error) return;
-    near.destroy();
-    far.destroy();
+  const carry = (from: Duplex, to: Duplex): void => {
+    from.pipe(to);
+    from.on('error', () => from.destroy());
+    from.once('close', () => to.end(() => to.destroy()));
   };
-  pipeline(near, far, over);
-  pipeline(far, near, over);
+  carry(near, far);
+  carry(far, near);
 }
 
 /** Local sockets that lead to the target's, for the time of one migration. */

@@ -215,6 +215,8 @@ export class HeldGuest {
 
   async #exited(exit: GuestExit): Promise<void> {
     this.#o.compute.line(`guest ended: ${exit.reason}, ${exit.detail}`);
+    // What QEMU itself said tells more than that it does not answer any more.
+    this.failure = `${exit.reason}, ${exit.detail}`;
     await this.#tail?.finish().catch((error: unknown) => this.#o.log.warn({ err: error }, 'the last output was lost'));
     await this.#finish(this.#killing ?? endOf(exit));
   }

@@ -92,7 +92,11 @@ export class Handler {
         return undefined;
       }
       case 'fail-migration':
-        await this.#failMigration(vmi, step.why, false);
+        await this.#failMigration(
+          vmi,
+          guest?.failure === undefined ? step.why : `${step.why}: ${guest.failure}`,
+          false,
+        );
         return undefined;
       case 'send':
         await this.#send(launcher, vmi, step.migrationUid);

@@ -3,7 +3,8 @@
 // Promises: pure. Where Kubernetes leaves it open whether an ipBlock holds pods, it does, which lets more through.
 
 import { BlockList, isIPv4 } from 'node:net';
-import type { LabelSelector, NetworkPolicy, NetworkPolicyPeer } from '@idlewild/operator/api/kubernetes.ts';
+import { selects } from '@idlewild/lab/model/label-selector.ts';
+import type { NetworkPolicy, NetworkPolicyPeer } from '@idlewild/operator/api/kubernetes.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -68,7 +69,7 @@ function selecting({ policies }: World, { pod }: End, direction: 'Ingress' | 'Eg
   return policies.filter(({ metadata, spec }) => {
     // Without a word, a policy is about what comes in, and about what goes out if it says something of it.
     const types = spec.policyTypes ?? ['Ingress', ...(spec.egress === undefined ? [] : ['Egress'])];
-    return metadata.namespace === pod.namespace && types.includes(direction) && matches(spec.podSelector, pod.labels);
+    return metadata.namespace === pod.namespace && types.includes(direction) && selects(spec.podSelector, pod.labels);
   });
 }
 
@@ -93,11 +94,11 @@ function isPeer(world: World, home: string | undefined, peer: NetworkPolicyPeer,
   const inNamespace =
     peer.namespaceSelector === undefined
       ? pod.namespace === home
-      : matches(peer.namespaceSelector, {
+      : selects(peer.namespaceSelector, {
           ...world.namespaces[pod.namespace],
           'kubernetes.io/metadata.name': pod.namespace,
         });
-  return inNamespace && (peer.podSelector === undefined || matches(peer.podSelector, pod.labels));
+  return inNamespace && (peer.podSelector === undefined || selects(peer.podSelector, pod.labels));
 }
 
 function within(cidr: string, address: string): boolean {
@@ -107,26 +108,4 @@ function within(cidr: string, address: string): boolean {
   const list = new BlockList();
   list.addSubnet(start, Number(bits), family);
   return list.check(address, family);
-}
-
-function matches({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Labels): boolean {
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      switch (operator) {
-        case 'In':
-          return value !== undefined && values.includes(value);
-        case 'NotIn':
-          return value === undefined || !values.includes(value);
-        case 'Exists':
-          return value !== undefined;
-        case 'DoesNotExist':
-          return value === undefined;
-        case 'Gt':
-        case 'Lt':
-          throw new Error(`${operator} is for Nodes only`);
-      }
-    })
-  );
 }

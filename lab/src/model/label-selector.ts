@@ -37,7 +37,7 @@ export function meets(labels: Labels, requirement: SelectorRequirement<Operator>
 }
 
 /** A label selector: undefined selects nothing, an empty one everything. */
-export function selects(selector: LabelSelector | undefined, labels: Labels = {}): boolean {
+export function selects(selector: LabelSelector<Operator> | undefined, labels: Labels = {}): boolean {
   if (selector === undefined) return false;
   const pairs = Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
   return pairs && (selector.matchExpressions ?? []).every((requirement) => meets(labels, requirement));

@@ -24,9 +24,9 @@ export interface NodeSelectorTerm {
   readonly matchFields?: readonly NodeSelectorRequirement[];
 }
 
-export interface LabelSelector {
+export interface LabelSelector<Operator extends string = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'> {
   readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly SelectorRequirement<'In' | 'NotIn' | 'Exists' | 'DoesNotExist'>[];
+  readonly matchExpressions?: readonly SelectorRequirement<Operator>[];
 }
 
 export interface PodAffinityTerm {

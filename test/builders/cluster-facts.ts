@@ -94,3 +94,13 @@ export const without = (verb: string, resource: string, namespace?: string) =>
       allowed: right.verb !== verb || right.resource !== resource || right.namespace !== namespace,
     })),
   );
+
+/** A row of a table of findings. */
+export type FindingCase = [
+  what: string,
+  facts: Partial<Facts>,
+  check: string,
+  level: 'warn' | 'fail' | 'unknown',
+  words: RegExp,
+  remedy: RegExp,
+];

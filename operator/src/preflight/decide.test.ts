@@ -11,6 +11,7 @@ import {
   nodes,
   ready,
   without,
+  type FindingCase,
 } from '../../../test/builders/cluster-facts.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import { computeJobFields } from '../api/compute-job-fields.ts';
@@ -24,16 +25,7 @@ describe('a cluster', () => {
     expect(findingsOf(ready, { installed: true }).filter(({ level }) => level !== 'ok')).toEqual([]);
   });
 
-  it.each<
-    [
-      what: string,
-      facts: Partial<Facts>,
-      check: string,
-      level: 'warn' | 'fail' | 'unknown',
-      words: RegExp,
-      remedy: RegExp,
-    ]
-  >([
+  it.each<FindingCase>([
     ['with an old Kubernetes', { version: seen('v1.31.9+k3s1') }, 'Kubernetes', 'fail', /too old/, /1\.32 or later/],
     ['that says nonsense', { version: seen('main') }, 'Kubernetes', 'warn', /"main"/, /1\.32 or later/],
     ['without KubeVirt', { kubeVirts: absent }, 'KubeVirt', 'fail', /not installed/, /quickstart/],

@@ -11,21 +11,12 @@ import {
   leases,
   nodes,
   pcs,
+  type FindingCase,
 } from '../../../test/builders/cluster-facts.ts';
 import { aMachine, lostTaint } from '../../../test/builders/node.ts';
-import type { Facts } from './facts.ts';
 
 describe('a cluster', () => {
-  it.each<
-    [
-      what: string,
-      facts: Partial<Facts>,
-      check: string,
-      level: 'warn' | 'fail' | 'unknown',
-      words: RegExp,
-      remedy: RegExp,
-    ]
-  >([
+  it.each<FindingCase>([
     ['that may not be read', { nodes: forbidden }, 'machines', 'unknown', /cannot list/, /somebody who may/],
     ['without machines', nodes(), 'machines', 'warn', /none has joined/, /docs\/join\.md/],
     [

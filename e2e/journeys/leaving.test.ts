@@ -142,8 +142,8 @@ describe('a machine that shuts down in order', () => {
     await mock.emit('PrepareForShutdown', 'b', [['b', true]]);
     const announced = performance.now();
     await until('the shutdown goes on', async () => !(await isHeld()));
-    // 25 s are the agent's own limit.
-    expect(performance.now() - announced).toBeLessThan(27_000);
+    // The system grants 40 s, of which the agent takes 25 at most.
+    expect(performance.now() - announced).toBeLessThan(40_000);
     await until('no guest is left on it', async () => (await emulators(lab)).get(mover)?.length === 0, seldom);
 
     const moved = await untilJob(lab, 'mover', 'has moved', ({ status }) => status?.node === other(mover));

@@ -130,6 +130,32 @@ describe('a job', () => {
     expect(await server.patch(path, 'merge', { metadata: { annotations: { a: 'b' } } })).toMatchObject({ status: 200 });
     await label('true');
   });
+
+  it('that was stopped stays so, and says how to go on to whoever wants it back; the rest of it can be changed', async () => {
+    const { metadata } = await submit('plain', { walltime: '1h' });
+    const path = `/apis/idlewild.dev/v1alpha1/namespaces/plain/computejobs/${metadata.name}`;
+    const patch = (spec: object) => server.patch(path, 'merge', { spec });
+    for (const stop of [false, true, true]) expect(await patch({ stop })).toMatchObject({ status: 200 });
+    for (const stop of [false, null]) {
+      const answer = await patch({ stop });
+      expect([answer.status, answer.body.message]).toEqual([
+        422,
+        expect.stringContaining(
+          'spec.stop cannot be taken back once it is true; create the job again under another name',
+        ),
+      ]);
+    }
+    expect((await patch({ stop: 'yes' })).body.message).toContain('spec.stop');
+    const changed = await patch({ walltime: '2h' });
+    expect([changed.status, changed.body['spec']]).toEqual([
+      200,
+      expect.objectContaining({ walltime: '2h', stop: true }),
+    ]);
+  });
+
+  it('may be made as one that is stopped already', async () => {
+    expect(await submit('plain', { stop: true })).toMatchObject({ status: 201 });
+  });
 });
 
 describe('the operator', () => {

@@ -58,6 +58,7 @@ export const computeJobFields: readonly string[] = [
   'spec.interruption.checkpoint',
   'spec.interruption.checkpoint.script',
   'spec.interruption.checkpoint.within',
+  'spec.stop',
   'spec.ttlSecondsAfterFinished',
   'status',
   'status.observedGeneration',

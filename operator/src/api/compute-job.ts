@@ -6,7 +6,7 @@ export interface ComputeJobFields {
    */
   spec: {
     /**
-     * Batch ends when the script ends. Session stays until it is deleted or its walltime is over.
+     * Batch ends when the script ends. Session stays until it is stopped or its walltime is over.
      */
     mode: 'Batch' | 'Session';
     /**
@@ -153,6 +153,10 @@ export interface ComputeJobFields {
         within: string;
       };
     };
+    /**
+     * Ends the job for good and keeps its record. Its guest is shut down, and no further attempt is made. A result that the script had reported stands; else a session that ran has Succeeded, and anything else has Failed with reason Stopped. Once true it stays true; a job that is over does not change.
+     */
+    stop?: boolean;
     /**
      * Seconds after its end at which the finished job is deleted, with its virtual machine's log. Without it the job stays until somebody deletes it.
      */

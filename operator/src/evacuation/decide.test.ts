@@ -1,7 +1,7 @@
 // Where a guest goes that has to leave its machine, and what it is told while it cannot.
 import { describe, expect, it } from '@jest/globals';
 import { aVm, aVmi, type InstanceOverrides } from '../../../test/builders/guest.ts';
-import { aJob, at, noon, type JobBuilder, type SpecOverrides } from '../../../test/builders/job.ts';
+import { aJob, at, JobBuilder, noon, type SpecOverrides } from '../../../test/builders/job.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import type { Node } from '../api/kubernetes.ts';
 import type { VirtualMachine, VirtualMachineInstance } from '../api/kubevirt.ts';
@@ -345,6 +345,11 @@ describe('nothing is done', () => {
     ['while KubeVirt has not said whether it can move', running, bare],
     ['for a job that is being deleted', running.beingDeleted(), marked],
     ['for a job that has ended', running.finished('Completed'), marked],
+    [
+      'for a job that its user has stopped',
+      new JobBuilder({ ...running.job, spec: { ...running.job.spec, stop: true } }),
+      marked,
+    ],
     ['for a job that makes room for another', running.with({ ...running.job.status, preemption: notice }), marked],
   ])('%s', (_name, job, vmi) => {
     expect(decide([source, aMachine('pc-2'), aMachine('pc-3')], { job, vmi })).toEqual({ kind: 'wait' });

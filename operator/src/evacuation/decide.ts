@@ -14,7 +14,7 @@ import {
 } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
 import type { Verdicts } from '../matching/verdicts.ts';
-import { lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
+import { isStopped, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import { isPinned } from '../render/virtual-machine.ts';
@@ -129,7 +129,7 @@ export function evacuate(input: EvacuationInput): EvacuationDecision {
   // Also after the end of the job: a guest may finish right after its move.
   const news = newsOf(job, migrations);
   if (news) return { kind: 'record', ...news, leaving };
-  if (!open || !alive || job.status?.preemption) return { kind: 'wait' };
+  if (!open || !alive || job.status?.preemption || isStopped(job)) return { kind: 'wait' };
   // Recovery ends everything that touches a lost machine.
   if (machine?.lost) return { kind: 'wait' };
   const underWay = migrations.find(

@@ -13,7 +13,7 @@ import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isAlreadyExists, isNotFound, toKubeError, type KubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { needsOfJob } from '../model/capacity.ts';
-import { attemptsOf, lastAttempt, openAttempt, workedSeconds } from '../model/job.ts';
+import { attemptsOf, isStopped, lastAttempt, openAttempt, workedSeconds } from '../model/job.ts';
 import { machineOf } from '../model/machine.ts';
 import { annotations, attemptLabels, labels, vmName } from '../model/names.ts';
 import type { LeaveReason } from '../model/reasons.ts';
@@ -88,7 +88,8 @@ export class Evacuation {
     const job = world.jobs.get(key);
     const attempt = job && lastAttempt(job);
     if (!job || !attempt) return undefined;
-    this.#keepPromise(key, openAttempt(job)?.number ?? 0);
+    // A job that its user stopped comes nowhere again.
+    this.#keepPromise(key, isStopped(job) ? Infinity : (openAttempt(job)?.number ?? 0));
     const namespace = job.metadata.namespace ?? '';
     const known = attemptsOf(job).flatMap(({ virtualMachine }) => world.migrationsOf(`${namespace}/${virtualMachine}`));
     const seen = new Set(known.map(({ metadata }) => metadata.uid));
@@ -122,7 +123,7 @@ export class Evacuation {
     };
   }
 
-  /** The job has a machine by a later attempt: what was kept free for it is taken, or was not needed. */
+  /** The job has a machine by a later attempt, or wants none any more: what was kept free for it is taken, or not needed. */
   #keepPromise(key: string, attempt: number): void {
     const { promises } = this.#deps.world;
     const promised = promises.of(key);

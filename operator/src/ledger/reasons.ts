@@ -93,6 +93,7 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
   ),
   WalltimeExceeded: warning('Finish', 'attempt', 'The time that the job had asked for is over.'),
   SessionEnded: normal('Finish', 'attempt', 'A session was over: powered off, or its walltime was used up.'),
+  Stopped: normal('Stop', 'job', 'Its user stopped the job, which is not tried again.'),
   MachineLost: warning('Recover', 'attempt', 'The machine was lost with the guest on it.'),
   Drained: silent(warning('Evacuate', 'attempt', 'The attempt was ended because its machine had to be left.')),
   OwnerReturned: silent(

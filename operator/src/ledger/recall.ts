@@ -3,7 +3,7 @@
 // history that has it already is not changed.
 
 import type { ComputeJob } from '../api/compute-job.ts';
-import { isTrue } from '../api/conditions.ts';
+import { getCondition, isTrue } from '../api/conditions.ts';
 import { attemptsOf, type Attempt, type Interruption } from '../model/job.ts';
 import { attemptEnds, type AttemptEnd, type LeaveReason } from '../model/reasons.ts';
 import type { LedgerNote } from './entry.ts';
@@ -52,7 +52,12 @@ function ofEnd(job: ComputeJob): LedgerNote[] {
   const outcome = isTrue(conditions, 'Succeeded') ? 'Succeeded' : isTrue(conditions, 'Failed') ? 'Failed' : undefined;
   if (finishTime === undefined || outcome === undefined) return [];
   const last = attemptsOf(job).at(-1);
-  return [{ at: finishTime, reason: 'Finished', attempt: last?.number, node: last?.node, exitCode, outcome, message }];
+  // A job may be stopped while it has no attempt that would tell of it.
+  const stopped = getCondition(conditions, outcome)?.reason === 'Stopped' && last?.reason !== 'Stopped';
+  return [
+    ...(stopped ? [{ at: finishTime, reason: 'Stopped' as const, outcome, message } satisfies LedgerNote] : []),
+    { at: finishTime, reason: 'Finished', attempt: last?.number, node: last?.node, exitCode, outcome, message },
+  ];
 }
 
 const leaveReasons: readonly LeaveReason[] = ['Drained', 'OwnerReturned', 'Revoked', 'MachineLost'];

@@ -67,6 +67,7 @@ describe('a job is charged', () => {
       'ScriptFailed',
       'SessionEnded',
       'StartFailed',
+      'Stopped',
       'WalltimeExceeded',
     ]);
   });

@@ -76,7 +76,7 @@ describe('an attempt that is taken away', () => {
       { phase: 'Failed', pod: { phase: 'Failed', reason: 'Terminated', message: 'imminent node shutdown' } },
       /\(Terminated: imminent node shutdown\)/,
     ],
-    ['by virtctl stop', { vm: spec({ runStrategy: 'Halted' }) }, /was stopped from outside .* delete the job$/],
+    ['by virtctl stop', { vm: spec({ runStrategy: 'Halted' }) }, /was stopped from outside .* set its spec\.stop$/],
     ['before its start', { job: claimed(), phase: 'Failed', pod: 'none' }, /its pod was deleted/],
   ])('%s is repeated and not counted', (_name, scene, words) => {
     const end = endOf(scene);

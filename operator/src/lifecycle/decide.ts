@@ -7,7 +7,7 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
 import { inWords } from '../model/duration.ts';
-import { isFinished, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
+import { isFinished, isStopped, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
 import { isSaid, type Milestones, type Mobility } from '../model/status.ts';
 import { causeOf, deadlines, pausedReason, standstillEndMs, unreadMs } from './deadlines.ts';
@@ -30,9 +30,11 @@ import {
   endOf,
   notStarted,
   sessionEnded,
+  stoppedOutcome,
   takenAway,
   type AttemptOutcome,
   type EndDecision,
+  type Stop,
 } from './outcome.ts';
 import { restorationOf, type Restoration } from './own-fields.ts';
 import { howFar, standstill, trouble } from './trouble.ts';
@@ -106,6 +108,8 @@ export type LifecycleDecision =
   | { readonly kind: 'restore'; readonly vm: VirtualMachine; readonly restoration: Restoration }
   | { readonly kind: 'readConsole' }
   | EndDecision
+  /** The job has no machine, and is to have none any more. */
+  | ({ readonly kind: 'stop' } & Stop)
   | { readonly kind: 'wake'; readonly afterMs: number };
 
 export function decideLifecycle(input: LifecycleInput): LifecycleDecision[] {
@@ -116,7 +120,8 @@ export function decideLifecycle(input: LifecycleInput): LifecycleDecision[] {
   if (isFinished(job)) return afterEnd(input);
   const attempt = openAttempt(job);
   const cleaning = clean(input, attempt?.virtualMachine);
-  return attempt ? [...cleaning, ...progress(input, attempt)] : cleaning;
+  if (attempt) return [...cleaning, ...progress(input, attempt)];
+  return isStopped(job) ? [...cleaning, { kind: 'stop', ...stoppedOutcome(job) }] : cleaning;
 }
 
 /** KubeVirt begins within a second, unless it is being brought up to date or has hundreds to begin. */
@@ -171,7 +176,7 @@ function orphansOf(
 function progress(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] {
   const { guest, console, nowMs, job, settings } = input;
   const { vm, vmi } = guest;
-  if (!vm) return beforeVm(input, attempt);
+  if (!vm) return isStopped(job) ? stop(input) : beforeVm(input, attempt);
   const seen = milestonesOf(guest, attempt, nowMs);
   // A console is read at once, and what becomes of an instance is told later; taken for granted, its run would look remade below.
   const known = hasRun(vmi) || console.exitCode !== undefined;
@@ -179,6 +184,7 @@ function progress(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
     return [{ kind: 'started', seen, reachable: reachableBy(job), mobility: mobilityOf(guest) }];
   }
   if (console.exitCode !== undefined && job.spec.mode === 'Batch') return end(input, byExitCode(console.exitCode));
+  if (isStopped(job)) return stop(input);
   // It was asked to shut down, and the ladder says what becomes of it.
   if (job.status?.ladder?.parking !== undefined) return [];
   const gone = removed(input, attempt);
@@ -232,6 +238,17 @@ function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   return [...noteIfNew(job, { reason: 'WaitingForEarlier', message }), wake];
 }
 
+/** Its user wants it to end. Before that the console is heard out: the result of a script that has ended is the job's. */
+function stop(input: LifecycleInput): LifecycleDecision[] {
+  const { job, guest, console, machineLost } = input;
+  // Whether the guest is gone is known when its machine is sealed; that ends the attempt, and then there is only the job to end.
+  if (machineLost) return [{ kind: 'wake', afterMs: unreadMs }];
+  const { vm, vmi, pods } = guest;
+  const over = vmi !== undefined && isInstanceOver(vmi);
+  const unread = vm !== undefined && (over ? !console.complete : pods.length > 0 && !console.current);
+  return unread ? [{ kind: 'readConsole' }, { kind: 'wake', afterMs: unreadMs }] : end(input, stoppedOutcome(job));
+}
+
 /** Somebody took the virtual machine or its instance away, or asked KubeVirt to stop it. */
 function removed({ job, guest: { vm, vmi } }: LifecycleInput, attempt: Attempt): AttemptOutcome | undefined {
   if (vm && isBeingDeleted(vm)) return takenAway('was deleted by somebody else');
@@ -239,7 +256,9 @@ function removed({ job, guest: { vm, vmi } }: LifecycleInput, attempt: Attempt):
     if (job.spec.mode === 'Session' && attempt.started !== undefined) {
       return sessionEnded('the virtual machine was stopped from outside');
     }
-    return takenAway('was stopped from outside (its runStrategy is Halted); to end the job for good, delete the job');
+    return takenAway(
+      'was stopped from outside (its runStrategy is Halted); to end the job for good, set its spec.stop',
+    );
   }
   if (vmi && isBeingDeleted(vmi)) return takenAway('was deleted by somebody else');
   // KubeVirt makes a new instance for one that is gone, within a tenth of a second: the guest that had started is no more.

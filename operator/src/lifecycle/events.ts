@@ -43,6 +43,16 @@ export const finishedNote = (
   { message, outcome, exitCode }: AttemptOutcome,
 ): LedgerNote => ({ at, reason: 'Finished', attempt: number, node, exitCode, outcome, message });
 
+/** Of a job that ends without an attempt that ends with it. */
+export const stoppedNotes = (
+  at: string,
+  last: Attempt | undefined,
+  { message, outcome }: AttemptOutcome,
+): LedgerNote[] => [
+  { at, reason: 'Stopped', outcome, message },
+  { at, reason: 'Finished', attempt: last?.number, node: last?.node, outcome, message },
+];
+
 export const troubleNote = (
   at: string,
   attempt: Attempt | undefined,

@@ -2,6 +2,7 @@
 // Promises: pure; every end has a reason from the closed list and a sentence, and says whether it counts as a failure.
 
 import type { ComputeJob } from '../api/compute-job.ts';
+import { isStopped, openAttempt } from '../model/job.ts';
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
 import type { Milestones } from '../model/status.ts';
 
@@ -17,6 +18,7 @@ export interface AttemptOutcome {
   readonly outcome?: 'Succeeded' | 'Failed' | undefined;
 }
 
+export type Stop = AttemptOutcome & { readonly outcome: 'Succeeded' | 'Failed' };
 export type EndDecision = { readonly kind: 'end'; readonly seen?: Milestones | undefined } & AttemptOutcome;
 
 export function byExitCode(exitCode: number): AttemptOutcome {
@@ -56,9 +58,31 @@ const waits: ReadonlySet<ProgressReason | undefined> = new Set<ProgressReason>([
   'WaitingForEarlier',
 ]);
 
+const byUser = 'stopped by its user';
+
+/**
+ * What becomes of a job that its user stopped. A session that ran has done what it was for. A batch has not, whatever its script had
+ * done by then: a program that waits for success must not take it for one, as Kubernetes' Jobs fail that are ended by their deadline.
+ */
+export function stoppedOutcome(job: ComputeJob): Stop {
+  const ran = job.status?.startTime !== undefined;
+  const succeeded = ran && job.spec.mode === 'Session';
+  return {
+    reason: 'Stopped',
+    message:
+      openAttempt(job)?.started !== undefined
+        ? byUser
+        : `${byUser} ${ran ? 'before it had started again' : 'before it had started'}`,
+    failure: false,
+    outcome: succeeded ? 'Succeeded' : 'Failed',
+  };
+}
+
 /** The end as it is written: with what becomes of the job when the attempt failed by itself. */
 export function endOf(job: ComputeJob, o: AttemptOutcome): EndDecision {
   if (!o.failure) return { kind: 'end', ...o };
+  if (isStopped(job))
+    return { kind: 'end', ...o, message: `${o.message} (not repeated: ${byUser})`, outcome: 'Failed' };
   const { limit, when } = job.spec.retries;
   const failures = (job.status?.failures ?? 0) + 1;
   const repeated = isRepeated(o.reason, when);
@@ -91,6 +115,7 @@ function isRepeated(reason: AttemptEnd, when: readonly string[]): boolean {
     case 'Completed':
     case 'WalltimeExceeded':
     case 'SessionEnded':
+    case 'Stopped':
       return false;
   }
 }

@@ -29,7 +29,7 @@ import {
   type LifecycleDecision,
   type LifecycleSettings,
 } from './decide.ts';
-import { createdNote, endedNote, finishedNote, startedNote, troubleNote } from './events.ts';
+import { createdNote, endedNote, finishedNote, startedNote, stoppedNotes, troubleNote } from './events.ts';
 import { consoleUrlOf } from './console-url.ts';
 import { createLifecycleMetrics, type LifecycleMetrics } from './metrics.ts';
 import { hasRun, isPodOfAttempt, whoEnded, type Guest } from './observe.ts';
@@ -202,6 +202,13 @@ export class Lifecycle {
         return undefined;
       case 'end':
         return this.#end(key, job, decision, at);
+      case 'stop': {
+        const written = await writer.status(job, status.stopped(job, { ...decision, at }));
+        log.info({ job: key, outcome: decision.outcome }, decision.message);
+        this.#metrics.finished(decision.outcome);
+        for (const note of stoppedNotes(at, attempt, decision)) ledger.record(written, note);
+        return undefined;
+      }
       case 'wake':
         return decision.afterMs;
     }

@@ -13,6 +13,11 @@ export function isFinished(job: ComputeJob): boolean {
   return isTrue(job.status?.conditions, 'Succeeded') || isTrue(job.status?.conditions, 'Failed');
 }
 
+/** Its user wants it to end; whether it has is for `isFinished` to say. */
+export function isStopped(job: ComputeJob): boolean {
+  return job.spec.stop === true;
+}
+
 export function attemptsOf(job: ComputeJob): readonly Attempt[] {
   return job.status?.attempts ?? [];
 }
@@ -58,7 +63,8 @@ export function speaksAgainstMachine({ reason, cause }: Attempt): boolean {
 
 /** True while the job wants a machine and has none. */
 export function isUnclaimed(job: ComputeJob): boolean {
-  return job.metadata.deletionTimestamp === undefined && !isFinished(job) && openAttempt(job) === undefined;
+  if (job.metadata.deletionTimestamp !== undefined || isStopped(job)) return false;
+  return !isFinished(job) && openAttempt(job) === undefined;
 }
 
 /** Jobs of equal standing are served in the order of their publication. */

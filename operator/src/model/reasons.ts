@@ -61,6 +61,8 @@ export const attemptEnds = [
   'GuestEndedWithoutExit',
   'WalltimeExceeded',
   'SessionEnded',
+  /** By its user, who wanted no more of the job; also of a job that had no attempt. */
+  'Stopped',
   'MachineLost',
   'Drained',
   'OwnerReturned',

@@ -217,6 +217,16 @@ export function finished(
   return sealed(job, status);
 }
 
+/** The job is over by its user's wish while it has no machine. */
+export function stopped(
+  job: ComputeJob,
+  o: { outcome: 'Succeeded' | 'Failed'; reason: AttemptEnd; message: string; at: string },
+): ComputeJobStatus {
+  const status = finished(job, o);
+  if (!getCondition(status.conditions, 'Claimed')) return status;
+  return condition(job, status, 'Claimed', 'False', o.reason, o.message, o.at);
+}
+
 export function interrupted(
   job: ComputeJob,
   o: { active: boolean; reason: EvacuationReason | LadderReason; message: string; at: string },

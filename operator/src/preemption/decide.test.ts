@@ -32,6 +32,8 @@ const running = (
   return prioritised(job, priority);
 };
 
+const stopped = (job: ComputeJob): ComputeJob => ({ ...job, spec: { ...job.spec, stop: true } });
+
 const waiting = (name: string, cores: number, priority: Priority): Stuck => ({
   key: `default/${name}`,
   rank: rankOf(priority),
@@ -91,6 +93,13 @@ describe('notice is given', () => {
       { pc: 1 },
       [running('low', 'pc', { priority: 'Low' })],
       [waiting('n', 1, 'Normal')],
+      [],
+    ],
+    [
+      'not to a job that its user has stopped, as it is ending',
+      { pc: 1 },
+      [stopped(running('low', 'pc', { priority: 'Low' }))],
+      [waiting('h', 1, 'High')],
       [],
     ],
     [

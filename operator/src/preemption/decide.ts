@@ -5,7 +5,7 @@
 import type { ComputeJob } from '../api/compute-job.ts';
 import { obstacleOf, type Requirement } from '../matching/subscribe.ts';
 import { fits, plus, type Amount } from '../model/capacity.ts';
-import { openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
+import { isStopped, openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Pool } from '../model/pool.ts';
 import { earliestOn, type Occupancy } from '../queue/reservation.ts';
@@ -129,7 +129,8 @@ function victimsOn(machine: Machine, { rank, requirement }: Stuck, input: Preemp
   for (const { key, job: owner, needs } of pool.guests.get(machine.name) ?? []) {
     const job = owner === undefined ? undefined : jobOf(owner);
     const attempt = job && openAttempt(job);
-    if (!job || !attempt || job.status?.preemption || job.metadata.deletionTimestamp !== undefined) continue;
+    if (!job || !attempt || job.status?.preemption || isStopped(job) || job.metadata.deletionTimestamp !== undefined)
+      continue;
     // A guest that moves is on two machines; only where its job is, it can be ended to some use.
     if (attempt.node !== machine.name || key !== `${job.metadata.namespace}/${attempt.virtualMachine}`) continue;
     const own = rankOf(job);

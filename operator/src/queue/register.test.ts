@@ -20,6 +20,7 @@ function inNamespace(job: ComputeJob, namespace: string, uid: string): ComputeJo
 const keyOf = ({ metadata }: ComputeJob): string => `${metadata.namespace}/${metadata.name}`;
 const aNamespace = (name: string, labels: Record<string, string>): Namespace => ({ metadata: { name, labels } });
 
+const stopped = ({ job }: JobBuilder) => new JobBuilder({ ...job, spec: { ...job.spec, stop: true } });
 const states: readonly ((job: JobBuilder) => JobBuilder)[] = [
   (job) => job,
   (job) => job.published(1),
@@ -29,6 +30,8 @@ const states: readonly ((job: JobBuilder) => JobBuilder)[] = [
   (job) =>
     job.published(1).claimedBy('pc-1', { at: 2 }).ended('ScriptFailed', { at: 60 }).claimedBy('pc-2', { at: 90 }),
   (job) => job.published(1).claimedBy('pc-1', { at: 2 }).finished('Completed', { at: 60 }),
+  (job) => stopped(job.published(1)),
+  (job) => stopped(job.published(1).claimedBy('pc-1', { at: 2 })),
 ];
 
 interface Step {

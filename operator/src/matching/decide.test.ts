@@ -19,6 +19,15 @@ describe('the claim', () => {
     expect(match([aMachine('pc-1')], [aJob('new')]).claimed).toEqual({ new: 'pc-1' });
   });
 
+  it('is never made for a job that its user has stopped, whose place goes to the next, with the machine kept for it', () => {
+    const big = { resources: { cores: 4 } };
+    const stopped = [aJob('new', { stop: true }), aJob('first', { ...big, stop: true }).published()];
+    const lost = aJob('lost', { stop: true }).published().claimedBy('pc-9').ended('MachineLost');
+    const pass = match([aMachine('pc-1', { cores: 4 })], [...stopped, lost, aJob('next', big).published(1)]);
+    expect(pass.claimed).toEqual({ next: 'pc-1' });
+    expect(pass.waits).toEqual([]);
+  });
+
   it('goes to exactly one machine; the others that fit are runners-up, at most as many as wanted', () => {
     const nodes = ['pc-1', 'pc-2', 'pc-3', 'pc-4', 'pc-5', 'pc-6'].map((name) => aMachine(name));
     const decisions = match(nodes, [aJob('a').published()]);

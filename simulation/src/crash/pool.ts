@@ -137,6 +137,11 @@ export class Pool {
     if (this.job(name)) this.api.delete(computeJobs, refTo(name), { user: 'users' });
   }
 
+  /** As `kubectl patch` does it. */
+  stopJob(name: string): void {
+    if (this.job(name)) this.api.patch(computeJobs, refTo(name), { spec: { stop: true } }, { user: 'users' });
+  }
+
   job(name: string): ComputeJob | undefined {
     return this.api.get<ComputeJob>(computeJobs, refTo(name));
   }

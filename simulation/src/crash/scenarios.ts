@@ -6,6 +6,7 @@ import { losses } from './losses.ts';
 import { rivals } from './rivals.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { copying, failsOnce, image, later, runs, step, whole } from './steps.ts';
+import { stops } from './stops.ts';
 import { visits } from './visits.ts';
 
 const moved = { reason: 'Drained', rung: 'Migrate' };
@@ -149,4 +150,5 @@ export const scenarios: readonly Scenario[] = [
   ...limits,
   ...losses,
   ...rivals,
+  ...stops,
 ];

@@ -47,6 +47,16 @@ export function stepVirtualMachine(stage: Stage, migrations: Migrations, key: st
   if (vm) stepVm(stage, ref, vm);
   const vmi = stage.cluster.get<VirtualMachineInstance>(virtualMachineInstances, ref);
   if (vmi) stepVmi(stage, migrations, vmi);
+  else removeMigrations(stage, migrations, key);
+}
+
+/** Migrations do not outlive their instance, and one of none is taken away (pkg/virt-controller/watch/migration). */
+function removeMigrations({ cluster, relations }: Stage, migrations: Migrations, vmi: string): void {
+  for (const each of relations.migrationsOf(vmi)) {
+    migrations.forget(each);
+    cluster.change<VirtualMachineInstanceMigration>(virtualMachineInstanceMigrations, each, withoutFinalizers);
+    cluster.remove(virtualMachineInstanceMigrations, each);
+  }
 }
 
 function stepVm({ cluster, clock }: Stage, ref: ObjectRef, vm: VirtualMachine): void {
@@ -99,12 +109,7 @@ function stepVmi(stage: Stage, migrations: Migrations, vmi: VirtualMachineInstan
       if (!isBeingDeleted(pod)) cluster.remove(pods, pod, { gracePeriodSeconds: isPodOver(pod) ? 0 : 60 });
     }
     if (relations.podsOf(vmi).length > 0) return;
-    // Migrations do not outlive their instance.
-    for (const each of relations.migrationsOf(keyOf(vmi))) {
-      migrations.forget(each);
-      cluster.change<VirtualMachineInstanceMigration>(virtualMachineInstanceMigrations, each, withoutFinalizers);
-      cluster.remove(virtualMachineInstanceMigrations, each);
-    }
+    removeMigrations(stage, migrations, keyOf(vmi));
     change(withoutFinalizers);
     return;
   }

@@ -14,14 +14,14 @@ import { readThrough } from '../src/scrolling.ts';
 let rig: Rig;
 let browser: Browser;
 
-/** What the cluster's admission refuses to delete. */
+/** What the cluster's admission lets nobody end. */
 const kept = 'kept';
 
 beforeAll(async () => {
   rig = await startRig({
     web: fileURLToPath(new URL('../../web/dist', import.meta.url)),
     answer: ({ method, path }) => {
-      if (method !== 'DELETE' || !path.endsWith(`/${kept}`)) return undefined;
+      if (!['PATCH', 'DELETE'].includes(method) || !path.endsWith(`/${kept}`)) return undefined;
       throw new KubeError('admission denied: a backup of it runs', { kind: 'forbidden', status: 403 });
     },
   });
@@ -78,19 +78,23 @@ describe('the list of jobs', () => {
     await page.getByText('4 selected', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Stop 3' }).click();
     const dialog = page.getByRole('dialog');
-    await dialog.getByText('Stop 3 jobs and delete them?').waitFor();
+    await dialog.getByText('Stop 3 jobs?').waitFor();
     await dialog.getByRole('button', { name: 'Keep them' }).click();
     await page.getByRole('button', { name: 'Stop 3' }).click();
     await dialog.getByRole('button', { name: 'Stop 3 jobs' }).click();
     await dialog.getByText('2 jobs are being stopped; 1 job is not:').waitFor();
-    expect(await dialog.getByRole('listitem').allInnerTexts()).toEqual([
-      `${kept}: admission denied: a backup of it runs`,
-    ]);
+    const whyNot = [`${kept}: admission denied: a backup of it runs`];
+    expect(await dialog.getByRole('listitem').allInnerTexts()).toEqual(whyNot);
     await dialog.getByRole('button', { name: 'Close' }).click();
-    await page.getByRole('button', { name: 'Delete 1' }).click();
-    await dialog.getByRole('button', { name: 'Delete 1 job' }).click();
-    await state('over').waitFor({ state: 'detached' });
-    await state('first').waitFor({ state: 'detached' });
+    for (const name of ['first', 'third']) await page.getByRole('row', { name }).getByText('Stopping').waitFor();
+    await page.getByRole('button', { name: 'Stop 1' }).waitFor();
+    await page.getByRole('button', { name: 'Delete 4' }).click();
+    await dialog.getByText('Delete 4 jobs (3 not over)?').waitFor();
+    await dialog.getByRole('button', { name: 'Delete 4 jobs' }).click();
+    await dialog.getByText('3 jobs are being deleted; 1 job is not:').waitFor();
+    expect(await dialog.getByRole('listitem').allInnerTexts()).toEqual(whyNot);
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    for (const name of ['over', 'first', 'third']) await state(name).waitFor({ state: 'detached' });
     expect((await page.getByRole('row').locator('a').allInnerTexts()).sort()).toEqual([kept, 'second']);
     await page.context().close();
   }, 180_000);
@@ -195,6 +199,31 @@ describe('the page of a job', () => {
     await why.getByText('pc-3').waitFor({ state: 'hidden' });
     await first?.getByText('Which').click();
     await why.getByText('pc-1, pc-2, pc-3 and 2 more').waitFor();
+    await page.context().close();
+  }, 180_000);
+
+  it('stops it and keeps it, says that it is stopping, and deletes it only when asked to', async () => {
+    const clerk = aJob('clerk', { mode: 'Session' }).published().claimedBy('pc-1').created(1).started(2);
+    await rig.put(clerk.job, 'team-a');
+    const page = await open('ann', '/jobs/team-a/clerk');
+    const button = (name: string) => page.getByRole('button', { name, exact: true });
+    await button('Stop').click();
+    await page.getByRole('dialog').getByText('Stop clerk?').waitFor();
+    await button('Stop it').click();
+    await button('Stopping').waitFor();
+    expect(await button('Stopping').isDisabled()).toBe(true);
+    await page.getByText('its guest is being shut down').waitFor();
+    const { conditions, phase, reason } = clerk.finished('Stopped').job.status ?? {};
+    const status = { conditions, phase, reason, finishTime: new Date().toISOString() };
+    const path = '/apis/idlewild.dev/v1alpha1/namespaces/team-a/computejobs/clerk';
+    const written = await rig.api.patch(`${path}/status`, 'merge', { status });
+    expect([written.status, (written.body['spec'] as { stop?: boolean }).stop]).toEqual([200, true]);
+    await page.getByText('Stopped', { exact: true }).first().waitFor();
+    await button('Stopping').waitFor({ state: 'detached' });
+    await button('Delete').click();
+    await page.getByRole('dialog').getByText('Delete clerk?').waitFor();
+    await button('Delete it').click();
+    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
     await page.context().close();
   }, 180_000);
 

@@ -233,10 +233,14 @@ describe('a user of the portal', () => {
     await adminPage.getByRole('article', { name: lost }).getByRole('button', { name: 'Power on' }).click();
   }, 420_000);
 
-  it('stops the job', async () => {
+  it('stops the job, which stays until it is deleted', async () => {
     await page.goto(`${url}/jobs/default/desk`);
-    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.getByRole('button', { name: 'Stop it' }).click();
+    await untilJob(cluster, 'desk', 'is stopped', ({ status }) => status?.reason === 'Stopped');
+    await page.getByText('Stopped', { exact: true }).first().waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('button', { name: 'Delete it' }).click();
     await page.getByText('No jobs yet').waitFor({ timeout: 90_000 });
   }, 120_000);
 });

@@ -102,7 +102,7 @@ export async function startRig(o: RigOptions = {}): Promise<Rig> {
     viewer: looks,
     worker: [
       ...looks,
-      { ...jobs, verbs: ['create', 'delete'] },
+      { ...jobs, verbs: ['create', 'patch', 'delete'] },
       { apiGroups: ['subresources.kubevirt.io'], resources: consoles, verbs: ['get'] },
     ],
   };

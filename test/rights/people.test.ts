@@ -18,8 +18,9 @@ const uses: Readonly<Record<string, string>> = {
   'list computejobs.idlewild.dev': 'kubectl get cj; the list of jobs',
   'watch computejobs.idlewild.dev': 'kubectl get cj -w, kubectl wait',
   'create computejobs.idlewild.dev': 'kubectl create, kubectl apply of a new job; the form of the portal',
-  'delete computejobs.idlewild.dev': 'kubectl delete cj NAME; the portal',
-  'patch computejobs.idlewild.dev': 'kubectl apply of a job that is there, kubectl label, kubectl edit',
+  'delete computejobs.idlewild.dev': 'kubectl delete cj NAME; Delete in the portal',
+  'patch computejobs.idlewild.dev':
+    'stopping a job, by kubectl patch or in the portal; kubectl apply of one that is there, kubectl edit',
   'update computejobs.idlewild.dev': 'kubectl replace',
   'deletecollection computejobs.idlewild.dev': 'deleting all jobs of a namespace in one request',
   'list events': 'kubectl describe cj, kubectl events; what happened, in the portal',

@@ -72,6 +72,7 @@ export async function portalAtWork(): Promise<AtWork> {
   const spec = { image: { containerDisk: 'lab/tiny' }, script: 'true' };
   await ask('POST', '/api/v1/namespaces/team-a/jobs', { metadata: { name: 'new' }, spec });
   await ask('GET', '/api/v1/namespaces/team-a/jobs/new');
+  await ask('PATCH', '/api/v1/namespaces/team-a/jobs/new', { stop: true });
   await ask('DELETE', '/api/v1/namespaces/team-a/jobs/new');
   await ask('GET', `${job}/resources`);
   const stream = await dial('/api/v1/stream');

@@ -1,4 +1,4 @@
-// Jobs over REST: list, read, submit (or only try), delete, and tickets for the consoles of their guests.
+// Jobs over REST: list, read, submit (or only try), end, and tickets for the consoles of their guests.
 // Promises: every operation is asked of the cluster's rules first, for the user who calls; what the API server refuses is answered in
 // its own words. A job carries the name of who submitted it, for the cluster's own record names the portal.
 
@@ -13,7 +13,7 @@ import type { Authorization } from '../server/authorization.ts';
 import { Problem } from '../server/problem.ts';
 import { consolePath, holderOf, mayOpen } from './consoles.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
-import { jobDeletions } from './job-deletions.ts';
+import { jobEndings } from './job-endings.ts';
 import { jobResourcesEndpoint } from './job-resources.ts';
 import {
   consoleBody,
@@ -96,21 +96,6 @@ export function jobEndpoints(o: JobEndpoints): Endpoint[] {
       },
     }),
     endpoint({
-      method: 'delete',
-      path: `${jobsPath}/{name}`,
-      summary: 'Stop a job and delete it; with uid only if it is still that one',
-      tag: 'jobs',
-      params: jobPath,
-      query: z.strictObject({ uid: z.string().max(64).optional() }),
-      handle: async ({ caller, params, query: { uid } }) => {
-        await authorization.require(caller.user, { verb: 'delete', ...params });
-        await client.delete(computeJobs, params, {
-          propagationPolicy: 'Background',
-          ...(uid === undefined ? {} : { preconditions: { uid } }),
-        });
-      },
-    }),
-    endpoint({
       method: 'post',
       path: `${jobsPath}/{name}/consoles`,
       summary: 'A ticket for the screen or the serial console of the guest that the job has now',
@@ -134,7 +119,7 @@ export function jobEndpoints(o: JobEndpoints): Endpoint[] {
         return { ticket, path: consolePath, virtualMachine: attempt.virtualMachine };
       },
     }),
-    jobDeletions(o),
+    ...jobEndings(o),
     jobResourcesEndpoint(o),
   ];
 }

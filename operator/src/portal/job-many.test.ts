@@ -1,4 +1,4 @@
-// Deleting many jobs at once and what a job's guest uses, asked over real HTTP by users with real rights.
+// Ending jobs, many at once, and what a job's guest uses, asked over real HTTP by users with real rights.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@idlewild/lab/apiserver/test-server.ts';
 import { aJob } from '../../../test/builders/job.ts';
@@ -6,7 +6,7 @@ import { startRig, type Rig, type RigUser } from '../../../test/portal/rig.ts';
 import type { TransportRequest, TransportResponse } from '../kube/transport.ts';
 import type { ComputeJob } from '../api/compute-job.ts';
 import { usedOf } from './job-resources.ts';
-import type { Deletions, JobResources } from './schemas.ts';
+import type { Endings, JobResources, JobRow } from './schemas.ts';
 
 let rig: Rig;
 /** What the cluster says beside the API server's own answers, by path. */
@@ -24,7 +24,8 @@ async function ask(as: RigUser, method: string, path: string, body?: unknown) {
     headers: { authorization: `Bearer ${rig.tokens[as]}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { status: response.status, body: (await response.json()) as unknown };
+  const text = await response.text();
+  return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as unknown };
 }
 
 async function put(namespace: string, ...names: string[]) {
@@ -51,8 +52,8 @@ describe('deleting many jobs', () => {
     const jobs = [...mine.map((job) => (job.name === 'three' ? { ...job, uid: 'another' } : job)), theirs];
     const { status, body } = await ask('ann', 'POST', path, { jobs });
     expect(status).toBe(200);
-    const { deleted, refused } = body as Deletions;
-    expect(deleted).toBe(3);
+    const { done, refused } = body as Endings;
+    expect(done).toBe(3);
     expect(refused.sort((a, b) => a.name.localeCompare(b.name))).toEqual([
       { namespace: 'team-a', name: 'three', status: 409, detail: expect.stringContaining('another') },
       { namespace: 'team-b', name: 'train', status: 403, detail: expect.stringContaining('may not delete') },
@@ -64,7 +65,7 @@ describe('deleting many jobs', () => {
   it('deletes nothing for those who may only look', async () => {
     const jobs = await put('team-a', 'five', 'six');
     const { body } = await ask('viv', 'POST', path, { jobs });
-    expect(body).toMatchObject({ deleted: 0, refused: [{ status: 403 }, { status: 403 }] });
+    expect(body).toMatchObject({ done: 0, refused: [{ status: 403 }, { status: 403 }] });
     expect(await left('team-a')).toEqual(expect.arrayContaining(['five', 'six']));
   });
 
@@ -81,6 +82,56 @@ describe('deleting many jobs', () => {
     expect((await ask('ann', 'POST', path, { jobs: Array(101).fill(job) })).body).toMatchObject({
       detail: expect.stringContaining('at most 100'),
     });
+  });
+});
+
+describe('stopping jobs', () => {
+  const stops = '/api/v1/jobs/stops';
+  const read = async (namespace: string, name: string): Promise<ComputeJob> => {
+    const { body } = await rig.api.get(`/apis/idlewild.dev/v1alpha1/namespaces/${namespace}/computejobs/${name}`);
+    return body as unknown as ComputeJob;
+  };
+
+  it('stops those that the user may change and that are still the same, and keeps them all', async () => {
+    const mine = await put('team-a', 'stop-1', 'stop-2', 'stop-3');
+    const [theirs] = await put('team-b', 'stop-4');
+    const jobs = [...mine.map((job) => (job.name === 'stop-3' ? { ...job, uid: 'another' } : job)), theirs];
+    const { status, body } = await ask('ann', 'POST', stops, { jobs });
+    const { done, refused } = body as Endings;
+    expect([status, done]).toEqual([200, 2]);
+    expect(refused.sort((a, b) => a.name.localeCompare(b.name))).toEqual([
+      { namespace: 'team-a', name: 'stop-3', status: 409, detail: expect.stringContaining('another job by now') },
+      { namespace: 'team-b', name: 'stop-4', status: 403, detail: expect.stringContaining('may not patch') },
+    ]);
+    const spec = async (name: string, namespace = 'team-a') => (await read(namespace, name)).spec.stop;
+    expect([await spec('stop-1'), await spec('stop-2'), await spec('stop-3')]).toEqual([true, true, undefined]);
+    expect(await spec('stop-4', 'team-b')).toBeUndefined();
+  });
+
+  it('stops one by its own path, only that one and as often as it is asked', async () => {
+    const [job] = await put('team-a', 'stop-5');
+    const one = '/api/v1/namespaces/team-a/jobs/stop-5';
+    expect(await ask('ann', 'PATCH', `${one}?uid=another`, { stop: true })).toMatchObject({ status: 409 });
+    expect(await ask('viv', 'PATCH', one, { stop: true })).toMatchObject({ status: 403 });
+    for (const body of [{}, { stop: false }, { stop: true, spec: {} }])
+      expect(await ask('ann', 'PATCH', one, body)).toMatchObject({ status: 400 });
+    expect((await read('team-a', 'stop-5')).spec.stop).toBeUndefined();
+    for (const path of [one, `${one}?uid=${job?.uid}`])
+      expect((await ask('ann', 'PATCH', path, { stop: true })).status).toBe(204);
+    expect((await read('team-a', 'stop-5')).spec.stop).toBe(true);
+    expect(await ask('ann', 'PATCH', '/api/v1/namespaces/team-a/jobs/nobody', { stop: true })).toMatchObject({
+      status: 404,
+    });
+  });
+
+  it('is seen in the list while it is not over yet', async () => {
+    await put('team-a', 'stop-6');
+    await ask('ann', 'PATCH', '/api/v1/namespaces/team-a/jobs/stop-6', { stop: true });
+    const rows = await eventually(
+      () => ask('ann', 'GET', '/api/v1/jobs?namespace=team-a'),
+      ({ body }) => (body as { items: JobRow[] }).items.some(({ name, stopping }) => name === 'stop-6' && stopping),
+    );
+    expect(rows.status).toBe(200);
   });
 });
 

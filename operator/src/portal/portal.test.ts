@@ -82,7 +82,7 @@ describe('a login', () => {
     expect(cookie).not.toContain(rig.tokens.ann);
     const me = (await ask('/api/v1/me', { cookie: cookie.split(';')[0] })).body as Me;
     expect(me.name).toBe('system:serviceaccount:idlewild-system:ann');
-    expect(me.namespaces).toEqual([{ name: 'team-a', create: true, delete: true }]);
+    expect(me.namespaces).toEqual([{ name: 'team-a', create: true, stop: true, delete: true }]);
     expect(me.machines).toEqual({ list: false, change: false, switches: false });
     expect(Date.parse(me.until ?? '') - Date.now()).toBeLessThanOrEqual(7_200_000);
   });

@@ -5,13 +5,15 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition } from '../api/conditions.ts';
 import type { Node } from '../api/kubernetes.ts';
 import { quantityToBytes } from '../api/quantity.ts';
+import { isFinished, isStopped } from '../model/job.ts';
 import { machineOf } from '../model/machine.ts';
 import { annotations, labels } from '../model/names.ts';
 import type { JobRow, MachineRow } from './schemas.ts';
 
 const longestMessage = 300;
 
-export function jobRowOf({ metadata, spec, status = {} }: ComputeJob): JobRow {
+export function jobRowOf(job: ComputeJob): JobRow {
+  const { metadata, spec, status = {} } = job;
   const told = getCondition(status.conditions, 'Interrupted');
   const last = status.attempts?.at(-1);
   const { reason, message, node, attempt, waiting, startTime, finishTime, exitCode } = status;
@@ -21,6 +23,7 @@ export function jobRowOf({ metadata, spec, status = {} }: ComputeJob): JobRow {
     name: metadata.name,
     created: metadata.creationTimestamp ?? '',
     ...(metadata.deletionTimestamp === undefined ? {} : { deleting: true }),
+    ...(isStopped(job) && !isFinished(job) ? { stopping: true } : {}),
     mode: spec.mode,
     console: spec.console,
     image: spec.image.containerDisk,

@@ -2,7 +2,7 @@
 // Promises: a row holds what a list shows and nothing that grows with a job's script. Must not hold behaviour.
 
 import { z } from 'zod';
-import { mostDeletions } from './job-limits.ts';
+import { mostEndings } from './job-limits.ts';
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const machineName = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
@@ -39,7 +39,7 @@ export const loggedOut = z.object({ location: z.string().optional() });
 export type LoggedOut = z.output<typeof loggedOut>;
 
 /** What somebody may do in a namespace that they see. */
-const namespaceAccess = z.object({ name: z.string(), create: z.boolean(), delete: z.boolean() });
+const namespaceAccess = z.object({ name: z.string(), create: z.boolean(), stop: z.boolean(), delete: z.boolean() });
 export type NamespaceAccess = z.output<typeof namespaceAccess>;
 
 export const me = z.object({
@@ -61,6 +61,8 @@ export const jobRow = z.object({
   name: z.string(),
   created: time,
   deleting: z.boolean().optional(),
+  /** Its user has stopped it, and it is not over yet. */
+  stopping: z.boolean().optional(),
   mode: z.enum(['Batch', 'Session']),
   console: z.enum(['VNC', 'Serial', 'None']),
   image: z.string(),
@@ -136,19 +138,22 @@ export const jobBody = z.strictObject({
 /** A ComputeJob as the API server has it. */
 export const job = z.looseObject({ metadata: z.looseObject({ name: z.string() }), spec: z.looseObject({}) });
 
-/** Jobs to be stopped and deleted, each only if it is still that one. */
-export const deletionsBody = z.strictObject({
+/** What its user may change of a job: that it ends. */
+export const jobChange = z.strictObject({ stop: z.literal(true) });
+
+/** Jobs to be stopped or deleted, each only if it is still that one. */
+export const jobsBody = z.strictObject({
   jobs: z
     .array(z.strictObject({ ...jobPath.shape, uid: z.string().min(1).max(64) }))
     .min(1, 'must name at least one job')
-    .max(mostDeletions, `must name at most ${mostDeletions} jobs`),
+    .max(mostEndings, `must name at most ${mostEndings} jobs`),
 });
-/** What became of each: those that are gone or on their way, and those that were refused, in the cluster's words. */
-export const deletions = z.object({
-  deleted: z.number(),
+/** What became of each: how many are over or on their way, and those that were refused, in the cluster's words. */
+export const endings = z.object({
+  done: z.number(),
   refused: z.array(z.object({ namespace: z.string(), name: z.string(), status: z.number(), detail: z.string() })),
 });
-export type Deletions = z.output<typeof deletions>;
+export type Endings = z.output<typeof endings>;
 
 /** What the guest that a job has now was given, and what it uses. Whatever nobody can tell is absent, and `unknown` says why. */
 export const jobResources = z.object({

@@ -38,11 +38,11 @@ export class Visibility {
     const visible = await this.jobs(user);
     const found = await Promise.all(
       this.#namespaces().map(async (namespace) => {
-        const may = (verb: 'create' | 'delete') =>
+        const may = (verb: 'create' | 'patch' | 'delete') =>
           this.#authorization.allows(user, { verb, namespace, resource: computeJobs });
-        const [create, remove] = await Promise.all([may('create'), may('delete')]);
+        const [create, stop, remove] = await Promise.all([may('create'), may('patch'), may('delete')]);
         const seen = visible === undefined || visible.has(namespace);
-        return seen || create ? [{ name: namespace, create, delete: remove }] : [];
+        return seen || create ? [{ name: namespace, create, stop, delete: remove }] : [];
       }),
     );
     return found.flat().sort((a, b) => a.name.localeCompare(b.name));

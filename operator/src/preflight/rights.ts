@@ -55,7 +55,7 @@ function rowsOf(own: string): Readonly<Record<Account, readonly Row[]>> {
       ['coordination.k8s.io/leases', 'get list watch update delete', machines],
     ],
     portal: [
-      ['idlewild.dev/computejobs', 'get list watch create delete'],
+      ['idlewild.dev/computejobs', 'get list watch create patch delete'],
       ['/nodes', 'list watch patch'],
       ['/namespaces', 'list watch'],
       ['/events', 'list watch'],

@@ -36,7 +36,8 @@ export function overlayOf(job: ComputeJob, line: LineState): Overlay | undefined
   switch (state) {
     case 'Done':
     case 'Failed':
-      return { title: state === 'Done' ? 'Finished' : 'Failed', line: why, covers: true };
+    case 'Stopped':
+      return { title: state === 'Done' ? 'Finished' : state, line: why, covers: true };
     case 'Stopping':
       return { title: 'Stopping', line: why, covers: line.kind !== 'live' };
     case 'Waiting':

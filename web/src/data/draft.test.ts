@@ -34,12 +34,14 @@ describe('a draft', () => {
       },
       network: 'None',
       walltime: '2h',
+      stop: true,
     });
     const draft = draftOf(job, nextName(job.metadata.name));
     const { metadata, spec } = manifestOf(draft);
     expect(metadata.name).toBe('render-3');
-    const { priority: _usual, ...asked } = job.spec;
+    const { priority: _usual, stop: _over, ...asked } = job.spec;
     expect(spec).toMatchObject(asked);
+    expect(spec).not.toHaveProperty('stop');
   });
 
   it.each([

@@ -145,6 +145,8 @@ export function draftOf({ metadata, spec }: ComputeJob, name: string): Draft {
     network,
     interruption,
     files = [],
+    // Another job is to run.
+    stop: _stopped,
     ...others
   } = spec;
   const { ownerReturns, exclusive, checkpoint } = interruption;

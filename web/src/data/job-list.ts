@@ -62,21 +62,31 @@ export function between(shown: readonly JobRow[], from: number, to: number): rea
   return shown.slice(Math.min(from, to), Math.max(from, to) + 1);
 }
 
+/** What one may do with jobs, by their namespace. */
+export interface Rights {
+  readonly stop: (namespace: string) => boolean;
+  readonly remove: (namespace: string) => boolean;
+}
+
+/** Whether there is anything that one may do with it. */
+export function isSelectable({ namespace, deleting }: JobRow, may: Rights): boolean {
+  return deleting !== true && (may.stop(namespace) || may.remove(namespace));
+}
+
 export interface Chosen {
-  /** Their guests end with them. */
+  readonly all: readonly JobRow[];
+  /** Neither over nor told to end. */
   readonly stop: readonly JobRow[];
-  /** They are over. */
+  /** In whatever state; the guests of those that are not over end with them. */
   readonly remove: readonly JobRow[];
 }
 
-/** @param may whether jobs of that namespace may be deleted. */
-export function chosenOf(shown: readonly JobRow[], selection: Selection, may: (namespace: string) => boolean): Chosen {
-  const stop: JobRow[] = [];
-  const remove: JobRow[] = [];
-  if (selection.size === 0) return { stop, remove };
-  for (const row of shown) {
-    if (!selection.has(row.uid) || row.deleting === true || !may(row.namespace)) continue;
-    (isOver(stateOf(row)) ? remove : stop).push(row);
-  }
-  return { stop, remove };
+export function chosenOf(shown: readonly JobRow[], selection: Selection, may: Rights): Chosen {
+  const all = selection.size === 0 ? [] : shown.filter((row) => selection.has(row.uid) && isSelectable(row, may));
+  const ends = (row: JobRow): boolean => isOver(stateOf(row)) || row.stopping === true;
+  return {
+    all,
+    stop: all.filter((row) => !ends(row) && may.stop(row.namespace)),
+    remove: all.filter((row) => may.remove(row.namespace)),
+  };
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
-import { aJob, at, type JobBuilder } from '../../../test/builders/job.ts';
+import { aJob, at, JobBuilder } from '../../../test/builders/job.ts';
 import { sentenceOf, stateOf, type JobState } from './job-state.ts';
 
 const running = aJob('render').published().claimedBy('pc-1').created().started(1);
+const stopped = ({ job }: JobBuilder) => new JobBuilder({ ...job, spec: { ...job.spec, stop: true } });
 const onLadder = (ladder: { frozen?: string; parking?: string }): JobBuilder =>
   running.with({ ...running.job.status, ladder: { since: at(0), ...ladder } });
 
@@ -26,6 +27,11 @@ describe('the state of a job', () => {
     ['is done', running.finished('Completed', { at: 3 }), 'Done'],
     ['has failed', running.finished('ScriptFailed', { at: 3, outcome: 'Failed' }), 'Failed'],
     ['is being deleted', running.beingDeleted(), 'Stopping'],
+    ['is being stopped', stopped(running), 'Stopping'],
+    ['is being stopped while it waits', stopped(aJob('a').published()), 'Stopping'],
+    ['was stopped', stopped(running.finished('Stopped', { at: 3, outcome: 'Failed' })), 'Stopped'],
+    ['was a session that was stopped', stopped(running.finished('Stopped', { at: 3 })), 'Stopped'],
+    ['was done before it was stopped', stopped(running.finished('Completed', { at: 3 })), 'Done'],
   ])('of one that %s is %#', (_what, { job }, state) => {
     const row = jobRowOf(job);
     expect(stateOf(row)).toBe(state);

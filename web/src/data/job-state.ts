@@ -18,6 +18,7 @@ export const jobStates = [
   'Restarting',
   'Parked',
   'Stopping',
+  'Stopped',
   'Done',
   'Failed',
 ] as const;
@@ -35,17 +36,18 @@ export const inkOf: Readonly<Record<JobState, Ink>> = {
   Restarting: 'move',
   Parked: 'neutral',
   Stopping: 'neutral',
+  Stopped: 'neutral',
   Done: 'ok',
   Failed: 'bad',
 };
 
 export function stateOf(row: JobRow): JobState {
-  if (row.deleting) return 'Stopping';
+  if (row.deleting || row.stopping) return 'Stopping';
   switch (row.phase) {
     case 'Succeeded':
-      return 'Done';
+      return row.reason === 'Stopped' ? 'Stopped' : 'Done';
     case 'Failed':
-      return 'Failed';
+      return row.reason === 'Stopped' ? 'Stopped' : 'Failed';
     case 'Running':
       return interruptedState(row);
     case 'Starting':
@@ -65,7 +67,7 @@ function interruptedState({ interrupted, owner, reason }: JobRow): JobState {
   return owner === 'back' ? 'Slowed' : 'Running';
 }
 
-export const isOver = (state: JobState): boolean => state === 'Done' || state === 'Failed';
+export const isOver = (state: JobState): boolean => state === 'Done' || state === 'Failed' || state === 'Stopped';
 
 /** Why it is where it is, in a line. */
 export function sentenceOf(row: JobRow): string {
@@ -86,11 +88,12 @@ export function sentenceOf(row: JobRow): string {
       return row.interrupted?.message ?? row.message ?? '';
     case 'Restarting':
     case 'Failed':
+    case 'Stopped':
       return row.message ?? '';
     case 'Done':
       return row.exitCode === undefined ? (row.message ?? '') : `exit code ${row.exitCode}`;
     case 'Stopping':
-      return 'its guest is being shut down';
+      return row.node === undefined ? 'it is being ended' : 'its guest is being shut down';
   }
 }
 

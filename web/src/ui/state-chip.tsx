@@ -29,6 +29,7 @@ const icons: Readonly<Record<JobState, Icon>> = {
   Restarting: IconRotateClockwise,
   Parked: IconParking,
   Stopping: IconPlayerStop,
+  Stopped: IconPlayerStop,
   Done: IconCheck,
   Failed: IconX,
 };

@@ -1,31 +1,47 @@
-// What one can do with the selected jobs of the list: stop those that are not over, delete those that are.
+// What one can do with the selected jobs of the list: stop those that are not over, delete any of them.
 // Promises: says how many before it does it; tells of every job that was refused, by its name and with the reason. Acts only on what the
 // list shows.
-import type { Deletions, JobRow } from '@idlewild/operator/portal/schemas.ts';
+import type { Endings, JobRow } from '@idlewild/operator/portal/schemas.ts';
 import { Button, Checkbox, Group, Progress, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconPlayerStop, IconTrash } from '@tabler/icons-react';
 import { memo, useState } from 'react';
 import { call } from '../../data/api.ts';
-import { deleteJobs, type JobToDelete, type Outcome } from '../../data/job-deletion.ts';
 import type { Chosen } from '../../data/job-list.ts';
+import { isOver, stateOf } from '../../data/job-state.ts';
+import { endJobs, type JobToEnd, type Outcome } from '../../data/many-jobs.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import css from './jobs.module.css';
 
 type Kind = 'stop' | 'remove';
 
-const words: Readonly<Record<Kind, { verb: string; done: string; loss: string; keep: string }>> = {
+interface Words {
+  readonly verb: string;
+  readonly done: string;
+  readonly path: string;
+  readonly title: (all: string, unfinished: number) => string;
+  readonly loss: (unfinished: number) => string;
+}
+
+const words: Readonly<Record<Kind, Words>> = {
   stop: {
     verb: 'Stop',
     done: 'being stopped',
-    loss: 'Their virtual machines are shut down. What these have in memory and on their disks is gone, and so is what they have printed.',
-    keep: 'Keep them',
+    path: '/api/v1/jobs/stops',
+    title: (all) => `Stop ${all}?`,
+    loss: () =>
+      'Their virtual machines are shut down. What these have in memory and on their disks is gone, and so is what they have printed. The jobs stay in the list.',
   },
   remove: {
     verb: 'Delete',
-    done: 'deleted',
-    loss: 'They go from the list, and with them what their guests have printed.',
-    keep: 'Keep them',
+    done: 'being deleted',
+    path: '/api/v1/jobs/deletions',
+    title: (all, unfinished) => (unfinished === 0 ? `Delete ${all}?` : `Delete ${all} (${unfinished} not over)?`),
+    loss: (unfinished) =>
+      'They go from the list, and with them what their guests have printed.' +
+      (unfinished === 0
+        ? ''
+        : ' The virtual machines of those that are not over are shut down; what these have in memory and on their disks is gone.'),
   },
 };
 
@@ -44,6 +60,7 @@ interface Order {
 const jobs = (count: number): string => `${count} ${count === 1 ? 'job' : 'jobs'}`;
 
 interface JobBulkProps {
+  readonly selected: number;
   /** How many of the selected ones can be stopped, and deleted. */
   readonly stop: number;
   readonly remove: number;
@@ -55,14 +72,13 @@ interface JobBulkProps {
 }
 
 /** Knows numbers and not rows, so that it is not drawn anew whenever some job changes. */
-export const JobBulk = memo(function JobBulk({ stop, remove, selectable, chosen, onAll }: JobBulkProps) {
-  const selected = stop + remove;
+export const JobBulk = memo(function JobBulk({ selected, stop, remove, selectable, chosen, onAll }: JobBulkProps) {
   const [order, setOrder] = useState<Order>();
   const ask = (kind: Kind): void => setOrder({ kind, jobs: chosen()[kind], stage: { is: 'asking' } });
   const carryOut = async ({ kind, jobs: meant }: Order): Promise<void> => {
     const tell = (done: number): void => setOrder({ kind, jobs: meant, stage: { is: 'busy', done } });
     tell(0);
-    const outcome = await deleteJobs(meant, send, tell);
+    const outcome = await endJobs(meant, (some) => send(kind, some), tell);
     if (outcome.refused.length > 0) {
       setOrder({ kind, jobs: meant, stage: { is: 'told', outcome } });
       return;
@@ -103,8 +119,8 @@ export const JobBulk = memo(function JobBulk({ stop, remove, selectable, chosen,
   );
 });
 
-const send = (some: readonly JobToDelete[]): Promise<Deletions> =>
-  call<Deletions>('POST', '/api/v1/jobs/deletions', { body: { jobs: some } });
+const send = (kind: Kind, some: readonly JobToEnd[]): Promise<Endings> =>
+  call<Endings>('POST', words[kind].path, { body: { jobs: some } });
 
 /** Names that are read before it is done; the rest are counted. */
 const mostNames = 5;
@@ -119,20 +135,18 @@ function Confirm({
   readonly onYes: () => void;
 }) {
   const { kind, stage } = order;
-  const { verb, done, loss, keep } = words[kind];
+  const { verb, done, ...ask } = words[kind];
   const count = order.jobs.length;
   const busy = stage.is === 'busy';
-  const title =
-    stage.is === 'told'
-      ? 'Not all of it was possible'
-      : `${verb} ${jobs(count)}${kind === 'stop' ? ' and delete them' : ''}?`;
+  const unfinished = order.jobs.filter((row) => !isOver(stateOf(row))).length;
+  const title = stage.is === 'told' ? 'Not all of it was possible' : ask.title(jobs(count), unfinished);
   return (
     <Dialog opened onClose={onClose} title={title} busy={busy}>
       {stage.is === 'told' ? (
         <Told outcome={stage.outcome} done={done} />
       ) : (
         <>
-          <Text mb="xs">{loss}</Text>
+          <Text mb="xs">{ask.loss(unfinished)}</Text>
           <Text mb="md" className="quiet" size="sm" style={{ overflowWrap: 'anywhere' }}>
             {order.jobs
               .slice(0, mostNames)
@@ -145,7 +159,7 @@ function Confirm({
       {busy && <Progress value={(stage.done / count) * 100} mb="md" aria-label={`${stage.done} of ${count}`} />}
       <Group justify="flex-end">
         <Button variant="default" onClick={onClose} disabled={busy}>
-          {stage.is === 'told' ? 'Close' : keep}
+          {stage.is === 'told' ? 'Close' : 'Keep them'}
         </Button>
         {stage.is !== 'told' && (
           <Button color="red" variant="filled" loading={busy} onClick={onYes}>
@@ -157,12 +171,12 @@ function Confirm({
   );
 }
 
-function Told({ outcome: { deleted, refused }, done }: { readonly outcome: Outcome; readonly done: string }) {
+function Told({ outcome: { done: ended, refused }, done }: { readonly outcome: Outcome; readonly done: string }) {
   return (
     <div role="alert">
       <Text mb="xs">
-        {jobs(deleted)} {deleted === 1 ? 'is' : 'are'} {done}; {jobs(refused.length)}{' '}
-        {refused.length === 1 ? 'is' : 'are'} not:
+        {jobs(ended)} {ended === 1 ? 'is' : 'are'} {done}; {jobs(refused.length)} {refused.length === 1 ? 'is' : 'are'}{' '}
+        not:
       </Text>
       <ul className={css.refused} tabIndex={0} aria-label="Refused">
         {refused.map(({ namespace, name, detail }) => (

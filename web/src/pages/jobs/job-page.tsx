@@ -1,21 +1,16 @@
 // One job: what it does, what happened to it, what it prints, and what one can do with it.
 import type { ComputeJob } from '@idlewild/operator/api/compute-job.ts';
 import { jobRowOf } from '@idlewild/operator/portal/rows.ts';
-import { Button, Group, Loader, Tabs, Text } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
-import { IconRepeat, IconTerminal2, IconTrash } from '@tabler/icons-react';
-import { useState } from 'react';
-import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
-import { call, jobPath } from '../../data/api.ts';
+import { Button, Loader, Tabs, Text } from '@mantine/core';
+import { IconRepeat, IconTerminal2 } from '@tabler/icons-react';
+import { Link, useParams, useSearchParams } from 'react-router';
 import { isOver, sentenceOf, stateOf } from '../../data/job-state.ts';
 import { useJob } from '../../data/live.tsx';
-import { useMe } from '../../data/me.tsx';
-import { Dialog } from '../../ui/dialog.tsx';
 import { Empty } from '../../ui/empty.tsx';
 import { NotFound } from '../../ui/not-found.tsx';
 import { Page } from '../../ui/page.tsx';
 import { StateChip } from '../../ui/state-chip.tsx';
+import { JobEnds } from './job-ends.tsx';
 import { JobEvents } from './job-events.tsx';
 import { JobFacts } from './job-facts.tsx';
 import { JobOutput } from './job-output.tsx';
@@ -73,7 +68,7 @@ function Loaded({ job }: { readonly job: ComputeJob }) {
           >
             Run again
           </Button>
-          <Remove job={job} over={isOver(state)} />
+          <JobEnds job={job} over={isOver(state)} stopping={state === 'Stopping'} />
         </>
       }
     >
@@ -112,56 +107,5 @@ function Loaded({ job }: { readonly job: ComputeJob }) {
         </Tabs.Panel>
       </Tabs>
     </Page>
-  );
-}
-
-/** Says what is lost before it is. */
-function Remove({ job, over }: { readonly job: ComputeJob; readonly over: boolean }) {
-  const { namespace = '', name, uid = '' } = job.metadata;
-  const { data: me } = useMe();
-  const [opened, { open, close }] = useDisclosure();
-  const [busy, setBusy] = useState(false);
-  const navigate = useNavigate();
-  const may = me?.namespaces.find((each) => each.name === namespace)?.delete === true;
-  const word = over ? 'Delete' : 'Stop';
-  const remove = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      await call('DELETE', `${jobPath(namespace, name)}?uid=${encodeURIComponent(uid)}`);
-      notifications.show({ message: over ? `${name} was deleted` : `${name} is being stopped` });
-      void navigate('/jobs');
-    } catch (error) {
-      notifications.show({ color: 'red', title: `${name} was not deleted`, message: (error as Error).message });
-      setBusy(false);
-      close();
-    }
-  };
-  if (!may) return null;
-  return (
-    <>
-      <Button
-        variant="default"
-        leftSection={<IconTrash size={16} aria-hidden />}
-        onClick={open}
-        disabled={job.metadata.deletionTimestamp !== undefined}
-      >
-        {word}
-      </Button>
-      <Dialog opened={opened} onClose={close} title={over ? `Delete ${name}?` : `Stop ${name} and delete it?`}>
-        <Text mb="md">
-          {over
-            ? 'The job goes from the list, and with it what its guests have printed.'
-            : 'Its virtual machine is shut down. What it has in memory and on its disk is gone, and so is what it has printed.'}
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close}>
-            Keep it
-          </Button>
-          <Button color="red" variant="filled" loading={busy} onClick={() => void remove()}>
-            {over ? 'Delete it' : 'Stop it'}
-          </Button>
-        </Group>
-      </Dialog>
-    </>
   );
 }

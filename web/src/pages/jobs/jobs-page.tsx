@@ -5,7 +5,7 @@ import { IconPlus } from '@tabler/icons-react';
 import { useCallback, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import type { JobRow } from '@idlewild/operator/portal/schemas.ts';
-import { chosenOf, listOf, withRows, type Selection } from '../../data/job-list.ts';
+import { chosenOf, isSelectable, listOf, withRows, type Rights, type Selection } from '../../data/job-list.ts';
 import { jobStates } from '../../data/job-state.ts';
 import { useJobs } from '../../data/live.tsx';
 import { useMe } from '../../data/me.tsx';
@@ -45,17 +45,23 @@ export function JobsPage() {
     [deferred, text, state, namespace],
   );
   const [selection, setSelection] = useState<Selection>(none);
-  const may = useMemo(() => new Set(me?.namespaces.flatMap((each) => (each.delete ? [each.name] : []))), [me]);
+  const may = useMemo((): Rights => {
+    const where = (right: 'stop' | 'delete') =>
+      new Set(me?.namespaces.flatMap((each) => (each[right] ? [each.name] : [])));
+    const [stop, remove] = [where('stop'), where('delete')];
+    return { stop: (name) => stop.has(name), remove: (name) => remove.has(name) };
+  }, [me]);
+  const mayEnd = me?.namespaces.some((each) => each.stop || each.delete) === true;
   const select = useCallback(
     (some: readonly JobRow[], on: boolean): void => {
-      const meant = some.filter((row) => may.has(row.namespace) && row.deleting !== true);
+      const meant = some.filter((row) => isSelectable(row, may));
       setSelection((before) => withRows(before, meant, { on }));
     },
     [may],
   );
-  const chosen = useMemo(() => chosenOf(shown, selection, (name) => may.has(name)), [shown, selection, may]);
+  const chosen = useMemo(() => chosenOf(shown, selection, may), [shown, selection, may]);
   const selectable = useMemo(
-    () => shown.reduce((count, row) => count + (may.has(row.namespace) && row.deleting !== true ? 1 : 0), 0),
+    () => shown.reduce((count, row) => count + (isSelectable(row, may) ? 1 : 0), 0),
     [shown, may],
   );
   const now = useRef({ chosen, shown, select });
@@ -82,10 +88,11 @@ export function JobsPage() {
       />
       <VisuallyHidden role="status">
         {rows === undefined ? '' : `${shown.length} of ${total} jobs`}
-        {chosen.stop.length + chosen.remove.length > 0 && `, ${chosen.stop.length + chosen.remove.length} selected`}
+        {chosen.all.length > 0 && `, ${chosen.all.length} selected`}
       </VisuallyHidden>
-      {may.size > 0 && (shown.length > 0 || rows === undefined) && (
+      {mayEnd && (shown.length > 0 || rows === undefined) && (
         <JobBulk
+          selected={chosen.all.length}
           stop={chosen.stop.length}
           remove={chosen.remove.length}
           selectable={selectable}
@@ -102,7 +109,7 @@ export function JobsPage() {
           rows={shown}
           manyNamespaces={namespaces.length > 1}
           selection={selection}
-          onSelect={may.size > 0 ? select : undefined}
+          onSelect={mayEnd ? select : undefined}
         />
       ) : filtered ? (
         <Empty

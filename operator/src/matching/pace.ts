@@ -1,6 +1,6 @@
 // When another pass over the line is worth its time.
 // Promises: a change that may give somebody a machine is looked at at once, any other within seconds; a long pass is followed by
-// a pause in proportion; while nothing changed and nothing is due, there is no pass.
+// a pause in proportion; while nothing changed and nothing is due, there is no pass, and to see that costs next to nothing.
 
 import type { Deps } from '../deps.ts';
 import type { Pool } from '../model/pool.ts';
@@ -10,6 +10,8 @@ import type { Verdicts } from './verdicts.ts';
 
 /** While no machine fits anybody who waits, the words are brought up to date no more often than this. */
 const lookEveryMs = 15_000;
+/** While nobody waits a pass has machines to give to nobody: it only looks at runners-up again. */
+const idleEveryMs = 1_000;
 /** A pass that took long is followed by a pause of this many times its length; a look at what changed by a longer one. */
 const restFactor = 2;
 const lookRestFactor = 9;
@@ -31,7 +33,9 @@ export class Pace {
   #news = true;
   #restUntilMs = 0;
   #lookFromMs = 0;
-  /** Something changed while looks were resting. */
+  /** Until when there is no look while nobody waits. */
+  #idleUntilMs = 0;
+  /** Something may have changed while looks were resting. */
   #unseen = false;
 
   constructor(deps: Deps, register: Register, verdicts: Verdicts) {
@@ -53,6 +57,7 @@ export class Pace {
   /** A pass begins: what happens from now on is news again. */
   begins(): void {
     this.#news = false;
+    this.#unseen = false;
   }
 
   /** @param o.startMs when the pass began, monotonic. */
@@ -68,13 +73,18 @@ export class Pace {
     const before = this.#seen;
     if (!before || this.#news || this.#register.version !== before.line || before.pass.cut) return true;
     if ((before.pass.wakeAtMs ?? Infinity) <= clock.now()) return true;
+    const startMs = clock.monotonic();
+    this.#unseen = false;
+    const idle = this.#register.line.size === 0;
+    if (idle && startMs < this.#idleUntilMs) return false;
+    if (idle) this.#idleUntilMs = startMs + idleEveryMs;
+    // Before the pool is asked: to bring it up to date is most of a look.
+    this.#unseen = startMs < this.#lookFromMs && startMs < before.atMs + lookEveryMs;
+    if (this.#unseen) return false;
     const pool = world.pool();
     if (pool === before.pool) return false;
     // Most changes of a full pool give nothing to anybody: that is seen without walking the line.
-    if (before.atMs + lookEveryMs <= clock.monotonic()) return true;
-    const startMs = clock.monotonic();
-    this.#unseen = startMs < this.#lookFromMs;
-    if (this.#unseen) return false;
+    if (before.atMs + lookEveryMs <= startMs) return true;
     this.#verdicts.sync(pool);
     for (const { to, needs } of world.promises.open(pool, clock.now())) this.#verdicts.take(to, needs);
     const due = before.pass.kinds.some((kind) => this.#verdicts.fittingCount(kind) > 0);
@@ -90,9 +100,10 @@ export class Pace {
     if (seen.pass.cut) return Math.max(1, this.#restUntilMs - clock.monotonic());
     const { wakeAtMs } = seen.pass;
     const wakeMs = wakeAtMs === undefined ? Infinity : Math.max(1, wakeAtMs - clock.now());
-    const behind = seen.pool !== world.pool() && this.#register.line.size > 0;
     const nowMs = clock.monotonic();
     const lookMs = this.#unseen ? Math.max(1, this.#lookFromMs - nowMs) : Infinity;
+    // What is not seen yet is looked at before that.
+    const behind = !this.#unseen && this.#register.line.size > 0 && seen.pool !== world.pool();
     return Math.min(wakeMs, lookMs, behind ? Math.max(1, seen.atMs + lookEveryMs - nowMs) : Infinity);
   }
 }

@@ -53,7 +53,7 @@ USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((a) => process.exit(a.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--enable-source-maps", "--max-semi-space-size=2", "--heap-growing-percent=25", "--optimize-for-size", "/opt/idlewild/operator/main.mjs"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--enable-source-maps", "--max-semi-space-size=16", "--heap-growing-percent=25", "--v8-pool-size=1", "--expose-gc", "/opt/idlewild/operator/main.mjs"]
 CMD ["--metrics-host=0.0.0.0", "--metrics-port=8080"]
 
 FROM program AS portal

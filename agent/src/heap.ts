@@ -23,9 +23,3 @@ export async function keepHeapSmall({ clock, collect }: HeapOptions, signal: Abo
     collect();
   }
 }
-
-/** Everything, the code of functions that were not called lately included; it is compiled again when it is needed. */
-export function collector(): HeapOptions['collect'] {
-  const { gc } = globalThis;
-  return gc && (() => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }));
-}

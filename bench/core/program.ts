@@ -20,8 +20,7 @@ export interface Usage {
 }
 
 type Ask =
-  | { readonly kind: 'usage' | 'collect' | 'tally' | 'profile' }
-  | { readonly kind: 'save' | 'saveProfile'; readonly file: string };
+  { readonly kind: 'usage' | 'tally' | 'profile' } | { readonly kind: 'save' | 'saveProfile'; readonly file: string };
 export type Question = Ask & { readonly id: number };
 export interface Answer {
   readonly id: number;
@@ -65,12 +64,7 @@ export class Program {
     this.#name = o.name;
     this.logFile = o.logFile;
     const output = openSync(o.logFile, 'a');
-    const node = [
-      '--disable-warning=ExperimentalWarning',
-      '--expose-gc',
-      ...(o.nodeFlags ?? []),
-      ...['--import', o.probe],
-    ];
+    const node = ['--disable-warning=ExperimentalWarning', ...(o.nodeFlags ?? []), ...['--import', o.probe]];
     this.startedAt = performance.timeOrigin + performance.now();
     this.#child = spawn(
       'setpriv',
@@ -97,11 +91,6 @@ export class Program {
 
   usage(): Promise<Usage> {
     return this.#ask({ kind: 'usage' });
-  }
-
-  /** After a forced garbage collection. */
-  collect(): Promise<Usage> {
-    return this.#ask({ kind: 'collect' });
   }
 
   /** Writes that were carried out so far. */

@@ -1,12 +1,12 @@
 // A large lab: what the operator's process holds in memory, and how soon a new process is at work.
-// Jobs are run until some have finished, some run and the rest wait; then the operator's memory is read, after a forced
-// garbage collection and at its highest. After that new operators are started in that world, with one machine more each time
+// Jobs are run until some have finished, some run and the rest wait; then the operator's memory is read, when it
+// has had nothing to do for a while, and at its highest. After that new operators are started in that world, with one machine more each time
 // for a job to be claimed; the bare client lists the same kinds with the same selectors.
 
 import { compared, type Bench, type Figure, type Measurement } from '../core/figures.ts';
 import { until, type Cluster } from '../core/cluster.ts';
 import { aJob, addJobs, addMachines, someMachines } from '../core/population.ts';
-import { profiled, startGuests, untilQuiet, untilReady, untilWritten } from '../core/run.ts';
+import { pass, profiled, startGuests, untilQuiet, untilReady, untilWritten } from '../core/run.ts';
 import type { Program } from '../core/program.ts';
 
 export const large: Measurement = { name: 'large', about: 'memory and start with many jobs', run };
@@ -36,7 +36,9 @@ async function run(bench: Bench): Promise<Figure[]> {
     await untilWritten(operator, 'waiting', waiting);
   });
   await untilQuiet(bench, operator);
-  const settled = await operator.collect();
+  // It gives back what it does not need once it has had nothing to do for a while; nothing is forced.
+  await pass(20 * bench.scale.quietMs);
+  const settled = await operator.usage();
   await operator.stop();
 
   const synced: { value: number; bare: number }[] = [];

@@ -83,23 +83,12 @@ function usage(): Usage {
   };
 }
 
-async function collected(): Promise<Usage> {
-  for (let round = 0; round < 4; round += 1) {
-    globalThis.gc?.();
-    // Memory is given back to the system by background threads, some time after.
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  return usage();
-}
-
 let session: Session | undefined;
 
 async function answer(question: Question): Promise<unknown> {
   switch (question.kind) {
     case 'usage':
       return usage();
-    case 'collect':
-      return collected();
     case 'tally':
       return answered;
     case 'save': {

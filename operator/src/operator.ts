@@ -7,7 +7,8 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { buildControllers, type Program, type Settings } from './controllers.ts';
-import { KubeClient } from './kube/client.ts';
+import { collector, Heap } from './heap.ts';
+import { KubeClient, type RequestInfo } from './kube/client.ts';
 import { systemClock, type Clock } from './kube/clock.ts';
 import { EventRecorder } from './kube/events.ts';
 import type { InformerMetrics } from './kube/informer.ts';
@@ -49,6 +50,8 @@ export interface AssemblyOptions {
   readonly listening?: Listening | undefined;
   /** How many consoles are followed, and how closely, where that is to differ from what suits a real cluster. */
   readonly consoles?: Partial<ConsoleSettings> | undefined;
+  /** Told of every request, beside the metrics. */
+  readonly onRequest?: ((info: RequestInfo) => void) | undefined;
   /** Where the ledger is remembered; memory unless given. Closed at the end of the run. */
   readonly history?: HistoryStore | undefined;
 }
@@ -70,7 +73,11 @@ export function assembleOperator(o: AssemblyOptions): Operator {
   const { clock, log, registry, newId, random } = o;
   const metrics = createKubeMetrics(registry, undefined, clock);
   tellVersion(registry);
-  const client = new KubeClient(o.transport, { fieldManager, onRequest: metrics.onRequest, clock, random });
+  const onRequest = (info: RequestInfo): void => {
+    metrics.onRequest(info);
+    o.onRequest?.(info);
+  };
+  const client = new KubeClient(o.transport, { fieldManager, onRequest, clock, random });
   const leases: Leases = o.leases ?? new LeaseObservations(clock);
   const settings = settingsOf(o.options);
   for (const trouble of troubleOfPatience(settings.recovery))
@@ -152,9 +159,11 @@ export async function runOperator({
     now: clock.now,
     log,
   });
+  const heap = new Heap({ clock, collect: collector() });
   const operator = assembleOperator({
     ...{ options, transport, clock, newId, random, log, registry, history },
     instance: hostname(),
+    onRequest: (info) => heap.saw(info),
   });
   const { client, program, metrics } = operator;
   let leads = !options['leader-elect'];
@@ -174,6 +183,8 @@ export async function runOperator({
       }),
     ],
   });
+  const running = new AbortController();
+  const small = heap.keepSmall(running.signal);
   try {
     let end: 'lost' | 'stopped' = 'stopped';
     await operator.run(signal, async () => {
@@ -197,6 +208,8 @@ export async function runOperator({
     });
     return end;
   } finally {
+    running.abort();
+    await small;
     await server.close();
   }
 }

@@ -123,7 +123,7 @@ export interface ComputeJobFields {
        */
       limit: number;
       /**
-       * Which failures are repeated. ScriptFailed is an exit code other than 0; StartFailed a guest that never came up.
+       * Which failures are repeated. ScriptFailed is an exit code other than 0, or a guest that was powered off without one; StartFailed a guest that never came up.
        */
       when: ('ScriptFailed' | 'StartFailed')[];
     };
@@ -140,7 +140,7 @@ export interface ComputeJobFields {
        */
       ownerReturns: 'Migrate' | 'Freeze' | 'Restart';
       /**
-       * What the guest does when it is asked to save its work, before it is shut down and the job goes back to the front of the queue.
+       * What the guest does when it is asked to save its work, before it is shut down and the job waits again, in its old place.
        */
       checkpoint?: {
         /**

@@ -1,5 +1,5 @@
 // The whole operator against a real API server with a played KubeVirt: what the API in memory takes for granted, such as defaults,
-// validation, watches over a network and subresources, holds for a job that ends and for one whose machine is lost.
+// validation, watches over a network and subresources, holds for jobs that end, whose machine is lost, and that are stopped.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -142,7 +142,10 @@ interface Scenario {
   readonly lostAfter?: string;
   readonly jobs: Readonly<Record<string, Partial<ComputeJobSpec>>>;
   /** What happens to the machines meanwhile. */
-  readonly meanwhile?: (o: { job(name: string): Promise<ComputeJob> }) => Promise<void>;
+  readonly meanwhile?: (o: {
+    job(name: string): Promise<ComputeJob>;
+    stop(name: string): Promise<unknown>;
+  }) => Promise<void>;
   readonly ends: Readonly<Record<string, unknown>>;
 }
 
@@ -160,7 +163,10 @@ async function play(scenario: Scenario): Promise<void> {
       const full = { script: 'true', ...spec, resources: { cores: 1, memory: '128Mi', ...spec.resources } };
       await client.create(computeJobs, { metadata: { namespace, name }, spec: full });
     }
-    await scenario.meanwhile?.({ job });
+    await scenario.meanwhile?.({
+      job,
+      stop: (name) => client.mergePatch(computeJobs, { namespace, name }, { spec: { stop: true } }),
+    });
     for (const [name, wanted] of Object.entries(scenario.ends)) await untilMatches(() => job(name), wanted as object);
     for (const { metadata } of machines) {
       // Each run finds machines without a past.
@@ -221,7 +227,32 @@ const poweredOff: Scenario = {
   },
 };
 
+const long = { image: { containerDisk: 'sim/exit-0-after-600000' } };
+const stopped: Scenario = {
+  jobs: {
+    runs: { ...long, retries: { limit: 5, when: ['ScriptFailed', 'StartFailed'] } },
+    desk: { ...long, mode: 'Session' },
+    waits: { ...long, placement: { rooms: ['nowhere'], dedicatedOnly: false } },
+  },
+  meanwhile: async ({ job, stop: stopJob }) => {
+    for (const [name, phase] of [
+      ['runs', 'Running'],
+      ['desk', 'Running'],
+      ['waits', 'Waiting'],
+    ] as const) {
+      await until(`${name} is ${phase}`, async () => (await job(name)).status?.phase === phase);
+      await stopJob(name);
+    }
+  },
+  ends: {
+    runs: { phase: 'Failed', reason: 'Stopped', attempt: 1, failures: 0, attempts: [{ reason: 'Stopped' }] },
+    desk: { phase: 'Succeeded', reason: 'Stopped', attempt: 1 },
+    waits: { phase: 'Failed', reason: 'Stopped', message: 'stopped by its user before it had started' },
+  },
+};
+
 describe('the operator against a real API server', () => {
   it('runs jobs to their ends, and leaves nothing behind', () => play(batch), 60_000);
   it('repeats a job whose machine is lost, and leaves nothing behind', () => play(poweredOff), 60_000);
+  it('ends jobs that are stopped while they run and wait, and leaves nothing behind', () => play(stopped), 60_000);
 });

@@ -2,7 +2,7 @@
 // programs run beside a guest that wants all of the processor, with and without the throttle, and alone, in the same run. With
 // --guest-rounds also how soon a guest of a whole lab stands still, and goes on; with --move-rounds how long one takes to move that
 // is held back.
-// Usage (as root, with a cpu control group): node bench/owner.ts [--rounds N] [--guest-rounds N] [--move-rounds N]
+// Usage (as root, with a cpu control group): node_modules/.bin/node bench/owner.ts [--rounds N] [--guest-rounds N] [--move-rounds N]
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import {

@@ -1,5 +1,5 @@
 // The portal's server as a bundle, for its image. The pages are built by themselves and told to it with --web.
-// Prints the file to run. Usage: node scripts/bundle-portal.ts [DIRECTORY]
+// Prints the file to run. Usage: node_modules/.bin/node scripts/bundle-portal.ts [DIRECTORY]
 
 import process from 'node:process';
 import { bundle } from './bundle.ts';

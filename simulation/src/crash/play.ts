@@ -138,7 +138,7 @@ function refusing(inner: Transport, { refuses }: Scenario, pool: Pool): Transpor
 
 /** What plays the same again, from the root of the project. */
 export function commandLine(scenario: string, { seed = 1, death, everyLife, faults }: Conditions): string {
-  const words = ['node simulation/src/crash/replay.ts', `--scenario '${scenario}'`, `--seed ${seed}`];
+  const words = ['node_modules/.bin/node simulation/src/crash/replay.ts', `--scenario '${scenario}'`, `--seed ${seed}`];
   if (faults) words.push(`--faults ${faults}`);
   if (death) words.push(`--kill ${death.when}:${death.write}`);
   if (everyLife) words.push('--every');

@@ -1,6 +1,6 @@
 // Plays one scenario again: what a failing test tells, as arguments.
 //
-//   node simulation/src/crash/replay.ts --scenario 'a machine that is lost' --seed 7 --faults mix --kill after:3
+//   node_modules/.bin/node simulation/src/crash/replay.ts --scenario 'a machine that is lost' --seed 7 --faults mix --kill after:3
 
 import process from 'node:process';
 import { parseArgs } from 'node:util';

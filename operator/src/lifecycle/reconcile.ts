@@ -15,7 +15,7 @@ import { keyOf, type KubeObject } from '../kube/object.ts';
 import { Pauses } from '../kube/pauses.ts';
 import { lastAttempt, openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
 import { isLost } from '../model/machine.ts';
-import { annotations, attemptLabels, secretName, secretNameOfVm } from '../model/names.ts';
+import { annotations, attemptLabels, labels, secretName, secretNameOfVm } from '../model/names.ts';
 import * as status from '../model/status.ts';
 import { isNonce } from '../render/markers.ts';
 import { poolAffinity } from '../render/virtual-machine.ts';
@@ -142,9 +142,11 @@ export class Lifecycle {
       case 'deleteVm':
         this.#restored.forget(decision.vm.metadata.uid ?? '');
         this.#refused.forget(keyOf(decision.vm));
+        if (await this.#isBehind(job, decision.vm)) return behindMs;
         await this.#delete(virtualMachines, decision.vm, { job: key, why: decision.why });
         return undefined;
       case 'deleteVmi':
+        if (await this.#isBehind(job, decision.vmi)) return behindMs;
         await this.#delete(virtualMachineInstances, decision.vmi, { job: key, why: decision.why });
         return undefined;
       case 'deleteSecret':
@@ -264,6 +266,13 @@ export class Lifecycle {
     this.#deps.ledger.record(job, endedNote(at, attempt, decision, { seconds, secondsLost: lost }));
     if (outcome) this.#deps.ledger.record(job, finishedNote(at, attempt, decision));
     return undefined;
+  }
+
+  /** What belongs to an attempt that we never heard of may be of one that was claimed a moment ago, by us or by the leader before us. */
+  async #isBehind(job: ComputeJob, { metadata }: KubeObject): Promise<boolean> {
+    const attempt = Number(metadata.labels?.[labels.attempt]);
+    if (isBeingDeleted(job) || !(attempt > (lastAttempt(job)?.number ?? 0))) return false;
+    return this.#deps.writer.refresh(job);
   }
 
   /**

@@ -86,12 +86,12 @@ describe('the freshest object', () => {
     expect(seen()).toBe('3');
   });
 
-  it('stays when a decision on an older version met a conflict', () => {
-    const { freshest, seen } = setUp(version('1'));
-    freshest.wrote(version('2'));
-    freshest.forget('n/a', '1');
-    expect(seen()).toBe('2');
-    freshest.forget('n/a', '2');
-    expect(seen()).toBe('1');
+  it('does not fall back to a version of somebody else that is older than what was read', () => {
+    const { freshest, seen, watch } = setUp(version('1'));
+    freshest.wrote(version('12'));
+    watch(version('9'));
+    expect(seen()).toBe('12');
+    watch(version('13'));
+    expect(seen()).toBe('13');
   });
 });

@@ -32,10 +32,7 @@ export class Freshest<T extends KubeObject> {
     informer.onChange((change) => {
       const key = keyOf(change.object);
       const ahead = this.#ahead.get(key);
-      const { uid, resourceVersion = '' } = change.object.metadata;
-      const older =
-        ahead && change.type !== 'deleted' && uid === ahead.object.metadata.uid && ahead.older.has(resourceVersion);
-      if (older) return;
+      if (ahead && change.type !== 'deleted' && isOlder(change.object, ahead)) return;
       if (ahead) this.#ahead.delete(key);
       this.#tell(change.object);
     });
@@ -94,13 +91,10 @@ export class Freshest<T extends KubeObject> {
     this.#tell(object);
   }
 
-  /**
-   * Trusts the watch again, as after a conflict. With `version`, only if that is what we thought the newest: a decision on an
-   * older version meets a conflict with our own write, which says nothing against that write.
-   */
-  forget(key: string, version?: string): void {
+  /** Trusts the watch again, as for an object that is gone. */
+  forget(key: string): void {
     const ahead = this.#ahead.get(key);
-    if (!ahead || (version !== undefined && ahead.object.metadata.resourceVersion !== version)) return;
+    if (!ahead) return;
     this.#ahead.delete(key);
     this.#tell(ahead.object);
   }
@@ -117,6 +111,13 @@ export class Freshest<T extends KubeObject> {
   #tell(object: T): void {
     for (const listener of this.#listeners) listener.handle(object);
   }
+}
+
+/** Versions between the watch's and ours may be of others: only their numbers tell that they are older. */
+function isOlder({ metadata }: KubeObject, { object, older }: Ahead<KubeObject>): boolean {
+  const { uid, resourceVersion = '' } = metadata;
+  if (uid !== object.metadata.uid || resourceVersion === object.metadata.resourceVersion) return false;
+  return older.has(resourceVersion) || isAsNewAs(object, { metadata });
 }
 
 /**

@@ -1,6 +1,7 @@
 // Writes a job's status: the plan that everything else follows from.
 // Promises: a write carries the version that the decision was made on, so a decision on an old view fails with kind
-// "conflict" and is made anew; nothing is sent when nothing changes; later reads in this process see the write.
+// "conflict" and is made anew, on what the API server has by then; nothing is sent when nothing changes; later reads in this
+// process see the write.
 
 import { computeJobs } from '../api/resources.ts';
 import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
@@ -14,7 +15,7 @@ export class JobWriter {
   readonly #jobs: Freshest<ComputeJob>;
   readonly #onWrite: (job: ComputeJob) => void;
 
-  /** @param onWrite told about every job as it is after a write, so that whoever comes next need not wait for the watch. */
+  /** @param onWrite told about every job as it was answered to us, so that whoever comes next need not wait for the watch. */
   constructor(o: { client: KubeClient; jobs: Freshest<ComputeJob>; onWrite: (job: ComputeJob) => void }) {
     this.#client = o.client;
     this.#jobs = o.jobs;
@@ -37,8 +38,27 @@ export class JobWriter {
       return written;
     } catch (error) {
       if (isNotFound(error)) this.#jobs.forget(keyOf(job));
-      else if (isConflict(error)) this.#jobs.forget(keyOf(job), resourceVersion);
+      // The watch may be far behind, even behind this process's own writes. Without an answer the next try meets the same conflict.
+      else if (isConflict(error)) await this.refresh(job).catch(() => undefined);
       throw error;
+    }
+  }
+
+  /**
+   * Reads the job from the API server itself, where no decision may be made on an old view.
+   * @returns whether this view was old.
+   */
+  async refresh(job: ComputeJob): Promise<boolean> {
+    const { namespace, name, resourceVersion } = job.metadata;
+    try {
+      const now = await this.#client.get<ComputeJob>(computeJobs, { namespace, name });
+      this.#jobs.wrote(now);
+      this.#onWrite(now);
+      return now.metadata.resourceVersion !== resourceVersion;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      this.#jobs.forget(keyOf(job));
+      return true;
     }
   }
 }

@@ -1,6 +1,7 @@
 // The API server that a conformance test asks: that of IDLEWILD_KUBECONFIG (an administrator's), or one of the lab's own.
 // Promises: every space and definition that a test makes has a name of its own and is deleted in the end. Nothing of the lab is
-// taken for granted: no controller need run, other users are impersonated or service accounts.
+// taken for granted: no controller need run, other users are impersonated or service accounts. A server that is too busy, or is
+// filling a cache, is asked again.
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,50 +11,10 @@ import { Agent, request } from 'undici';
 import { stringify } from 'yaml';
 import { kubernetesAssets } from '../../kubernetes/assets.ts';
 import { TestServer } from '../../test-server.ts';
+import { bodyOf, isBusy, type Answer, type Body } from './answers.ts';
 import { thingDefinition } from './thing.ts';
 
-export interface Status {
-  readonly kind?: string;
-  readonly code?: number;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly details?: Record<string, unknown> & { readonly causes?: readonly Record<string, unknown>[] };
-}
-
-export interface Metadata extends Record<string, unknown> {
-  readonly name: string;
-  readonly uid: string;
-  readonly resourceVersion: string;
-  readonly generation?: number;
-  readonly continue?: string;
-  readonly remainingItemCount?: number;
-  readonly finalizers?: readonly string[];
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly managedFields?: readonly ManagedField[];
-}
-
-export interface ManagedField {
-  readonly manager: string;
-  readonly operation: string;
-  readonly subresource?: string;
-  readonly fieldsV1: Record<string, unknown>;
-}
-
-/** What any answer may hold; a test reads what it expects. */
-export interface Body extends Status {
-  readonly metadata: Metadata;
-  readonly items: readonly Body[];
-  readonly spec: Record<string, unknown>;
-  readonly status: Record<string, unknown>;
-  readonly [field: string]: unknown;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly text: string;
-  readonly body: Body;
-}
+export type { Answer, Body, ManagedField } from './answers.ts';
 
 export interface Asking {
   readonly body?: unknown;
@@ -75,7 +36,7 @@ export type PatchKind = 'json' | 'merge' | 'strategic-merge' | 'apply';
 
 export const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const deadlineMs = 60_000;
-const nothing: Body = { metadata: { name: '', uid: '', resourceVersion: '' }, items: [], spec: {}, status: {} };
+const pauseMs = 50;
 
 /** What a subject has once it is open. */
 interface Connection {
@@ -91,7 +52,7 @@ interface Connection {
 
 /** The subject of a file of tests: open before the first and closed after the last. `defines` the Thing kind. */
 export function testSubject({ defines }: { readonly defines: boolean }): Subject {
-  jest.setTimeout(120_000);
+  jest.setTimeout(180_000);
   const subject = new Subject();
   beforeAll(async () => {
     await subject.open();
@@ -107,14 +68,16 @@ export class Subject {
   readonly #left: string[] = [];
   #open: Connection | undefined;
 
-  /** Rejects when the kubeconfig needs more than an address and a token or certificate. */
+  /** Rejects when the kubeconfig needs more than an address and a token or certificate, or its user is no administrator. */
   async open(): Promise<void> {
     const given = process.env['IDLEWILD_KUBECONFIG'] ?? '';
     const own = given === '' ? await TestServer.start({ watchHistory: 100 }) : undefined;
     const kubeconfig = own === undefined ? given : await kubeconfigOf(own);
     const credentials = await plainCredentials(kubeconfig);
     if (credentials === undefined)
-      throw new Error(`${kubeconfig}: a server and a token or client certificate are needed`);
+      throw new Error(
+        `${kubeconfig}: no such file, or its current context says something else than a server and a token or client certificate`,
+      );
     const { server, ca, clientCert, clientKey, serverName, insecureSkipTlsVerify, token } = credentials;
     const connect = {
       ...(ca === undefined ? {} : { ca }),
@@ -131,6 +94,29 @@ export class Subject {
       agent: new Agent({ connect: { ...connect, ...identity } }),
       token: () => (typeof token === 'function' ? token() : token),
     };
+    if (own === undefined) await this.#demandRights();
+  }
+
+  /** Rejects with words where the kubeconfig's user may not do what every test does. */
+  async #demandRights(): Promise<void> {
+    const needed = [
+      { verb: 'create', resource: 'namespaces' },
+      { verb: 'create', group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
+      { verb: 'escalate', group: 'rbac.authorization.k8s.io', resource: 'roles' },
+      { verb: 'impersonate', resource: 'users' },
+    ];
+    for (const resourceAttributes of needed) {
+      const { status } = await this.made(
+        this.post('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SelfSubjectAccessReview',
+          spec: { resourceAttributes },
+        }),
+      );
+      const { verb, resource } = resourceAttributes;
+      if (status['allowed'] !== true)
+        throw new Error(`${this.kubeconfig}: its user may not ${verb} ${resource}; the tests need an administrator`);
+    }
   }
 
   get #connection(): Connection {
@@ -148,7 +134,17 @@ export class Subject {
     return this.#connection.own !== undefined && kubernetesAssets() === undefined;
   }
 
-  async ask(method: string, path: string, { body, type, headers, user, token }: Asking = {}): Promise<Answer> {
+  /** Resolves with what the server says once it has time for it. */
+  async ask(method: string, path: string, asking: Asking = {}): Promise<Answer> {
+    const end = performance.now() + deadlineMs;
+    for (;;) {
+      const answer = await this.#askOnce(method, path, asking);
+      if (!isBusy(answer) || performance.now() > end) return answer;
+      await pause();
+    }
+  }
+
+  async #askOnce(method: string, path: string, { body, type, headers, user, token }: Asking): Promise<Answer> {
     const { url, agent, stranger, ...own } = this.#connection;
     const bearer = token ?? (await own.token());
     const { statusCode, ...answer } = await request(url + path, {
@@ -201,11 +197,20 @@ export class Subject {
     const abort = AbortSignal.timeout(deadlineMs);
     const { url, agent, token } = this.#connection;
     const bearer = await token();
-    const { body } = await request(url + path, {
-      dispatcher: agent,
-      signal: abort,
-      headers: { accept: 'application/json', ...(bearer ? { authorization: `Bearer ${bearer}` } : {}), ...headers },
-    });
+    const open = () =>
+      request(url + path, {
+        dispatcher: agent,
+        signal: abort,
+        headers: { accept: 'application/json', ...(bearer ? { authorization: `Bearer ${bearer}` } : {}), ...headers },
+      });
+    let answer = await open();
+    // The cache of a kind that is new, or was changed, is not there at once.
+    while (answer.statusCode === 429) {
+      await answer.body.dump();
+      await pause();
+      answer = await open();
+    }
+    const { body } = answer;
     const events: WatchEvent[] = [];
     let rest = '';
     for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -219,18 +224,20 @@ export class Subject {
 
   /** Asks until the answer is good: caches and informers of a server may lag. Resolves with the last answer after the deadline. */
   async eventually(ask: () => Promise<Answer>, good: (answer: Answer) => boolean): Promise<Answer> {
-    const end = performance.now() + deadlineMs / 2;
+    const end = performance.now() + deadlineMs;
     for (;;) {
       const answer = await ask();
       if (good(answer) || performance.now() > end) return answer;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause();
     }
   }
 
   /** A new namespace, in which pods can be created. */
   async space(): Promise<Space> {
     const name = `conformance-${randomBytes(5).toString('hex')}`;
-    await this.made(this.post('/api/v1/namespaces', { metadata: { name } }));
+    // A cluster may be told to hold pods to a stricter standard than these, which never run.
+    const labels = { 'pod-security.kubernetes.io/enforce': 'privileged' };
+    await this.made(this.post('/api/v1/namespaces', { metadata: { name, labels } }));
     this.#left.push(`/api/v1/namespaces/${name}`);
     // A controller makes it as well, where one runs.
     const account = await this.post(`/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: 'default' } });
@@ -257,16 +264,25 @@ export class Subject {
   /** Makes the Thing kind of this subject and waits until it is served. */
   async define(): Promise<void> {
     await this.install(definitions, thingDefinition(this.group));
-    const path = `${definitions}/things.${this.group}`;
+    await this.established(`things.${this.group}`, `/apis/${this.group}/v1/things`);
+  }
+
+  /**
+   * Waits until a definition is established and its objects are served: a server may list them a little before that, when the
+   * definition can still be changed as if nobody knew it. Rejects with its last answer after the deadline.
+   */
+  async established(name: string, objects: string): Promise<void> {
     const conditions = ({ body }: Answer): readonly { type: string; status: string }[] =>
       (body.status['conditions'] ?? []) as { type: string; status: string }[];
-    await this.eventually(
-      () => this.get(path),
-      (answer) => conditions(answer).some(({ type, status }) => type === 'Established' && status === 'True'),
-    );
-    await this.eventually(
-      () => this.get(`/apis/${this.group}/v1/things`),
-      ({ status }) => status === 200,
+    const isEstablished = (answer: Answer): boolean =>
+      conditions(answer).some(({ type, status }) => type === 'Established' && status === 'True');
+    const definition = await this.eventually(() => this.get(`${definitions}/${name}`), isEstablished);
+    if (!isEstablished(definition)) throw new Error(`${name} is not established: ${definition.text}`);
+    await this.made(
+      this.eventually(
+        () => this.get(objects),
+        ({ status }) => status === 200,
+      ),
     );
   }
 
@@ -308,11 +324,6 @@ async function kubeconfigOf(server: TestServer): Promise<string> {
   return file;
 }
 
-function bodyOf(text: string): Body {
-  try {
-    return { ...nothing, ...(JSON.parse(text) as object) };
-  } catch {
-    // Some refusals are plain text, which `text` holds.
-    return nothing;
-  }
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, pauseMs));
 }

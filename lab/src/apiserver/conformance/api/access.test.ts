@@ -8,6 +8,9 @@ const subject = testSubject({ defines: false });
 
 const rbac = 'rbac.authorization.k8s.io';
 const reviews = '/apis/authorization.k8s.io/v1';
+/** Users that no binding of a cluster knows. */
+const ann = 'conformance-ann';
+const eve = 'conformance-eve';
 const rule = (verbs: string[], resources: string[], apiGroups = [''], more = {}) => ({
   verbs,
   resources,
@@ -130,13 +133,13 @@ describe('a token', () => {
 describe('a review', () => {
   it('of access says whether, and by what', async () => {
     const space = await subject.space();
-    await allow(space, 'ann', [
+    await allow(space, ann, [
       rule(['get', 'list'], ['configmaps']),
       rule(['patch'], ['pods/status'], [''], { resourceNames: ['p'] }),
     ]);
     const review = async (attributes: Record<string, unknown>) => {
       const spec = {
-        user: 'ann',
+        user: ann,
         groups: ['system:authenticated'],
         resourceAttributes: { namespace: space.name, ...attributes },
       };
@@ -147,9 +150,9 @@ describe('a review', () => {
       });
       return body.status;
     };
-    expect(await review({ verb: 'list', resource: 'configmaps' })).toEqual({
+    expect(await review({ verb: 'list', resource: 'configmaps' })).toMatchObject({
       allowed: true,
-      reason: `RBAC: allowed by RoleBinding "of-ann/${space.name}" of Role "of-ann" to User "ann"`,
+      reason: `RBAC: allowed by RoleBinding "of-${ann}/${space.name}" of Role "of-${ann}" to User "${ann}"`,
     });
     expect(await review({ verb: 'delete', resource: 'configmaps' })).toMatchObject({ allowed: false });
     expect(await review({ verb: 'list', resource: 'configmaps', namespace: 'kube-system' })).toMatchObject({
@@ -165,12 +168,12 @@ describe('a review', () => {
 
   it('of oneself says what one may', async () => {
     const space = await subject.space();
-    await allow(space, 'ann', [rule(['get', 'list'], ['configmaps'])]);
+    await allow(space, ann, [rule(['get', 'list'], ['configmaps'])]);
     const rules = await subject.made(
       subject.post(
         `${reviews}/selfsubjectrulesreviews`,
         { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace: space.name } },
-        { user: 'ann' },
+        { user: ann },
       ),
     );
     expect(rules.status['resourceRules']).toEqual(
@@ -188,7 +191,7 @@ describe('a review', () => {
       const { body } = await subject.post(
         `${reviews}/selfsubjectaccessreviews`,
         { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec },
-        { user: 'ann' },
+        { user: ann },
       );
       return body.status['allowed'];
     };
@@ -197,13 +200,13 @@ describe('a review', () => {
 
   it('of access in one namespace speaks of no other', async () => {
     const space = await subject.space();
-    await allow(space, 'ann', [rule(['list'], ['configmaps'])]);
+    await allow(space, ann, [rule(['list'], ['configmaps'])]);
     const review = (namespace: string) =>
       subject.post(`${reviews}/namespaces/${space.name}/localsubjectaccessreviews`, {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'LocalSubjectAccessReview',
         metadata: { namespace: space.name },
-        spec: { user: 'ann', resourceAttributes: { namespace, verb: 'list', resource: 'configmaps' } },
+        spec: { user: ann, resourceAttributes: { namespace, verb: 'list', resource: 'configmaps' } },
       });
     const own = await review(space.name);
     expect([own.status, own.body.status]).toMatchObject([201, { allowed: true }]);
@@ -219,11 +222,11 @@ describe('a review', () => {
     const self = await subject.post(
       '/apis/authentication.k8s.io/v1/selfsubjectreviews',
       { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
-      { user: 'ann', headers: { 'impersonate-group': 'conformance' } },
+      { user: ann, headers: { 'impersonate-group': 'conformance' } },
     );
     expect([self.status, self.body.status]).toMatchObject([
       201,
-      { userInfo: { username: 'ann', groups: ['conformance', 'system:authenticated'] } },
+      { userInfo: { username: ann, groups: ['conformance', 'system:authenticated'] } },
     ]);
   });
 
@@ -240,21 +243,18 @@ describe('a review', () => {
       reason: 'Invalid',
       message: 'at least one of user or group must be specified',
     });
-    expectRefusal(await review({ user: 'ann' }), {
+    expectRefusal(await review({ user: ann }), {
       code: 422,
       reason: 'Invalid',
       message: 'exactly one of nonResourceAttributes or resourceAttributes must be specified',
     });
-    expectRefusal(
-      await review({ user: 'ann', resourceAttributes, nonResourceAttributes: { verb: 'get', path: '/x' } }),
-      {
-        code: 422,
-        reason: 'Invalid',
-        message: 'cannot be specified in combination with resourceAttributes',
-      },
-    );
+    expectRefusal(await review({ user: ann, resourceAttributes, nonResourceAttributes: { verb: 'get', path: '/x' } }), {
+      code: 422,
+      reason: 'Invalid',
+      message: 'cannot be specified in combination with resourceAttributes',
+    });
     const path = await review({
-      user: 'ann',
+      user: ann,
       groups: ['system:authenticated'],
       nonResourceAttributes: { verb: 'get', path: '/version' },
     });
@@ -268,7 +268,7 @@ describe('whoever may write roles', () => {
     rule(['get'], ['configmaps']),
   ];
   const role = (name: string, rules: ReturnType<typeof rule>[]) => ({ metadata: { name }, rules });
-  const binding = (name: string, of: string, user = 'eve') => ({
+  const binding = (name: string, of: string, user = eve) => ({
     metadata: { name },
     roleRef: { apiGroup: rbac, kind: 'Role', name: of },
     subjects: [{ apiGroup: rbac, kind: 'User', name: user }],
@@ -276,24 +276,24 @@ describe('whoever may write roles', () => {
   const refusal = {
     code: 403,
     reason: 'Forbidden',
-    message:
-      /user "eve" \(groups=\["system:authenticated"\]\) is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["secrets"\], Verbs:\["get" "list"\]\}$/,
+    // A cluster in which some role is missing says that too, after it.
+    message: `user "${eve}" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}`,
   };
   const secrets = [rule(['get', 'list'], ['secrets'])];
 
   it('grants what they have and nothing else', async () => {
     const space = await subject.space();
-    await allow(space, 'eve', grants);
-    expect(
-      (await subject.post(space.roles, role('fair', [rule(['get'], ['configmaps'])]), { user: 'eve' })).status,
-    ).toBe(201);
-    expectRefusal(await subject.post(space.roles, role('thief', secrets), { user: 'eve' }), refusal);
-    expectRefusal(await subject.patch('merge', `${space.roles}/fair`, { rules: secrets }, { user: 'eve' }), refusal);
+    await allow(space, eve, grants);
+    expect((await subject.post(space.roles, role('fair', [rule(['get'], ['configmaps'])]), { user: eve })).status).toBe(
+      201,
+    );
+    expectRefusal(await subject.post(space.roles, role('thief', secrets), { user: eve }), refusal);
+    expectRefusal(await subject.patch('merge', `${space.roles}/fair`, { rules: secrets }, { user: eve }), refusal);
     // Rights over one object are less than those over all.
     expect(
       (
         await subject.post(space.roles, role('less', [rule(['get'], ['configmaps'], [''], { resourceNames: ['a'] })]), {
-          user: 'eve',
+          user: eve,
         })
       ).status,
     ).toBe(201);
@@ -301,12 +301,12 @@ describe('whoever may write roles', () => {
 
   it('binds only roles within their own rights', async () => {
     const space = await subject.space();
-    await allow(space, 'eve', grants);
+    await allow(space, eve, grants);
     await subject.made(subject.post(space.roles, role('secrets', secrets)));
     await subject.made(subject.post(space.roles, role('maps', [rule(['get'], ['configmaps'])])));
-    expectRefusal(await subject.post(space.bindings, binding('thief', 'secrets'), { user: 'eve' }), refusal);
-    expect((await subject.post(space.bindings, binding('fair', 'maps'), { user: 'eve' })).status).toBe(201);
-    expectRefusal(await subject.post(space.bindings, binding('nobody', 'missing'), { user: 'eve' }), {
+    expectRefusal(await subject.post(space.bindings, binding('thief', 'secrets'), { user: eve }), refusal);
+    expect((await subject.post(space.bindings, binding('fair', 'maps'), { user: eve })).status).toBe(201);
+    expectRefusal(await subject.post(space.bindings, binding('nobody', 'missing'), { user: eve }), {
       code: 404,
       reason: 'NotFound',
       message: 'roles.rbac.authorization.k8s.io "missing" not found',
@@ -314,12 +314,12 @@ describe('whoever may write roles', () => {
   });
 
   it.each<[string, string[], (space: Space) => Promise<Answer>]>([
-    ['escalate', ['escalate'], (space) => subject.post(space.roles, role('more', secrets), { user: 'eve' })],
-    ['bind', ['bind'], (space) => subject.post(space.bindings, binding('more', 'secrets'), { user: 'eve' })],
+    ['escalate', ['escalate'], (space) => subject.post(space.roles, role('more', secrets), { user: eve })],
+    ['bind', ['bind'], (space) => subject.post(space.bindings, binding('more', 'secrets'), { user: eve })],
   ])('goes further where they may %s', async (_verb, verbs, attempt) => {
     const space = await subject.space();
     await subject.made(subject.post(space.roles, role('secrets', secrets)));
-    await allow(space, 'eve', [rule(verbs, ['roles'], [rbac]), ...grants]);
+    await allow(space, eve, [rule(verbs, ['roles'], [rbac]), ...grants]);
     expect((await attempt(space)).status).toBe(201);
   });
 
@@ -339,16 +339,16 @@ describe('whoever may write roles', () => {
   it('is heeded at once, as is a right that is taken away', async () => {
     const space = await subject.space();
     await subject.made(subject.post(space.configMaps, configMap('a')));
-    await allow(space, 'ann', [rule(['get'], ['configmaps'], [''], { resourceNames: ['a'] })]);
-    expect((await subject.get(`${space.configMaps}/a`, { user: 'ann' })).status).toBe(200);
-    expectRefusal(await subject.get(`${space.configMaps}/b`, { user: 'ann' }), {
+    await allow(space, ann, [rule(['get'], ['configmaps'], [''], { resourceNames: ['a'] })]);
+    expect((await subject.get(`${space.configMaps}/a`, { user: ann })).status).toBe(200);
+    expectRefusal(await subject.get(`${space.configMaps}/b`, { user: ann }), {
       code: 403,
       reason: 'Forbidden',
-      message: 'configmaps "b" is forbidden: User "ann" cannot get',
+      message: `configmaps "b" is forbidden: User "${ann}" cannot get`,
     });
-    await subject.made(subject.delete(`${space.bindings}/of-ann`));
+    await subject.made(subject.delete(`${space.bindings}/of-${ann}`));
     const after = await subject.eventually(
-      () => subject.get(`${space.configMaps}/a`, { user: 'ann' }),
+      () => subject.get(`${space.configMaps}/a`, { user: ann }),
       ({ status }) => status === 403,
     );
     expect(after.status).toBe(403);

@@ -28,6 +28,16 @@ interface GroupVersion {
 const find = (list: unknown, field: string, value: string): Record<string, unknown> | undefined =>
   (list as Record<string, unknown>[]).find((entry) => entry[field] === value);
 
+const versions = ({ body }: Answer) =>
+  (body.items.find(({ metadata }) => metadata.name === subject.group)?.['versions'] ?? []) as GroupVersion[];
+
+/** All groups at once, when that of the things is among them: it is named, as Stale, before its resources have been asked for. */
+const groupsOnceCurrent = () =>
+  subject.eventually(
+    () => subject.get('/apis', { headers: { accept: `${aggregated},application/json` } }),
+    (told) => versions(told)[0]?.freshness === 'Current',
+  );
+
 function kubectl(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -50,7 +60,12 @@ describe('discovery', () => {
     const version = { groupVersion: `${subject.group}/v1`, version: 'v1' };
     const group = { name: subject.group, versions: [version], preferredVersion: version };
     expect(groups['groups']).toEqual(expect.arrayContaining([expect.objectContaining(group)]));
-    expect(await subject.made(subject.get(`/apis/${subject.group}`))).toMatchObject({ kind: 'APIGroup', ...group });
+    // A group, its versions and the list of groups are told by controllers of their own.
+    const one = await subject.eventually(
+      () => subject.get(`/apis/${subject.group}`),
+      ({ status }) => status === 200,
+    );
+    expect(one.body).toMatchObject({ kind: 'APIGroup', ...group });
     const { body: resources } = await subject.eventually(
       () => subject.get(`/apis/${subject.group}/v1`),
       ({ text }) => text.includes('"things/scale"'),
@@ -88,11 +103,7 @@ describe('discovery', () => {
   });
 
   it('tells all at once to who asks for that', async () => {
-    const ask = () => subject.get('/apis', { headers: { accept: `${aggregated},application/json` } });
-    const versions = ({ body }: Answer) =>
-      (body.items.find(({ metadata }) => metadata.name === subject.group)?.['versions'] ?? []) as GroupVersion[];
-    // A group is named, as Stale, before its resources have been asked for.
-    const answer = await subject.eventually(ask, (told) => versions(told)[0]?.freshness === 'Current');
+    const answer = await groupsOnceCurrent();
     expect(answer.headers['content-type']).toBe(aggregated);
     expect(answer.body).toMatchObject({ kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2' });
     const [version] = versions(answer);
@@ -126,12 +137,18 @@ describe('discovery', () => {
 describe('a schema', () => {
   it('is published, with defaults and descriptions', async () => {
     const key = `apis/${subject.group}/v1`;
-    const index = await subject.eventually(
-      () => subject.get('/openapi/v3'),
-      ({ text }) => text.includes(key),
+    const index = () => subject.get('/openapi/v3');
+    await subject.eventually(index, ({ text }) => text.includes(`"${key}"`));
+    const document = await subject.made(
+      // The address of a document that has just changed leads to another one.
+      subject.eventually(
+        async () => {
+          const paths = (await index()).body['paths'] as Record<string, { serverRelativeURL: string }>;
+          return subject.get(paths[key]!.serverRelativeURL);
+        },
+        ({ status }) => status === 200,
+      ),
     );
-    const { serverRelativeURL } = (index.body['paths'] as Record<string, { serverRelativeURL: string }>)[key]!;
-    const document = await subject.made(subject.get(serverRelativeURL));
     expect(document['openapi']).toMatch(/^3\.0/);
     const { schemas } = document['components'] as { schemas: Record<string, Record<string, unknown>> };
     const found = Object.values(schemas).find((schema) => {
@@ -158,6 +175,8 @@ describe('a schema', () => {
   });
 
   it('is good enough for kubectl explain', async () => {
+    // kubectl looks the kind up among the groups, then asks for its schema, and waits for neither.
+    await groupsOnceCurrent();
     await subject.eventually(
       () => subject.get('/openapi/v3'),
       ({ text }) => text.includes(`apis/${subject.group}/v1`),

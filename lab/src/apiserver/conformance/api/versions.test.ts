@@ -59,11 +59,13 @@ describe('the version of an object', () => {
 describe('a list', () => {
   it('shows the newest state, or exactly that of a version', async () => {
     const space = await subject.space();
-    await subject.made(subject.post(space.configMaps, configMap('a')));
+    // Controllers put config maps of theirs into every namespace.
+    const labels = { own: 'yes' };
+    await subject.made(subject.post(space.configMaps, configMap('a', {}, { labels })));
     const { metadata } = await subject.made(subject.get(space.configMaps));
-    await subject.made(subject.post(space.configMaps, configMap('b')));
+    await subject.made(subject.post(space.configMaps, configMap('b', {}, { labels })));
     const of = (query: string) => subject.made(subject.get(`${space.configMaps}?${query}`));
-    const own = 'labelSelector=!nobody&fieldSelector=metadata.name!%3Dkube-root-ca.crt';
+    const own = 'labelSelector=own%3Dyes,!nobody';
     expect(names((await of(own)).items)).toEqual(['a', 'b']);
     const exact = await of(`${own}&resourceVersion=${metadata.resourceVersion}&resourceVersionMatch=Exact`);
     expect([names(exact.items), exact.metadata.resourceVersion]).toEqual([['a'], metadata.resourceVersion]);

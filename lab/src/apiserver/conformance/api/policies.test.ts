@@ -53,7 +53,7 @@ describe('a policy', () => {
       message: `configmaps "a" is forbidden: ${denied(name, 'green is not allowed')}`,
       causes: [{ message: denied(name, 'green is not allowed') } as object],
     });
-    expectRefusal(await subject.post(space.configMaps, configMap('a', { colour: 'red', a: '', b: '' })), {
+    expectRefusal(await tries(space, { colour: 'red', a: '', b: '' }, refused), {
       code: 422,
       reason: 'Invalid',
       message: denied(name, '3 are too many'),
@@ -103,7 +103,8 @@ describe('a policy', () => {
     const changed = await subject.eventually(() => update({ colour: 'blue' }, '?dryRun=All'), refused);
     expectRefusal(changed, { code: 422, reason: 'Invalid', message: denied(name, 'UPDATE of red') });
     await subject.made(update({ more: 'yes' }));
-    expectRefusal(await subject.delete(`${space.configMaps}/a`), {
+    const kept = () => subject.delete(`${space.configMaps}/a?dryRun=All`);
+    expectRefusal(await subject.eventually(kept, refused), {
       code: 422,
       reason: 'Invalid',
       message: denied(name, 'DELETE of red'),

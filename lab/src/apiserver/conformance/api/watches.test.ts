@@ -1,10 +1,20 @@
 // Watches: what is told, from where on, and what happens to one that asks for too old a version.
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { expectRefusal } from './refusals.ts';
 import { testSubject, type WatchEvent } from './subject.ts';
 import { configMap, thing } from './thing.ts';
 
 const subject = testSubject({ defines: true });
+
+/** Until the cache that watches of a new kind are served from is filled, a server refuses them, or knows no version so far. */
+beforeAll(async () => {
+  const things = `/apis/${subject.group}/v1/things?resourceVersion=0`;
+  const { status, text } = await subject.eventually(
+    () => subject.get(things),
+    (answer) => answer.status === 200,
+  );
+  if (status !== 200) throw new Error(`things are not served from a cache: ${status} ${text}`);
+});
 
 const told = (events: readonly WatchEvent[]) =>
   events.filter(({ type }) => type !== 'BOOKMARK').map(({ type, object }) => `${type} ${object.metadata.name}`);

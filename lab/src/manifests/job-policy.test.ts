@@ -80,6 +80,24 @@ describe('a job', () => {
   });
 
   it.each<[string, object, string]>([
+    ['script', { script: '#!/bin/sh\r\necho hello\r\n' }, 'spec.script'],
+    ['script of one line', { script: '#!/usr/bin/env python3\r' }, 'spec.script'],
+    [
+      'checkpoint script',
+      { interruption: { checkpoint: { script: '#!/bin/sh\r\nsync\r\n' } } },
+      'spec.interruption.checkpoint.script',
+    ],
+  ])('whose %s came from Windows is refused before a guest boots for nothing', async (_which, spec, field) => {
+    const { status, body } = await submit('plain', spec);
+    expect([status, body.message]).toEqual([422, expect.stringContaining(`${field} has Windows line ends (CRLF)`)]);
+  });
+
+  it('may print Windows line ends, and have them after its first line', async () => {
+    expect(await submit('plain', { script: '#!/bin/sh\nprintf "a\r\n"\r\n' })).toMatchObject({ status: 201 });
+    expect(await submit('plain', { script: 'echo "#!\r"\n' })).toMatchObject({ status: 201 });
+  });
+
+  it.each<[string, object, string]>([
     ['a path of the machine', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, 'volumes'],
     ['a disk of the machine', { hostDisk: { path: '/dev/sda', type: 'Disk' } }, 'hostDisk'],
     ['a device of the machine', { hostDevices: [{ deviceName: 'vendor.com/camera', name: 'c' }] }, 'hostDevices'],

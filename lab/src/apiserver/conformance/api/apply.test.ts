@@ -143,13 +143,6 @@ describe('an apply', () => {
       '"no" not found',
     ],
     [
-      'a field that is not in the schema',
-      (things) => apply(things, 'one', { size: 3, colour: 'red' }),
-      500,
-      '',
-      '.spec.colour: field not declared in schema',
-    ],
-    [
       'a manager with a name too long',
       (things) => apply(things, 'm'.repeat(129), { size: 3 }),
       422,
@@ -159,6 +152,19 @@ describe('an apply', () => {
   ])('is refused: %s', async (_what, ask, code, reason, message) => {
     const { things } = await subject.space();
     expectRefusal((await ask(things)) as Awaited<ReturnType<Subject['get']>>, { code, reason, message });
+  });
+
+  it('is refused: a field that is not in the schema', async () => {
+    const { things } = await subject.space();
+    const { status, body } = await apply(things, 'one', { size: 3, colour: 'red' });
+    // Kubernetes calls this a failure of its own, which is a known defect of it.
+    expect([400, 500]).toContain(status);
+    expect(body).toMatchObject({
+      kind: 'Status',
+      status: 'Failure',
+      code: status,
+      message: expect.stringContaining('.spec.colour: field not declared in schema'),
+    });
   });
 
   it('may be told in YAML', async () => {

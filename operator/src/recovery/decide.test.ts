@@ -54,6 +54,17 @@ describe('a machine', () => {
     ]);
   });
 
+  it('whose approval was taken away as if it had never been is judged while a job is on it, and welcomed back', () => {
+    const node = aMachine('pc-1', { approved: false });
+    expect(kinds(recover({ ...silent, node, jobs: [job] }))).toEqual(['taint', 'endAttempt', 'lookAgain']);
+    const tainted = aMachine('pc-1', { approved: false, taints: [lostTaint] });
+    expect(kinds(recover({ ...silent, renewed: false, node: tainted, jobs: [job] }))).toEqual([
+      'endAttempt',
+      'lookAgain',
+    ]);
+    expect(kinds(recover({ node: tainted, renewed: true }))).toEqual(['untaint']);
+  });
+
   it('found tainted after a start of the operator stays lost until it is heard', () => {
     const node = aMachine('pc-1', { taints: [lostTaint] });
     expect(kinds(recover({ node, renewed: false, jobs: [job] }))).toEqual(['endAttempt', 'lookAgain']);

@@ -51,14 +51,12 @@ export type RecoveryDecision =
 /** A lost machine on which nothing is left to do is news only when something about it changes. */
 const calmMs = 60_000;
 
-/** @param held asked for only when the machine is lost. */
+/** @param held asked for only when the machine is lost, or nobody says that it is in the pool. */
 export function recoverMachine(input: RecoveryInput, held: () => Held): RecoveryDecision[] {
   const { machine, node, hearing, patience, blind } = input;
   if (!node) return removed(input, held());
-  // What has never been in the pool is not ours to taint; what was thrown out of it may still have guests.
-  const approved = node.metadata.labels?.[labels.approved];
-  if (approved !== 'true' && approved !== 'revoked') return [];
   const tainted = isLost(node);
+  if (!tainted && !isOurs(node, held)) return [];
   const { agent, silentMs, renewed, lookAgainInMs } = hearing;
   const verdictMs = lostAfter(hearing, patience);
   const taint: RecoveryDecision[] = tainted ? [] : [{ kind: 'taint' }];
@@ -75,6 +73,12 @@ export function recoverMachine(input: RecoveryInput, held: () => Held): Recovery
   const shared = silent ? endsOf(machine, wordsOf(input), held(), isShared) : [];
   const leftMs = verdictMs + patience.leaseMarginMs - silentMs;
   return [...taint, ...shared, ...(leftMs > 0 ? lookAgain(leftMs) : [{ kind: 'seal' } as const])];
+}
+
+/** What has never been in the pool is not ours to taint; what was thrown out of it, in whatever way, may still have guests. */
+function isOurs({ metadata: { labels: own } }: Node, held: () => Held): boolean {
+  const approved = own?.[labels.approved];
+  return approved === 'true' || approved === 'revoked' || held().jobs.length > 0;
 }
 
 /**

@@ -3,6 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { taints } from '@idlewild/operator/model/names.ts';
 import { parse } from 'yaml';
 import { valueRows, withTable, type Schema } from '../../scripts/chart-values.ts';
 import { chartDir } from './chart.ts';
@@ -30,6 +31,12 @@ describe('the values of the chart', () => {
     expect(rows.length).toBeGreaterThan(70);
     expect(rows.filter(({ initial }) => initial === undefined)).toEqual([]);
     expect(rows.filter(({ description = '' }) => !/^[`A-Z].*\.$/.test(description))).toEqual([]);
+  });
+
+  it("let an agent start on a machine with any taint of Idlewild, the operator's or an admin's", () => {
+    const { tolerations } = (values as { agent: { tolerations: { key: string; operator: string }[] } }).agent;
+    expect(tolerations.map(({ key }) => key).sort()).toEqual(Object.values(taints).sort());
+    expect(new Set(tolerations.map(({ operator }) => operator))).toEqual(new Set(['Exists']));
   });
 
   it('are in the table of the README as they are; `npm run generate` writes it', async () => {

@@ -1,5 +1,5 @@
 // make bench: takes the measurements one after the other, says what is under way, and prints one table.
-// Usage: make bench [ARGS="claims latency --rounds 1 --fraction 0.1 --json FILE --markdown FILE --profile DIR"]
+// `make bench ARGS=--help` says how.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
@@ -9,16 +9,17 @@ import { full, isMet, scaled, type Figure } from './core/figures.ts';
 import { machineOf, markdown, table } from './core/report.ts';
 import { measurements } from './measurements/all.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'string' },
-    markdown: { type: 'string' },
-    profile: { type: 'string' },
-    rounds: { type: 'string', default: String(full.rounds) },
-    fraction: { type: 'string', default: '1' },
-  },
-});
+const usage = `make bench [ARGS="claims latency --rounds 1 --fraction 0.1 --json FILE --markdown FILE --profile DIR"]
+
+${measurements.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}
+
+bench/README.md says what each of them is.
+`;
+const { values, positionals } = argumentsOf();
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
 const names = measurements.map(({ name }) => name);
 const unknown = positionals.find((name) => !names.includes(name));
 if (unknown !== undefined) fail(`"${unknown}" is no measurement; there are: ${names.join(', ')}`);
@@ -59,6 +60,24 @@ try {
   }
 } finally {
   await site.close();
+}
+
+function argumentsOf() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'string' },
+        markdown: { type: 'string' },
+        profile: { type: 'string' },
+        rounds: { type: 'string', default: String(full.rounds) },
+        fraction: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return fail(`${(error as Error).message}\n\n${usage}`);
+  }
 }
 
 function fail(message: string): never {

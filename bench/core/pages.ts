@@ -14,7 +14,7 @@ import process from 'node:process';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { stringify } from 'yaml';
-import { operatorNodeFlags } from '../../scripts/bundle-operator.ts';
+import { portalNodeFlags } from '../../scripts/bundle-portal.ts';
 import { bundle } from '../../scripts/bundle.ts';
 import { startRig, type Rig } from '../../test/portal/rig.ts';
 import { until } from './cluster.ts';
@@ -51,7 +51,7 @@ export async function startPages(populate: (rig: Rig) => Promise<void>): Promise
     const config = join(directory, 'config');
     writeFileSync(config, kubeconfigOf(`http://127.0.0.1:${port}`, rig.tokens.root));
     const program = await bundle({ name: 'portal', entry: 'operator/src/portal/main.ts', maps: true });
-    const portal = spawn(process.execPath, [...operatorNodeFlags, program, '--kubeconfig', config], {
+    const portal = spawn(process.execPath, [...portalNodeFlags, program, '--kubeconfig', config], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     ended.unshift(async () => {

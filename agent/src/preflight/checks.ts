@@ -212,6 +212,13 @@ function switchInstalled(files: HostFiles): Omit<Finding, 'check'> {
   const unit = ['etc', 'usr/lib', 'lib'].some((dir) => files.exists(`${dir}/systemd/system/idlewild-fence.service`));
   const remedy =
     'install idlewild-fence to /usr/local/lib/idlewild and idlewild-fence.service to /etc/systemd/system, then systemctl enable --now idlewild-fence';
+  if (!program && !unit) {
+    return {
+      level: 'warn',
+      words: 'not there yet: without it the machine is not trusted with exclusive jobs',
+      remedy: `nothing with the chart, whose agent brings it once the machine has joined; else ${remedy}`,
+    };
+  }
   if (!program || !unit) {
     const words = `${program ? 'its service' : 'its program'} is missing: the machine would not be trusted with exclusive jobs`;
     return { level: 'fail', words, remedy };

@@ -157,6 +157,14 @@ describe('a machine that lacks something', () => {
       /AT keyboard cannot be read/,
       /root/,
     ],
+    [
+      'the switch, as a machine that never joined',
+      () => (remove(fence), remove('etc/systemd/system/idlewild-fence.service')),
+      'switch',
+      'warn',
+      /not there yet/,
+      /brings it once the machine has joined; else install/,
+    ],
     ['the program of the switch', () => remove(fence), 'switch', 'fail', /its program is missing/, /systemctl enable/],
     [
       'the service of the switch',

@@ -41,10 +41,11 @@ const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   image: imageCommand,
 };
 
-const [word = 'help', ...args] = process.argv.slice(2);
-const command = commands[word];
+const given = process.argv.slice(2);
+const [word = 'help', ...args] = given;
+const asked = word === 'help' || given.includes('--help') || given.includes('-h');
+const command = asked ? undefined : commands[word];
 if (command === undefined) {
-  const asked = ['help', '--help', '-h'].includes(word);
   (asked ? console.log : console.error)(asked ? usage : `there is no command ${word}\n\n${usage}`);
   process.exitCode = asked ? 0 : 2;
 } else {

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentVerb, MachineVerb, NewMachine, OwnerVerb } from './control.ts';
 import type { MachineHost } from './machine-host.ts';
-import { machineOf, maxMachines, withMachine, type LabState, type MachineEntry } from './state.ts';
+import { desktopOf, machineOf, maxMachines, withMachine, type LabState, type MachineEntry } from './state.ts';
 
 export interface MachinesOptions {
   readonly state: () => LabState;
@@ -62,9 +62,8 @@ export class Machines {
   /** The owner comes, goes or speaks. Throws when there is none, or the agent does not answer. */
   owner(verb: OwnerVerb, name: string): Promise<void> {
     return this.#oneAtATime(async () => {
-      const { desktop = false, power } = machineOf(this.#o.state(), name);
-      if (!desktop) throw new Error(`owner ${name} ${verb}: ${name} has no owner`);
-      if (power !== 'on') throw new Error(`owner ${name} ${verb}: ${name} ${power === 'off' ? 'is off' : 'hangs'}`);
+      const { power } = desktopOf(this.#o.state(), name);
+      if (power !== 'on') throw new Error(`${name} ${power === 'off' ? 'is off' : 'hangs'}`);
       await this.#hosts.get(name)!.owner(verb);
     });
   }
@@ -73,7 +72,7 @@ export class Machines {
   agent(verb: AgentVerb, name: string): Promise<void> {
     return this.#oneAtATime(async () => {
       const { power } = machineOf(this.#o.state(), name);
-      if (power !== 'on') throw new Error(`agent ${name} ${verb}: ${name} ${power === 'off' ? 'is off' : 'hangs'}`);
+      if (power !== 'on') throw new Error(`${name} ${power === 'off' ? 'is off' : 'hangs'}`);
       this.#hosts.get(name)!.agent(verb);
     });
   }
@@ -117,7 +116,7 @@ export class Machines {
     const { power, cut } = machineOf(this.#o.state(), name);
     const host = this.#hosts.get(name)!;
     const refuse = (why: string): never => {
-      throw new Error(`machine ${verb} ${name}: ${why}`);
+      throw new Error(`${name}: ${why}`);
     };
     switch (verb) {
       case 'off':

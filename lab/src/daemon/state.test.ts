@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newEntry } from './machines.ts';
-import { defaultMachines, readState, withMachine, writeState, type LabState } from './state.ts';
+import { defaultMachines, desktopOf, readState, withMachine, writeState, type LabState } from './state.ts';
 
 let dir: string;
 let file: string;
@@ -32,6 +32,16 @@ describe('the memory of a lab', () => {
   ])('refuses %s by name', (text, words) => {
     writeFileSync(file, text);
     expect(() => readState(file)).toThrow(words);
+  });
+
+  it('tells whoever looks for the owner of a machine which machines have one', () => {
+    expect(desktopOf(state, 'pc-4').name).toBe('pc-4');
+    expect(() => desktopOf(state, 'pc-2')).toThrow('pc-2 has no owner; those with one: pc-4, pc-5');
+    expect(() => desktopOf(state, 'pc-9')).toThrow(
+      'there is no machine pc-9; the lab has pc-1, pc-2, pc-3, pc-4, pc-5',
+    );
+    const dedicated = { ...state, machines: state.machines.slice(0, 3) };
+    expect(() => desktopOf(dedicated, 'pc-2')).toThrow('pc-2 has no owner; no machine of the lab has');
   });
 
   it('has five machines in two rooms to begin with', () => {

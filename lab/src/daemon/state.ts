@@ -98,3 +98,13 @@ export function machineOf(state: LabState, name: string): MachineEntry {
   if (found) return found;
   throw new Error(`there is no machine ${name}; the lab has ${state.machines.map((each) => each.name).join(', ')}`);
 }
+
+/** A machine that somebody may come back to. Throws when there is no such machine, or nobody owns it. */
+export function desktopOf(state: LabState, name: string): MachineEntry {
+  const found = machineOf(state, name);
+  if (found.desktop === true) return found;
+  const desktops = state.machines.filter(({ desktop }) => desktop === true).map((each) => each.name);
+  throw new Error(
+    `${name} has no owner; ${desktops.length === 0 ? 'no machine of the lab has' : `those with one: ${desktops.join(', ')}`}`,
+  );
+}

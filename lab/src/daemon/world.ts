@@ -93,7 +93,10 @@ export class World {
   }
 }
 
-function noteOf(status: ComputeJob['status']): string {
+/** What matters most about a job now. A guest that stands still for an owner still counts as started, so that is told first. */
+export function noteOf(status: ComputeJob['status']): string {
   if (status?.exitCode !== undefined) return `exit code ${status.exitCode}`;
+  const interrupted = conditionOf(status?.conditions, 'Interrupted');
+  if (interrupted?.status === 'True') return interrupted.message;
   return status?.waiting?.message ?? status?.message ?? '';
 }

@@ -63,7 +63,14 @@ describe('preflight', () => {
     await bootstrap(client, join(root, 'crds'));
     await client.raw.close();
     expect(await findings('admin')).toMatchObject({
-      ...{ KubeVirt: 'ok', 'live update': 'ok', emulation: 'warn', definition: 'ok', 'admission policies': 'ok' },
+      ...{
+        KubeVirt: 'ok',
+        'KubeVirt version': 'ok',
+        'live update': 'ok',
+        emulation: 'warn',
+        definition: 'ok',
+        'admission policies': 'ok',
+      },
       ...{ "operator's rights": 'ok', "portal's rights": 'ok', "agents' rights": 'ok', machines: 'warn' },
     });
 

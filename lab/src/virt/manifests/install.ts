@@ -19,7 +19,7 @@ import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import { isConflict, isNotFound } from '@idlewild/operator/kube/errors.ts';
 import type { Logger } from 'pino';
 import { definitions } from './kinds.ts';
-import { KUBEVIRT_NAMESPACE, kubeVirtRef, kubeVirts } from './resources.ts';
+import { KUBEVIRT_NAMESPACE, kubeVirtRef, kubeVirts, PLAYED_VERSION } from './resources.ts';
 import { defaultBinding, roles } from './roles.ts';
 import { pointers, type VirtApiAddress } from './webhooks.ts';
 
@@ -95,6 +95,7 @@ async function installKubeVirt(deps: InstallDeps): Promise<void> {
   const status = {
     phase: 'Deployed',
     defaultArchitecture: 'amd64',
+    observedKubeVirtVersion: PLAYED_VERSION,
     conditions: [
       { type: 'Available', status: 'True', reason: 'AllComponentsReady', message: 'All components are ready.' },
     ],

@@ -11,6 +11,7 @@ import { isNotFound, toKubeError } from '@idlewild/operator/kube/errors.ts';
 import type { Logger } from 'pino';
 import type { Node } from '../../../model/node.ts';
 import type { VirtualMachine, VirtualMachineInstance } from '../../model/instance.ts';
+import { PLAYED_VERSION } from '../../manifests/resources.ts';
 import { accepted, asPlainError, done, internalError, json, notFound, plain, type Answer } from './answer.ts';
 import { refusalOf } from './instance-rules.ts';
 import { addressOf, ask, noHandler, type LinkCredentials, type MachineAddress } from './machine-link.ts';
@@ -28,7 +29,7 @@ type MachineRoute = Extract<Route, { kind: 'machine' }>;
 
 /** KubeVirt's words for a cancellation that names the wrong node, or none. */
 const WRONG_NODE = 'the server rejected our request due to an error in our request';
-const VERSION = { major: '1', minor: '9', gitVersion: 'v1.9.0-idlewild-lab', platform: 'linux/amd64' };
+const VERSION = { major: '1', minor: '9', gitVersion: PLAYED_VERSION, platform: 'linux/amd64' };
 
 /** Routes that need no rights of their own. */
 export function openAnswer(route: Route, path: string): Answer | undefined {

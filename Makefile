@@ -34,4 +34,4 @@ node_modules/.installed: package-lock.json package.json $(wildcard */package.jso
 
 clean: ## stop the lab and remove everything that make has built in this directory
 	@[ ! -d .lab ] || [ ! -x node_modules/.bin/node ] || $(NODE) lab/src/cli.ts down
-	rm -rf .lab node_modules web/dist
+	rm -rf .lab node_modules */node_modules web/dist

@@ -43,12 +43,12 @@ describe('a refusal', () => {
       () => subject.post(`${space.configMaps}?dryRun=All`, configMap('late')),
       ({ status }) => status >= 400,
     );
+    await subject.made(subject.patch('merge', `${space.configMaps}/held`, { metadata: { finalizers: null } }));
     expectRefusal(late, {
       code: 403,
       reason: 'Forbidden',
       message: `configmaps "late" is forbidden: unable to create new content in namespace ${space.name} because it is being terminated`,
       causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }],
     });
-    await subject.made(subject.patch('merge', `${space.configMaps}/held`, { metadata: { finalizers: null } }));
   });
 });

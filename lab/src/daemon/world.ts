@@ -97,6 +97,6 @@ export class World {
 export function noteOf(status: ComputeJob['status']): string {
   if (status?.exitCode !== undefined) return `exit code ${status.exitCode}`;
   const interrupted = conditionOf(status?.conditions, 'Interrupted');
-  if (interrupted?.status === 'True') return interrupted.message;
+  if (interrupted?.status === 'True' && interrupted.message !== undefined) return interrupted.message;
   return status?.waiting?.message ?? status?.message ?? '';
 }

@@ -268,8 +268,9 @@ export class Subject {
   }
 
   /**
-   * Waits until a definition is established and its objects are served: a server may list them a little before that, when the
-   * definition can still be changed as if nobody knew it. Rejects with its last answer after the deadline.
+   * Waits until a definition is established and its objects are served, from a cache: a server may list them a little before that,
+   * when the definition can still be changed as if nobody knew it, and without the cache it neither tells of changes nor finds
+   * what goes with the definition. Rejects with the server's last answer after the deadline.
    */
   async established(name: string, objects: string): Promise<void> {
     const conditions = ({ body }: Answer): readonly { type: string; status: string }[] =>
@@ -280,7 +281,7 @@ export class Subject {
     if (!isEstablished(definition)) throw new Error(`${name} is not established: ${definition.text}`);
     await this.made(
       this.eventually(
-        () => this.get(objects),
+        () => this.get(`${objects}?resourceVersion=0`),
         ({ status }) => status === 200,
       ),
     );

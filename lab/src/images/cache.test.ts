@@ -54,7 +54,7 @@ describe('the image cache', () => {
   it('refuses a reference that is no image of the lab', async () => {
     await expect(ensureImage('quay.io/fedora', { cacheDir: root, log })).rejects.toMatchObject({
       kind: 'unknown',
-      message: 'quay.io/fedora is not an image of the lab',
+      message: 'quay.io/fedora is not an image of the lab, which has lab/tiny, lab/debian, lab/desktop, lab/broken',
     });
   });
 

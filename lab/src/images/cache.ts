@@ -50,7 +50,10 @@ export function defaultCacheDir(env: Readonly<Record<string, string | undefined>
  */
 export async function ensureImage(reference: string, options: ImageOptions): Promise<GuestImage> {
   const name = imageNameOf(reference);
-  if (name === undefined) throw new ImageError('unknown', `${reference} is not an image of the lab`);
+  if (name === undefined) {
+    const known = Object.keys(recipes).map((each) => `lab/${each}`);
+    throw new ImageError('unknown', `${reference} is not an image of the lab, which has ${known.join(', ')}`);
+  }
   const recipe = recipes[name];
   const imagesDir = join(options.cacheDir, 'images');
   const finalDir = join(imagesDir, `${name}-${await recipeHash(recipe)}`);

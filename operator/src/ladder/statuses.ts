@@ -29,8 +29,9 @@ export function parks(job: ComputeJob, o: Told): ComputeJobStatus {
 
 /** @param o.seconds for which it stood still; undefined when it never did. */
 export function goesOn(job: ComputeJob, o: Told & { readonly seconds: number | undefined }): ComputeJobStatus {
-  const next = { ...job, status: status.yielded(job, o.at) };
   const { message, seconds } = o;
+  const went = { ...job, status: status.yielded(job, o.at) };
+  const next = isToldOf(job) ? { ...went, status: status.noted(went, { reason: 'Resumed', message }) } : went;
   if (seconds === undefined) {
     // Whatever evacuation has said is for it to take back.
     return next.status;
@@ -56,5 +57,13 @@ function told(
   const { active, reason, rung, message, seconds, silent } = o;
   const entry = { at, reason, rung, attempt, node, ...(seconds === undefined ? {} : { seconds }), message };
   const recorded = { ...job, status: status.recorded(job, entry) };
-  return silent ? recorded.status : status.interrupted(recorded, { active, reason, message, at });
+  if (silent) return recorded.status;
+  // A list of jobs shows the reason, and who looks at it is to see that the guest does nothing.
+  const noted = active ? { ...job, status: status.noted(recorded, { reason, message }) } : recorded;
+  return status.interrupted(noted, { active, reason, message, at });
+}
+
+/** The reason of the job is that its guest stands still, or is about to. */
+function isToldOf({ status }: ComputeJob): boolean {
+  return status?.reason === 'Frozen' || status?.reason === 'Parking';
 }

@@ -121,7 +121,8 @@ export function started(
 export function moved(job: ComputeJob, node: string): ComputeJobStatus {
   const status = { ...withAttempt(job, { node }), node };
   // Whatever else stands there is news of its own; where the guest was started is not true of where it is.
-  return sealed(job, status.reason === 'Started' ? said(status, 'Started', `it goes on on ${node}`) : status);
+  const isWhere = status.reason === 'Started' || status.reason === 'Resumed';
+  return sealed(job, isWhere ? said(status, 'Started', `it runs on ${node} now`) : status);
 }
 
 export function migratable(job: ComputeJob, o: Mobility & { readonly at: string }): ComputeJobStatus {
@@ -136,7 +137,7 @@ export function isSaid(message: string | undefined, text: string): boolean {
 /** Why the open attempt is where it is; changes nothing else. */
 export function noted(
   job: ComputeJob,
-  o: { reason: ProgressReason; message: string; reboots?: number | undefined },
+  o: { reason: ProgressReason | LadderReason; message: string; reboots?: number | undefined },
 ): ComputeJobStatus {
   const status = o.reboots === undefined ? { ...job.status } : withAttempt(job, { reboots: o.reboots });
   return sealed(job, said(status, o.reason, o.message));

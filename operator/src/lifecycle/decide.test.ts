@@ -64,6 +64,15 @@ describe('from the claim to the start', () => {
     expect(decide(known, { guest: { ...guest, vm }, nowS: 11 })).toEqual([]);
   });
 
+  it('what a job waited for before it had a virtual machine is not told of it any longer', () => {
+    const job = claimed();
+    const guest = { vm: aVm(job.job), pods: [], migrations: [] };
+    const waited = job.with(status.noted(job.job, { reason: 'WaitingForEarlier', message: 'j-0 is still there' }));
+    expect(decide(waited, { guest })).toEqual([{ kind: 'starting', seen: { created: at(1) } }]);
+    const told = waited.with(status.starting(waited.job, { created: at(1), at: at(1) }));
+    expect(decide(told, { guest })).toEqual([]);
+  });
+
   it('the virtual machine of the next attempt waits until nothing of the former can run any more', () => {
     const job = running().ended('MachineLost').claimedBy('pc-2');
     const former = aVm(job.job, { number: 1 });

@@ -317,6 +317,8 @@ function startStep(input: LifecycleInput, attempt: Attempt, seen: Milestones): L
   const { job, guest, nowMs, settings } = input;
   const wrong = trouble(guest, job.spec.image.containerDisk) ?? standstillOf(input);
   if (wrong) return noteIfNew(job, { reason: wrong.reason, message: `${wrong.message} (on ${attempt.node})`, seen })[0];
+  // What it waited for before there was a virtual machine is not true any more.
+  if (beforeCreation.has(job.status?.reason ?? '')) return { kind: 'starting', seen };
   if (nowMs < Date.parse(attempt.claimed ?? '') + settings.slowStartMs) return undefined;
   const begins = job.status?.reason === 'KubeVirtNotReady' && hasBegun(guest);
   const news =
@@ -327,6 +329,14 @@ function startStep(input: LifecycleInput, attempt: Attempt, seen: Milestones): L
   const message = `KubeVirt has not begun to start the guest for ${inWords(notBegunMs)}: its virt-controller may be away`;
   return noteIfNew(job, { reason: 'KubeVirtNotReady', message, seen })[0];
 }
+
+const beforeCreation: ReadonlySet<string> = new Set<ProgressReason>([
+  'WaitingForEarlier',
+  'SecretMissing',
+  'NetworkNotReady',
+  'NetworkNotAllowed',
+  'NameTaken',
+]);
 
 /** From when KubeVirt has had the virtual machine for so long that it looks as if nobody took it up, ms since the epoch. */
 function notBegunAtMs(guest: Guest, created: string | undefined): number {

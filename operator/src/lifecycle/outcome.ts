@@ -90,8 +90,10 @@ export function endOf(job: ComputeJob, o: AttemptOutcome): EndDecision {
   const why = repeated
     ? limit === 0
       ? 'spec.retries.limit is 0'
-      : `all ${limit} repeats of spec.retries.limit are used up`
-    : 'spec.retries.when does not list ScriptFailed';
+      : limit === 1
+        ? 'the one repeat of spec.retries.limit is used up'
+        : `all ${limit} repeats of spec.retries.limit are used up`
+    : 'spec.retries.when does not list ScriptFailed, which this counts as';
   return { kind: 'end', ...o, message: `${o.message} (not repeated: ${why})`, outcome: 'Failed' };
 }
 

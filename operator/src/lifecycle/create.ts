@@ -18,6 +18,7 @@ import { isNonce } from '../render/markers.ts';
 import { renderUserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
+import { livingEarlier, stillThere } from './earlier.ts';
 import { filesOf } from './files.ts';
 import { refusalOf, unansweredOf } from './refusal.ts';
 
@@ -56,6 +57,10 @@ function wordsOf(error: unknown): string {
 
 async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Created> {
   const { client, world, newId } = deps;
+  const living = await livingEarlier(client, job, attempt);
+  if (living !== undefined) {
+    return { kind: 'blocked', reason: 'WaitingForEarlier', message: stillThere(living) };
+  }
   const files = await filesOf(client, job);
   if (files.kind === 'missing') return { kind: 'blocked', reason: 'SecretMissing', message: files.message };
   const { mode, script, resources, interruption } = job.spec;

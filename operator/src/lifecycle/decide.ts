@@ -11,6 +11,7 @@ import { isFinished, isStopped, lastAttempt, openAttempt, type Attempt } from '.
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
 import { isSaid, type Milestones, type Mobility } from '../model/status.ts';
 import { causeOf, deadlines, pausedReason, standstillEndMs, unreadMs } from './deadlines.ts';
+import { stillThere } from './earlier.ts';
 import { hasSecretFiles } from './files.ts';
 import {
   canBeReleased,
@@ -214,6 +215,9 @@ function progress(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   ];
 }
 
+/** How soon an earlier attempt that has not gone yet is looked at again. */
+const earlierAgainMs = 15_000;
+
 function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] {
   const { job, vms, vmis, guest, nowMs } = input;
   const vanished = attempt.created !== undefined || (guest.vmi !== undefined && isOrphaned(guest.vmi));
@@ -234,8 +238,10 @@ function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   const wake = { kind: 'wake', afterMs: Math.max(1, overdue.atMs - nowMs) } as const;
   const first = alive[0];
   if (!first) return [{ kind: 'createVm', attempt }, wake];
-  const message = `${first.metadata.name} of the attempt before is still being taken down`;
-  return [...noteIfNew(job, { reason: 'WaitingForEarlier', message }), wake];
+  const message = stillThere(first.metadata.name);
+  // Its end wakes us, unless that was told before we knew of it.
+  const look = { kind: 'wake', afterMs: Math.min(wake.afterMs, earlierAgainMs) } as const;
+  return [...noteIfNew(job, { reason: 'WaitingForEarlier', message }), look];
 }
 
 /** Its user wants it to end. Before that the console is heard out: the result of a script that has ended is the job's. */

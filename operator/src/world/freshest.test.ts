@@ -86,6 +86,16 @@ describe('the freshest object', () => {
     expect(seen()).toBe('3');
   });
 
+  it('does not come back by an answer that was given before it was deleted', () => {
+    const { freshest, seen, watch, gone } = setUp();
+    watch(version('1'));
+    gone();
+    freshest.wrote(version('2'));
+    expect([seen(), freshest.list()]).toEqual([undefined, []]);
+    freshest.wrote(version('5', 'another'));
+    expect(seen()).toBe('5');
+  });
+
   it('does not fall back to a version of somebody else that is older than what was read', () => {
     const { freshest, seen, watch } = setUp(version('1'));
     freshest.wrote(version('12'));

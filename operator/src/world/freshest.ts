@@ -24,6 +24,8 @@ export class Freshest<T extends KubeObject> {
   readonly #informer: Informer<T>;
   readonly #clock: Clock;
   readonly #ahead = new Map<string, Ahead<T>>();
+  /** By uid: until when an answer to us may still come that was given before the object was deleted, monotonic ms. */
+  readonly #gone = new Map<string, number>();
   readonly #listeners: Listener<T>[] = [];
 
   constructor(informer: Informer<T>, clock: Clock) {
@@ -32,6 +34,7 @@ export class Freshest<T extends KubeObject> {
     informer.onChange((change) => {
       const key = keyOf(change.object);
       const ahead = this.#ahead.get(key);
+      if (change.type === 'deleted') this.#bury(change.object);
       if (ahead && change.type !== 'deleted' && isOlder(change.object, ahead)) return;
       if (ahead) this.#ahead.delete(key);
       this.#tell(change.object);
@@ -77,8 +80,9 @@ export class Freshest<T extends KubeObject> {
     return rest;
   }
 
-  /** Remembers the server's answer to a write of ours. One that comes late, after a later version, changes nothing. */
+  /** Remembers the server's answer to a write of ours. One that comes late, after a later version or the end, changes nothing. */
   wrote(object: T): void {
+    if (this.#gone.has(object.metadata.uid ?? '')) return;
     const key = keyOf(object);
     const before = this.#ahead.get(key);
     const stored = this.#informer.store.get(key);
@@ -97,6 +101,15 @@ export class Freshest<T extends KubeObject> {
     if (!ahead) return;
     this.#ahead.delete(key);
     this.#tell(ahead.object);
+  }
+
+  #bury({ metadata: { uid } }: T): void {
+    const nowMs = this.#clock.monotonic();
+    for (const [old, untilMs] of this.#gone) {
+      if (untilMs > nowMs) break;
+      this.#gone.delete(old);
+    }
+    if (uid !== undefined) this.#gone.set(uid, nowMs + longestMs);
   }
 
   #live(key: string): Ahead<T> | undefined {

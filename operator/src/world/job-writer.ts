@@ -38,8 +38,8 @@ export class JobWriter {
       return written;
     } catch (error) {
       if (isNotFound(error)) this.#jobs.forget(keyOf(job));
-      // The watch may be far behind, even behind this process's own writes. Without an answer the next try meets the same conflict.
-      else if (isConflict(error)) await this.refresh(job).catch(() => undefined);
+      // The watch may be far behind, even behind this process's own writes.
+      else if (isConflict(error)) await this.refresh(job);
       throw error;
     }
   }

@@ -113,6 +113,8 @@ describe('whoever may change machines', () => {
     await page.getByRole('button', { name: 'Actions for pc-1' }).click();
     await page.getByRole('menuitem', { name: 'Drain' }).click();
     await page.getByRole('dialog', { name: 'Drain pc-1?' }).waitFor();
+    // It fades, and is empty by then.
+    await page.getByRole('menu').waitFor({ state: 'detached' });
     expect(await hindrances(page)).toEqual([]);
     await page.getByRole('button', { name: 'Drain it' }).click();
     await page.locator('h1 ~ .chip', { hasText: 'Draining' }).waitFor();

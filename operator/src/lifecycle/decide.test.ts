@@ -68,8 +68,12 @@ describe('from the claim to the start', () => {
     const job = claimed();
     const guest = { vm: aVm(job.job), pods: [], migrations: [] };
     const waited = job.with(status.noted(job.job, { reason: 'WaitingForEarlier', message: 'j-0 is still there' }));
-    expect(decide(waited, { guest })).toEqual([{ kind: 'starting', seen: { created: at(1) } }]);
-    const told = waited.with(status.starting(waited.job, { created: at(1), at: at(1) }));
+    expect(decide(waited, { guest })).toEqual([{ kind: 'starting', seen: {} }]);
+    const told = waited.with(status.starting(waited.job, { at: at(1) }));
+    expect(told.job.status).toMatchObject({
+      reason: 'VirtualMachineCreated',
+      message: 'virtual machine j-1 was created',
+    });
     expect(decide(told, { guest })).toEqual([]);
   });
 

@@ -323,8 +323,8 @@ function startStep(input: LifecycleInput, attempt: Attempt, seen: Milestones): L
   const { job, guest, nowMs, settings } = input;
   const wrong = trouble(guest, job.spec.image.containerDisk) ?? standstillOf(input);
   if (wrong) return noteIfNew(job, { reason: wrong.reason, message: `${wrong.message} (on ${attempt.node})`, seen })[0];
-  // What it waited for before there was a virtual machine is not true any more.
-  if (beforeCreation.has(job.status?.reason ?? '')) return { kind: 'starting', seen };
+  // What it waited for before there was a virtual machine is not true any more. How far it is is told with its start, as ever.
+  if (beforeCreation.has(job.status?.reason ?? '')) return { kind: 'starting', seen: {} };
   if (nowMs < Date.parse(attempt.claimed ?? '') + settings.slowStartMs) return undefined;
   const begins = job.status?.reason === 'KubeVirtNotReady' && hasBegun(guest);
   const news =

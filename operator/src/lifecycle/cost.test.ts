@@ -1,9 +1,9 @@
 // A look at one job costs what that job has, not what the lab has.
 import { describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
-import { Registry } from 'prom-client';
 import { aPod, aVm, aVmi } from '../../../test/builders/guest.ts';
 import { aJob, at } from '../../../test/builders/job.ts';
+import { aLifecycle } from '../../../test/builders/lifecycle.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import { KubeClient } from '../kube/client.ts';
 import { FakeClock } from '../kube/clock.ts';
@@ -12,10 +12,7 @@ import type { Transport } from '../kube/transport.ts';
 import * as status from '../model/status.ts';
 import { LeaseObservations } from '../recovery/observations.ts';
 import { Recovery } from '../recovery/reconcile.ts';
-import { JobWriter } from '../world/job-writer.ts';
 import { World } from '../world/world.ts';
-import { Consoles } from './console.ts';
-import { Lifecycle } from './reconcile.ts';
 
 const log = pino({ level: 'silent' });
 const context = { log, reconcileId: 'x', signal: new AbortController().signal };
@@ -49,20 +46,9 @@ function aLab(jobs: number) {
     informers.vmis.store.set(aVmi(vm, 'Running', node));
     informers.pods.store.set(aPod(vm, node));
   }
-  const writer = new JobWriter({ client, jobs: world.jobs, onWrite: () => undefined });
-  const ledger = { record: () => undefined } as never;
-  const deps = { client, clock, log, registry: new Registry(), world, writer, newId: () => 'ab'.repeat(8), ledger };
-  const consoles = new Consoles({ client, clock, log, random: () => 0.5, onNews: () => undefined });
-  const settings = { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 };
-  const lifecycle = new Lifecycle(
-    deps as never,
-    consoles,
-    settings,
-    () => undefined,
-    () => undefined,
-  );
+  const { lifecycle, consoles, deps } = aLifecycle({ client, clock, world });
   const patience = { lostAfterMs: 15_000, leaseDurationMs: 10_000, leaseMarginMs: 1_000 };
-  const recovery = new Recovery(deps as never, new LeaseObservations(clock), patience);
+  const recovery = new Recovery(deps, new LeaseObservations(clock), patience);
   return { lifecycle, recovery, consoles, asked };
 }
 

@@ -1,19 +1,16 @@
 // What a leader does whose watch of the jobs is behind what the cluster has: nothing that cannot be taken back.
 import { describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
-import { Registry } from 'prom-client';
 import { aPod, aVm, aVmi } from '../../../test/builders/guest.ts';
 import { aJob, at } from '../../../test/builders/job.ts';
+import { aLifecycle } from '../../../test/builders/lifecycle.ts';
 import { aMachine } from '../../../test/builders/node.ts';
 import type { ComputeJob } from '../api/compute-job.ts';
 import { KubeClient } from '../kube/client.ts';
 import { FakeClock } from '../kube/clock.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { Transport } from '../kube/transport.ts';
-import { JobWriter } from '../world/job-writer.ts';
 import { World } from '../world/world.ts';
-import { Consoles } from './console.ts';
-import { Lifecycle } from './reconcile.ts';
 
 const log = pino({ level: 'silent' });
 const key = 'default/job';
@@ -56,18 +53,7 @@ function setUp(stored: ComputeJob | undefined) {
   informers.vms.store.set(vm);
   informers.vmis.store.set(aVmi(vm, 'Running', 'pc-2'));
   informers.pods.store.set(aPod(vm, 'pc-2'));
-  const writer = new JobWriter({ client, jobs: world.jobs, onWrite: () => undefined });
-  const ledger = { record: () => undefined } as never;
-  const deps = { client, clock, log, registry: new Registry(), world, writer, newId: () => 'ab'.repeat(8), ledger };
-  const consoles = new Consoles({ client, clock, log, random: () => 0.5, onNews: () => undefined });
-  const settings = { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 };
-  const lifecycle = new Lifecycle(
-    deps as never,
-    consoles,
-    settings,
-    () => undefined,
-    () => undefined,
-  );
+  const { lifecycle, consoles, writer } = aLifecycle({ client, clock, world });
   const look = () => lifecycle.reconcile(key, { log, reconcileId: 'x', signal: new AbortController().signal } as never);
   const seen = (): string | undefined => world.jobs.get(key)?.metadata.resourceVersion;
   return { look, asked, seen, writer, world, end: () => consoles.close() };

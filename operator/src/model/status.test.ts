@@ -89,6 +89,8 @@ describe('a transition', () => {
   it('a guest that moved is said to be where it is, and other news about it stays', () => {
     const running = aJob('j').published().claimedBy('pc-1').created().started();
     expect(status.moved(running.job, 'pc-9')).toMatchObject({ node: 'pc-9', message: 'it runs on pc-9 now' });
+    const resumed = running.with(status.noted(running.job, { reason: 'Resumed', message: 'it goes on on pc-1' }));
+    expect(status.moved(resumed.job, 'pc-9')).toMatchObject({ reason: 'Started', message: 'it runs on pc-9 now' });
     const paused = running.with(status.noted(running.job, { reason: 'GuestPaused', message: 'its disk fails' }));
     expect(status.moved(paused.job, 'pc-9')).toMatchObject({ node: 'pc-9', message: 'its disk fails' });
   });

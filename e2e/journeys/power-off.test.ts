@@ -34,16 +34,17 @@ describe('lab machine off', () => {
     expect(done.status).toMatchObject({ phase: 'Succeeded', exitCode: 0, attempt: 2 });
 
     expect((await lab.lab('machine', 'on', lost)).code).toBe(0);
-    await until('the machine is ready again', async () => {
-      const node = await lab.kubectl([
-        'get',
-        'node',
-        lost,
-        '-o',
-        'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.spec.taints}',
-      ]);
-      return node.stdout.trim() === 'True';
-    });
+    let state = '';
+    await until(
+      'the machine is ready again',
+      async () => {
+        const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.spec.taints}';
+        const node = await lab.kubectl(['get', 'node', lost, '-o', path]);
+        state = node.code === 0 ? node.stdout.trim() : node.stderr;
+        return state === 'True';
+      },
+      { seen: () => state },
+    );
     expect((await emulators(lab)).get(lost)).toEqual([]);
     expect((await lab.kubectl(['get', 'vm,vmi', 'survivor-1'])).stdout).toBe('');
     await until('no file of a guest is left on it', async () => {

@@ -77,6 +77,8 @@ describe('the offer on a Node', () => {
       metadata: { labels: { 'idlewild.dev/presence': 'away' } },
       spec: { taints: [cordoned] },
     });
+    const alone = patched(aMachine('pc-1'), offerPatch(aMachine('pc-1'), offer({ presence: there })));
+    expect(offerPatch(alone, offer())).toMatchObject({ spec: { taints: null } });
   });
 
   it('never touches the approval or what else is on the Node', () => {

@@ -4,6 +4,7 @@
 
 import type { Node, Taint } from '@idlewild/operator/api/kubernetes.ts';
 import { annotations, labels, taints } from '@idlewild/operator/model/names.ts';
+import { taintsForPatch } from '@idlewild/operator/model/taints.ts';
 import type { Presence } from '../presence/decide.ts';
 
 /** What the owner and the admin let the machine lend; the operator never uses more than is allocatable. */
@@ -71,7 +72,7 @@ export function offerPatch(node: Node, offer: Offer): object | undefined {
       ...(changedLabels ? { labels: changedLabels } : {}),
       ...(changedAnnotations ? { annotations: changedAnnotations } : {}),
     },
-    ...(changedTaints ? { spec: { taints: changedTaints } } : {}),
+    ...(changedTaints ? { spec: { taints: taintsForPatch(changedTaints) } } : {}),
   };
 }
 

@@ -12,6 +12,7 @@ import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { Change } from '../kube/store.ts';
 import { isRevoked } from '../model/machine.ts';
 import { labels, machineLeaseNamespace, taints } from '../model/names.ts';
+import { taintsForPatch } from '../model/taints.ts';
 import { decideApproval, type ApprovalDecision } from './decide.ts';
 
 /** More than the last rung of the yield ladder needs, so that whoever can leave or save has done so. */
@@ -92,7 +93,7 @@ export class Approval {
   async #taint(node: Node, change: (own: readonly Taint[]) => readonly Taint[]): Promise<void> {
     const { client, world } = this.#deps;
     const { name, resourceVersion } = node.metadata;
-    const patch = { metadata: { resourceVersion }, spec: { taints: change(node.spec?.taints ?? []) } };
+    const patch = { metadata: { resourceVersion }, spec: { taints: taintsForPatch(change(node.spec?.taints ?? [])) } };
     try {
       world.nodes.wrote(await client.mergePatch<Node>(nodes, { name }, patch));
     } catch (error) {

@@ -12,6 +12,7 @@ import { microTime } from '../kube/micro-time.ts';
 import { keyOf } from '../kube/object.ts';
 import { openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
 import { machineLeaseNamespace, taints } from '../model/names.ts';
+import { taintsForPatch } from '../model/taints.ts';
 import * as status from '../model/status.ts';
 import type { Deps } from '../deps.ts';
 import { jobKeyOf } from '../world/world.ts';
@@ -268,8 +269,7 @@ export class Recovery {
   async #taint(node: Node | undefined, change: (own: readonly Taint[]) => Taint[]): Promise<void> {
     if (!node) return;
     const { name, resourceVersion } = node.metadata;
-    const taintsNow = change(node.spec?.taints ?? []);
-    const patch = { metadata: { resourceVersion }, spec: { taints: taintsNow.length === 0 ? null : taintsNow } };
+    const patch = { metadata: { resourceVersion }, spec: { taints: taintsForPatch(change(node.spec?.taints ?? [])) } };
     try {
       this.#deps.world.nodes.wrote(await this.#deps.client.mergePatch<Node>(nodes, { name }, patch));
     } catch (error) {

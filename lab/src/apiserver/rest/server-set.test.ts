@@ -136,3 +136,31 @@ describe('an event that is incomplete', () => {
     ]);
   });
 });
+
+describe('an empty list or map', () => {
+  it('of a built-in object is the same as none', async () => {
+    const made = await server.post('/api/v1/nodes', { metadata: { name: 'plain' } });
+    expect(made.body['spec']).toHaveProperty('taints');
+    const { body } = await server.patch('/api/v1/nodes/plain', 'merge', { spec: { taints: [] } });
+    expect(body['spec']).not.toHaveProperty('taints');
+    const given = {
+      metadata: { name: 'spare' },
+      spec: {
+        nodeSelector: {},
+        tolerations: [],
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ name: 'c', image: 'i', env: [] }],
+      },
+    };
+    const spare = (await server.post(pods, given)).body['spec'] as Record<string, unknown>;
+    expect(Object.keys(spare)).not.toContain('nodeSelector');
+    expect(spare['volumes']).toEqual([{ name: 'v', emptyDir: {} }]);
+    expect((spare['containers'] as object[])[0]).not.toHaveProperty('env');
+  });
+
+  it('of a custom object stays as it was given', async () => {
+    const gears = '/apis/test.dev/v1/namespaces/shop/gears';
+    const { body } = await server.post(gears, { metadata: { name: 'g' }, spec: { teeth: 1, parts: [] } });
+    expect(body['spec']).toMatchObject({ parts: [] });
+  });
+});

@@ -51,6 +51,24 @@ describe('a lease', () => {
   });
 });
 
+describe('an empty list or map', () => {
+  it('of a kind that every server has is the same as none', async () => {
+    const { configMaps, pods } = await subject.space();
+    const bare = { ...(configMap('bare', {}) as object), binaryData: {} };
+    expect(await subject.made(subject.post(configMaps, bare))).not.toHaveProperty('data');
+    const object = pod('bare') as { spec: { containers: object[] } };
+    const containers = object.spec.containers.map((container) => ({ ...container, env: [] }));
+    const volumes = [{ name: 'scratch', emptyDir: {} }];
+    const made = await subject.made(
+      subject.post(pods, { ...object, spec: { ...object.spec, containers, volumes, nodeSelector: {} } }),
+    );
+    const spec = made.spec as { containers: object[]; volumes: object[] };
+    expect(spec).not.toHaveProperty('nodeSelector');
+    expect(spec.containers[0]).not.toHaveProperty('env');
+    expect(spec.volumes[0]).toEqual({ name: 'scratch', emptyDir: {} });
+  });
+});
+
 describe('a config map', () => {
   it('that is immutable stays as it is, but for its labels', async () => {
     const { configMaps } = await subject.space();

@@ -62,6 +62,14 @@ describe('an attempt', () => {
     ).toBe(1);
   });
 
+  it('that ended takes along whether its guest could move', () => {
+    const mobility = { yes: true, reason: 'Migratable', message: 'm' };
+    const mobile = running.with(status.migratable(running.job, { ...mobility, at: at(6) }));
+    expect(mobile.job.status?.conditions).toContainEqual(expect.objectContaining({ type: 'Migratable' }));
+    const { conditions } = mobile.ended('MachineLost', { at: 9 }).job.status ?? {};
+    expect(conditions).not.toContainEqual(expect.objectContaining({ type: 'Migratable' }));
+  });
+
   it('keeps the first start of the job as its start time', () => {
     const again = running.ended('MachineLost', { at: 9 }).claimedBy('pc-2', { at: 10 }).created(11).started(12);
     expect(again.job.status?.startTime).toBe(at(5));

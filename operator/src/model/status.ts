@@ -187,6 +187,8 @@ export function attemptEnded(job: ComputeJob, o: Ended): ComputeJobStatus {
     ...(o.secondsLost === undefined ? {} : { secondsLost: Math.round(o.secondsLost * 1000) / 1000 }),
   });
   const { node: _left, ladder: _over, ...rest } = status;
+  // Whether that guest could have moved says nothing of the next one.
+  rest.conditions = (rest.conditions ?? []).filter(({ type }) => type !== 'Migratable');
   status = said({ ...rest, failures: (rest.failures ?? 0) + (o.failure ? 1 : 0) }, o.reason, o.message);
   if (o.interruption) status = ledgered(status, o.interruption);
   status = charged(job, status);

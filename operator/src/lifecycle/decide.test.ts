@@ -125,19 +125,12 @@ describe('from the claim to the start', () => {
   });
 
   it('an image that cannot be pulled is said in words, once', () => {
-    const pod: Pod['status'] = {
+    const rest = { name: 'compute', ready: false, restartCount: 0, image: '', imageID: '' };
+    const pulling = (reason: string, message: string): Pod['status'] => ({
       phase: 'Pending',
-      containerStatuses: [
-        {
-          name: 'compute',
-          state: { waiting: { reason: 'ErrImagePull', message: 'no such image' } },
-          ready: false,
-          restartCount: 0,
-          image: '',
-          imageID: '',
-        },
-      ],
-    };
+      containerStatuses: [{ ...rest, state: { waiting: { reason, message } } }],
+    });
+    const pod = pulling('ErrImagePull', 'no such image');
     const job = claimed().created();
     const [note] = decide(job, { guest: guestOf(job, 'Scheduling', { pod }) });
     expect(note).toMatchObject({
@@ -148,7 +141,12 @@ describe('from the claim to the start', () => {
       ),
     });
     const told = job.with(status.noted(job.job, note as never));
-    expect(decide(told, { guest: guestOf(told, 'Scheduling', { pod }) })).toEqual([]);
+    const pause = pulling('ImagePullBackOff', 'Back-off pulling image "lab/tiny"');
+    for (const same of [pod, pause]) {
+      expect(decide(told, { guest: guestOf(told, 'Scheduling', { pod: same }) })).toEqual([]);
+    }
+    const other = pulling('ErrImagePull', 'no route to host');
+    expect(decide(told, { guest: guestOf(told, 'Scheduling', { pod: other }) })).toMatchObject([{ kind: 'note' }]);
   });
 
   it.each<[string, Partial<LifecycleInput> & { guest: LifecycleInput['guest'] }, RegExp]>([

@@ -38,7 +38,7 @@ import {
   type Stop,
 } from './outcome.ts';
 import { restorationOf, type Restoration } from './own-fields.ts';
-import { howFar, standstill, trouble } from './trouble.ts';
+import { howFar, isBackOffOnly, standstill, trouble } from './trouble.ts';
 
 /** What the guests of the attempt have printed so far, over all their launcher pods. */
 export interface ConsoleReading {
@@ -374,13 +374,14 @@ function standstillOf({ job, guest }: LifecycleInput): ReturnType<typeof standst
   return still?.broken === false && job.status?.ladder?.frozen !== undefined ? undefined : still;
 }
 
-/** The text of a refusal names another pod and other amounts at each try: that is no news. */
+/** A refusal's text names another pod and other amounts at each try, and a pause before the next pull says less than its error. */
 function noteIfNew(
   job: ComputeJob,
   note: { readonly reason: ProgressReason; readonly message: string; readonly seen?: Milestones },
 ): LifecycleDecision[] {
   const { reason = '', message = '' } = job.status ?? {};
-  const same = reason === note.reason && (reason === 'NoRoomOnMachine' || isAlike(message, note.message));
+  const told = reason === 'NoRoomOnMachine' || isBackOffOnly(note.message) || isAlike(message, note.message);
+  const same = reason === note.reason && told;
   return same ? [] : [{ kind: 'note', ...note }];
 }
 

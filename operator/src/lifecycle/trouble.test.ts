@@ -95,6 +95,12 @@ describe('a guest that does not start', () => {
       /could not be pulled \(ImagePullBackOff\); check/,
     ],
     [
+      'an image whose next try is due, with the error of the last',
+      guest({ pod: waiting('ImagePullBackOff', 'Back-off pulling image "a:5000/b": ErrImagePull: manifest unknown') }),
+      'ImagePullFailed',
+      /could not be pulled \(ErrImagePull: manifest unknown\); check/,
+    ],
+    [
       'an image, known from the instance alone',
       guest({ vmi: { type: 'Synchronized', ...no, reason: 'ErrImagePull', message: 'failed to pull image' } }),
       'ImagePullFailed',

@@ -98,10 +98,24 @@ function isContainerReason(reason: string): boolean {
 }
 
 function imageTrouble(image: string, reason: string, message: string | undefined): Trouble {
-  // The pull's own error; the back-off message only says that another try is due.
-  const detail = message === undefined || message.startsWith('Back-off') ? '' : `: ${message}`;
   const next = 'check spec.image.containerDisk, and whether the machine reaches that registry';
-  return { reason: 'ImagePullFailed', message: `image ${image} could not be pulled (${reason}${detail}); ${next}` };
+  return {
+    reason: 'ImagePullFailed',
+    message: `image ${image} could not be pulled (${pullError(reason, message)}); ${next}`,
+  };
+}
+
+/** Between two tries Kubernetes 1.32 and later repeat the error of the last one, earlier versions say only that they wait. */
+function pullError(reason: string, message: string | undefined): string {
+  if (reason !== 'ImagePullBackOff') return message === undefined ? reason : `${reason}: ${message}`;
+  return /: (ErrImagePull: .*)$/s.exec(message ?? '')?.[1] ?? backOffOnly;
+}
+
+const backOffOnly = 'ImagePullBackOff';
+
+/** Whether a message says no more than that another pull is due; what the pull failed on was said before. */
+export function isBackOffOnly(message: string): boolean {
+  return message.includes(`(${backOffOnly})`);
 }
 
 function failedCreate(what: string, reason: string, message: string | undefined): Trouble {

@@ -323,5 +323,6 @@ describe('a lab', () => {
     expect(Object.values(processes).filter(isAlive)).toEqual([]);
     expect(existsSync(layout.runtime)).toBe(false);
     expect((await lab('status')).out).toContain('no lab runs here');
+    expect(await lab('token')).toMatchObject({ code: 1, out: expect.stringContaining('no lab runs here') });
   }, 60_000);
 });

@@ -6,6 +6,7 @@ import { namespaces, roleBindings, serviceAccounts } from '@idlewild/operator/ap
 import { KubeClient } from '@idlewild/operator/kube/client.ts';
 import { transportFromKubeConfig } from '@idlewild/operator/kube/credentials.ts';
 import { parse } from 'yaml';
+import { ask } from '../daemon/control.ts';
 import { layoutOf } from '../daemon/layout.ts';
 import { dirOption } from './status.ts';
 
@@ -15,7 +16,9 @@ const lifeSeconds = 12 * 3600;
 
 export async function tokenCommand(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-  const { kubeconfig } = layoutOf(values.dir);
+  const { kubeconfig, controlSocket } = layoutOf(values.dir);
+  // The files of a lab outlive it: a token that nothing takes would look like one.
+  await ask(controlSocket, { op: 'status' });
   const [name] = positionals;
   console.log(name === undefined ? adminToken(kubeconfig) : await userToken(kubeconfig, name, values.namespace));
 }

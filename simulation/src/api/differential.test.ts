@@ -76,6 +76,12 @@ const sequences: Record<string, Sequence> = {
     post(jobs, job('b', {}, { resources: { cores: 2 }, files: [{ path: '/x', content: 'y' }], placement: {} })),
     get(`${jobs}/b`),
   ],
+  'data without an entry is none': [
+    merge(`${secrets}/s`, { data: {} }),
+    post(secrets, secret('s')),
+    merge(`${secrets}/s`, { data: { a: null } }),
+    get(`${secrets}/s`),
+  ],
   'names are taken once, generated ones always free': [
     post(jobs, job('a')),
     post(jobs, job('a')),
@@ -199,6 +205,7 @@ const sequences: Record<string, Sequence> = {
     merge('/api/v1/nodes/NS-pc', { spec: { unschedulable: true }, status: { allocatable: { cpu: '8' } } }),
     merge('/api/v1/nodes/NS-pc/status', { status: { conditions: [{ type: 'Ready', status: 'True' }] } }),
     merge('/api/v1/nodes/NS-pc', { spec: { unschedulable: null, taints: [{ key: 'a', effect: 'NoSchedule' }] } }),
+    merge('/api/v1/nodes/NS-pc', { spec: { taints: [] } }),
     merge('/api/v1/nodes/NS-pc', { spec: { taints: null } }),
     del('/api/v1/nodes/NS-pc'),
   ],

@@ -39,10 +39,23 @@ const withoutStatus = (object: ApiObject): ApiObject => {
   return rest as ApiObject;
 };
 
-const builtIn = (type: ResourceType, extra: Partial<ServedKind> = {}): ServedKind => ({
-  ...{ type, splitStatus: false, custom: false, hasGeneration: false, created: asIs, completed: asIs },
-  ...extra,
-});
+/** Lists of a spec, and data, that have no entry are none in built-in kinds: their Go types are marked omitempty. */
+const withoutEmpty = (object: ApiObject): ApiObject => {
+  const spec = Object.entries(memberOf(object, 'spec'));
+  const kept = spec.filter(([, value]) => !Array.isArray(value) || value.length > 0);
+  const { data, ...rest } = object;
+  const bare = isObject(data) && Object.keys(data).length === 0 ? (rest as ApiObject) : object;
+  return kept.length === spec.length ? bare : (plain({ ...bare, spec: Object.fromEntries(kept) }) as ApiObject);
+};
+
+const builtIn = (type: ResourceType, extra: Partial<ServedKind> = {}): ServedKind => {
+  const created = extra.created ?? asIs;
+  return {
+    ...{ type, splitStatus: false, custom: false, hasGeneration: false, completed: withoutEmpty },
+    ...extra,
+    created: (object) => withoutEmpty(created(object)),
+  };
+};
 
 const custom = (type: ResourceType, splitStatus: boolean, schema?: DefaultingSchema): ServedKind => {
   const completed = schema ? (object: ApiObject) => withDefaults(schema, object) as ApiObject : asIs;

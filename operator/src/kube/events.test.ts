@@ -25,13 +25,13 @@ afterEach(async () => {
   await api.close();
 });
 
-function recorder(series?: Partial<SeriesOptions>): EventRecorder {
+function recorder(series?: Partial<SeriesOptions>, log = pino({ level: 'silent' })): EventRecorder {
   let id = 0;
   return new EventRecorder({
     client: new KubeClient(transport),
     controller: 'idlewild.dev/operator',
     instance: 'operator-0',
-    log: pino({ level: 'silent' }),
+    log,
     newId: () => `id${++id}`,
     series: { ...defaultSeriesOptions, ...series },
   });
@@ -51,7 +51,7 @@ describe('the event recorder', () => {
     expect(event).toMatchObject({
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { namespace: 'lab', name: 'a.id1' },
+      metadata: { namespace: 'lab', name: expect.stringMatching(/^a\.[0-9a-f]{14}id1$/) },
       reportingController: 'idlewild.dev/operator',
       reportingInstance: 'operator-0',
       action: 'Claim',
@@ -73,7 +73,8 @@ describe('the event recorder', () => {
     const patches = api.requests.filter((r) => r.method === 'PATCH');
     expect(api.requests.filter((r) => r.method === 'POST')).toHaveLength(1);
     expect(patches.length).toBeGreaterThan(0);
-    expect(patches.at(-1)?.path).toBe('/apis/events.k8s.io/v1/namespaces/lab/events/a.id1');
+    const [{ metadata }] = bodies() as [Event];
+    expect(patches.at(-1)?.path).toBe(`/apis/events.k8s.io/v1/namespaces/lab/events/${metadata.name}`);
     const last = JSON.parse(patches.at(-1)?.body ?? '') as Event;
     expect(last.series?.count).toBe(21);
     expect(last.series?.lastObservedTime).toMatch(/\.\d{6}Z$/);
@@ -93,7 +94,7 @@ describe('the event recorder', () => {
     events.event({ apiVersion: 'v1', kind: 'Node', name: 'pc-1', uid: 'u' }, claimed);
     await events.flush();
     const [event] = bodies();
-    expect(event?.metadata).toEqual({ namespace: 'default', name: 'pc-1.id1' });
+    expect(event?.metadata).toEqual({ namespace: 'default', name: expect.stringMatching(/^pc-1\.\w+id1$/) });
     expect(event?.regarding).toEqual({ apiVersion: 'v1', kind: 'Node', name: 'pc-1', uid: 'u' });
   });
 
@@ -124,7 +125,7 @@ describe('the event recorder', () => {
     expect(events.dropped).toBe(1);
     events.event(job, { ...claimed, message: 'refused' });
     await events.flush();
-    expect(bodies().at(-1)).toMatchObject({ note: 'refused', metadata: { name: expect.stringMatching(/^a\.id/) } });
+    expect(bodies().at(-1)).toMatchObject({ note: 'refused', metadata: { name: expect.stringMatching(/^a\./) } });
   });
 
   it('goes on in a new event when the stored one has expired', async () => {
@@ -136,7 +137,51 @@ describe('the event recorder', () => {
     events.event(job, claimed);
     await events.flush();
     expect(api.requests.map((r) => r.method)).toEqual(['POST', 'PATCH', 'POST']);
-    expect(bodies().at(-1)).toMatchObject({ metadata: { name: 'a.id2' }, series: { count: 2 } });
+    expect(bodies().at(-1)).toMatchObject({ metadata: { name: expect.stringMatching(/id2$/) }, series: { count: 2 } });
+  });
+
+  it('names the events of an object so that they are listed in the order in which they happened', async () => {
+    const events = recorder();
+    for (let i = 0; i < 20; i++) events.event(job, { ...claimed, message: `message ${i}` });
+    await events.flush();
+    const inOrder = bodies().sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    expect(inOrder.map(({ note }) => note)).toEqual(Array.from({ length: 20 }, (_, i) => `message ${i}`));
+  });
+
+  it('sends several at once, and never two of one series', async () => {
+    const pending: (() => void)[] = [];
+    api.otherwise = (request, response) => pending.push(() => void json(201, {})(request, response));
+    const events = recorder();
+    events.event(job, claimed);
+    for (let i = 0; i < 5; i++) events.event(job, claimed);
+    for (let i = 0; i < 9; i++) events.event(job, { ...claimed, message: `message ${i}` });
+    await until(() => pending.length === 4, 'four are under way');
+    expect(new Set(bodies().map(({ note }) => note)).size).toBe(4);
+    api.otherwise = json(201, {});
+    for (const answer of pending) answer();
+    await events.flush();
+    expect(api.requests.filter((r) => r.method === 'POST')).toHaveLength(10);
+    expect(api.requests.filter((r) => r.method === 'PATCH').length).toBeGreaterThan(0);
+  });
+
+  it('keeps thousands for when there is time', async () => {
+    const events = recorder();
+    for (let i = 0; i < 3_000; i++) events.event({ ...job, name: `j${i}`, uid: `u${i}` }, claimed);
+    await events.flush(60_000);
+    expect(events.dropped).toBe(0);
+    expect(api.requests).toHaveLength(3_000);
+  }, 60_000);
+
+  it('logs what it drops in few lines that tell how many', async () => {
+    const lines: { events?: number; msg: string }[] = [];
+    const log = pino({}, { write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]) });
+    const events = recorder({ burst: 1 }, log);
+    for (let i = 0; i < 50; i++) events.event(job, { ...claimed, message: `message ${i}` });
+    await events.flush();
+    expect(lines.map(({ events: dropped, msg }) => [msg, dropped])).toEqual([
+      ['event given up', undefined],
+      ['more events given up', 48],
+    ]);
   });
 
   it('counts and drops what goes beyond the allowance of an object, and never throws', async () => {

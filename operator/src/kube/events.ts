@@ -29,7 +29,7 @@ export interface EventRecorderOptions {
   readonly instance: string;
   readonly clock?: Clock | undefined;
   readonly log: Logger;
-  /** Unique part of an Event's name: lower-case letters, digits and dashes. */
+  /** Lower-case letters, digits and dashes; its last eight make an Event's name unique. */
   readonly newId: () => string;
   readonly series?: SeriesOptions | undefined;
 }
@@ -38,8 +38,13 @@ export interface EventRecorderOptions {
 const longestNote = 1024;
 const longestWord = 128;
 const longestName = 253;
-const longestQueue = 1000;
+/** Ten megabytes or so. Thousands of jobs submitted at once are told of while they run, when the API server has time. */
+const longestQueue = 10_000;
+/** Requests under way at the same time; everything else that is written is more urgent. */
+const senders = 4;
 const maxTries = 5;
+/** The log tells of events given up at most this often. */
+const tellDroppedMs = 10_000;
 
 export class EventRecorder {
   readonly #o: EventRecorderOptions;
@@ -50,9 +55,13 @@ export class EventRecorder {
   /** Series with occurrences that the server has not been told of, and the timer that will. */
   readonly #behind = new Set<Series>();
   #catchUp: Timer | undefined;
-  #sending: Promise<void> | undefined;
+  /** By what is under way: two requests about one series could make two Events of it. */
+  readonly #sending = new Map<Series, Promise<void>>();
   #stop = new AbortController();
   #dropped = 0;
+  #untold = 0;
+  #tellDropped: Timer | undefined;
+  #made = 0;
 
   constructor(options: EventRecorderOptions) {
     this.#o = options;
@@ -101,8 +110,9 @@ export class EventRecorder {
     const stop = this.#stop;
     this.#sendBehind();
     const timer = this.#clock.setTimeout(() => stop.abort(), timeoutMs);
-    await this.#sending;
+    while (this.#sending.size > 0) await Promise.all(this.#sending.values());
     timer.cancel();
+    this.#tellOfDropped();
     this.#stop = new AbortController();
   }
 
@@ -117,17 +127,20 @@ export class EventRecorder {
 
   #enqueue(series: Series): void {
     this.#queue.add(series);
-    this.#sending ??= this.#send();
+    this.#send();
   }
 
-  async #send(): Promise<void> {
-    for (;;) {
-      const next = this.#queue.values().next();
-      if (next.done) break;
-      this.#queue.delete(next.value);
-      await this.#deliver(next.value);
+  #send(): void {
+    for (const series of this.#queue) {
+      if (this.#sending.size >= senders) return;
+      if (this.#sending.has(series)) continue;
+      this.#queue.delete(series);
+      const sent = this.#deliver(series).then(() => {
+        this.#sending.delete(series);
+        this.#send();
+      });
+      this.#sending.set(series, sent);
     }
-    this.#sending = undefined;
   }
 
   async #deliver(series: Series): Promise<void> {
@@ -182,7 +195,7 @@ export class EventRecorder {
     const { regarding, text, count, firstAtMs, lastAtMs } = series;
     // Events about cluster-scoped objects live in the namespace default.
     const namespace = regarding.namespace ?? 'default';
-    const id = this.#o.newId();
+    const id = this.#newId(firstAtMs);
     return {
       metadata: { namespace, name: `${regarding.name.slice(0, longestName - id.length - 1)}.${id}` },
       eventTime: microTime(firstAtMs),
@@ -203,9 +216,27 @@ export class EventRecorder {
     };
   }
 
+  /** Begins with the time, and the place within it: kubectl describe shows the events of an object in the order of their names. */
+  #newId(atMs: number): string {
+    this.#made = (this.#made + 1) % 0x1000;
+    const when = Math.floor(atMs).toString(16) + this.#made.toString(16).padStart(3, '0');
+    return when + this.#o.newId().slice(-8);
+  }
+
   #drop(regarding: Regarding, text: EventText, why: string): void {
     this.#dropped++;
+    this.#untold++;
+    if (this.#tellDropped !== undefined) return;
     this.#log.warn({ regarding, reason: text.reason, why }, 'event given up');
+    this.#untold = 0;
+    this.#tellDropped = this.#clock.setTimeout(() => this.#tellOfDropped(), tellDroppedMs);
+  }
+
+  #tellOfDropped(): void {
+    this.#tellDropped?.cancel();
+    this.#tellDropped = undefined;
+    if (this.#untold > 0) this.#log.warn({ events: this.#untold }, 'more events given up');
+    this.#untold = 0;
   }
 }
 

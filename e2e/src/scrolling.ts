@@ -19,6 +19,8 @@ interface Through {
   readonly count: number;
 }
 
+const twoFrames = 'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))';
+
 /** One look at what is drawn, and one step on. Runs in the page; a gap is a part of the window that no row covers. */
 const look = `(async () => {
   const list = document.querySelector('${grid}');
@@ -42,13 +44,17 @@ const look = `(async () => {
   const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 1;
   if (!atEnd && covered < window.bottom - 2) gaps.push('nothing is drawn at the end of the window');
   list.scrollTop += list.clientHeight * 0.7;
-  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  await ${twoFrames};
   return { rows: rows.map(({ index, name }) => ({ index, name })), gaps, total, atEnd };
 })()`;
 
 /** Takes the list from where it is; nothing may be added or removed meanwhile. */
 export async function readThrough(page: Page): Promise<Through> {
-  await page.evaluate(`document.querySelector('${grid}').scrollTop = 0`);
+  // From wherever it stood: what is drawn follows a jump with the next frame.
+  await page.evaluate(`(async () => {
+    document.querySelector('${grid}').scrollTop = 0;
+    await ${twoFrames};
+  })()`);
   const places = new Map<number, string>();
   const faults: string[] = [];
   let count = 0;

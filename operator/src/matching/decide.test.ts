@@ -123,6 +123,24 @@ describe('the line', () => {
     expect(decisions.why('a').waiting.position).toBe(1);
   });
 
+  it('counts nobody who could not be served if a machine were free', () => {
+    const jobs = [
+      aJob('too-large', { resources: { cores: 64 } }).published(0),
+      aJob('blocked').published(1),
+      aJob('busy', { resources: { cores: 2 } })
+        .published(2)
+        .claimedBy('pc-1'),
+      aJob('first').published(3),
+      aJob('second').published(4),
+    ];
+    const blocked = [['uid-blocked', { kind: 'missing', message: 'no such Secret' }]] as const;
+    const { why } = match([aMachine('pc-1')], jobs, { blocked });
+    const places = ['too-large', 'blocked', 'first', 'second'].map((name) => why(name).waiting.position);
+    expect(places).toEqual([1, 1, 1, 2]);
+    expect(why('too-large').reason).toBe('Unsatisfiable');
+    expect(why('first').message).toMatch(/^1st in line;/);
+  });
+
   it('lets a later small job pass an earlier large one, but not on the machine that the large one waits for', () => {
     const large = aJob('large', { resources: { cores: 2 } }).published(1);
     const busy = [aJob('x').published(0).claimedBy('pc-1'), aJob('y').published(0).claimedBy('pc-2')];

@@ -17,6 +17,7 @@ import { claimOf, type Claim } from './claim.ts';
 import { ownWaitOf, type Blocked, type OwnWait } from './own-wait.ts';
 import { lostByRoom, type Ranked, type ScoreContext } from './score.ts';
 import type { RequirementClass, Verdicts } from './verdicts.ts';
+import { isHopeless } from './words.ts';
 
 export interface MatchingSettings extends RetrySettings {
   readonly runnersUp: number;
@@ -46,7 +47,7 @@ export interface MatchingInput {
 
 export interface Wait {
   readonly waiter: Waiter;
-  /** Place in line, from 1. */
+  /** Place among those that wait for a machine alone and could have one, from 1; for any other that of the next of them. */
   readonly position: number;
   /** What it waits for besides a machine; undefined when it waits for a machine alone. */
   readonly own?: OwnWait | undefined;
@@ -74,6 +75,8 @@ interface Kind {
   /** Jobs that may last until then or longer fit nowhere any more; a pass only fills machines. Undefined: still open. */
   closedFromMs: number | undefined;
   reserved: boolean;
+  /** No machine of the pool could ever do it; undefined: not asked yet. */
+  hopeless: boolean | undefined;
 }
 
 /** How soon a machine is asked about again that had fallen silent. */
@@ -113,6 +116,7 @@ class Matcher {
     const { line, shares, blocked, losses, nowMs } = this.#in;
     const claims: Claim[] = [];
     const waits: Wait[] = [];
+    let position = 1;
     const owns = new Map<string, OwnWait>();
     const counts = (waiter: Waiter): boolean => {
       const own = ownWaitOf(waiter, blocked.get(waiter.uid), losses, nowMs);
@@ -128,7 +132,9 @@ class Matcher {
         continue;
       }
       this.#wake(own?.untilMs);
-      waits.push({ waiter, position: waits.length + 1, own });
+      waits.push({ waiter, position, own });
+      // What blocks a job, or its kind for ever, takes nobody's place.
+      if (own === undefined && !this.#isHopeless(this.#kindOf(waiter))) position += 1;
     }
     return this.#ended(claims, waits, false);
   }
@@ -195,8 +201,17 @@ class Matcher {
   #kindOf({ requirement }: Waiter): Kind {
     const of = this.#in.verdicts.classOf(requirement);
     let kind = this.#kinds.get(of);
-    if (!kind) this.#kinds.set(of, (kind = { of, byImage: new Map(), closedFromMs: undefined, reserved: false }));
+    if (!kind)
+      this.#kinds.set(
+        of,
+        (kind = { of, byImage: new Map(), closedFromMs: undefined, reserved: false, hopeless: undefined }),
+      );
     return kind;
+  }
+
+  #isHopeless(kind: Kind): boolean {
+    const { verdicts } = this.#in;
+    return (kind.hopeless ??= verdicts.fittingCount(kind.of) === 0 && isHopeless(verdicts.verdictOf(kind.of)));
   }
 
   #candidates({ requirement: { image } }: Waiter, { of, byImage }: Kind): Candidates {

@@ -319,6 +319,7 @@ export class Lifecycle {
       const refused = refusedBy(error);
       if (refused === undefined) throw error;
       const message = `the guest stays bound to its machine, as the cluster refuses its release: ${refused}`;
+      this.#deps.log.warn({ vm: name }, message);
       await this.#deps.writer.status(job, status.migratable(job, { yes: false, reason: 'Refused', message, at }));
       return this.#refused.next(`${namespace}/${name}`);
     }

@@ -1,6 +1,9 @@
 // The owner of a machine comes first: guests stand still at once when somebody sits down, then leave or are shut down, and
 // nothing new starts while somebody is there.
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { layoutOf, machineLayoutOf } from '@idlewild/lab/daemon/layout.ts';
 import { isTrue } from '@idlewild/operator/api/conditions.ts';
 import type { Node } from '@idlewild/operator/api/kubernetes.ts';
 import type { VirtualMachineInstance } from '@idlewild/operator/api/kubevirt.ts';
@@ -39,6 +42,11 @@ function untilPresence(machine: string, wanted: 'present' | 'away'): Promise<boo
     return node.metadata.labels?.['idlewild.dev/presence'] === wanted;
   });
 }
+
+/** As a kernel says it of a machine on which everything waits for memory a third of the time. */
+const stalled = `some avg10=40.00 avg60=30.00 avg300=9.00 total=99000000
+full avg10=33.00 avg60=20.00 avg300=7.00 total=88000000
+`;
 
 /** Counts on its console, once a second. */
 const counting = 'i=0; while [ $i -lt 900 ]; do i=$((i+1)); echo "step $i"; sleep 1; done';
@@ -90,6 +98,35 @@ describe('a machine whose owner', () => {
     await owner(from, 'leave');
     await untilPresence(from, 'away');
     await lab.kubectl(['delete', 'computejob', 'guest']);
+  }, 600_000);
+
+  it('comes while memory is short has its guest leave at once: one that stands still would keep all of its memory', async () => {
+    await submit(lab, 'hoarder', { script: counting, ...desktops });
+    const before = await untilJob(lab, 'hoarder', 'runs', inPhase('Running'), { timeoutMs: 180_000 });
+    const from = before.status?.node ?? '';
+    await untilItCounts('hoarder');
+    const pressure = join(machineLayoutOf(layoutOf(lab.dir), from).host, 'proc', 'pressure');
+    await mkdir(pressure, { recursive: true });
+    await writeFile(join(pressure, 'memory'), stalled);
+    try {
+      await owner(from, 'arrive');
+      const after = await untilJob(
+        lab,
+        'hoarder',
+        'goes on elsewhere',
+        ({ status }) => !status?.ladder && status?.node !== undefined && status.node !== from,
+        { timeoutMs: 180_000 },
+      );
+      const rungs = after.status?.interruptions ?? [];
+      expect(rungs.map(({ reason, rung }) => [reason, rung])).toEqual([['OwnerReturned', 'Migrate']]);
+      expect(after.status).toMatchObject({ phase: 'Running', attempt: 1 });
+      await untilItCounts('hoarder');
+    } finally {
+      await rm(pressure, { recursive: true });
+      await owner(from, 'leave');
+    }
+    await untilPresence(from, 'away');
+    await lab.kubectl(['delete', 'computejob', 'hoarder']);
   }, 600_000);
 
   it('comes and goes again has its guest go on in place, and saved and shut down when they stay and nothing takes it', async () => {

@@ -60,6 +60,19 @@ describe.each([
     rmSync(dir, { recursive: true });
   });
 
+  it('stops a shell that is about to start a program: it waits in the kernel for a child that is stopped', async () => {
+    const group = open();
+    const child = spawn('sh', ['-c', 'while :; do /bin/true; done'], { stdio: 'ignore' });
+    children.push(child);
+    group.adopt(child.pid!);
+    for (let round = 0; round < 40; round += 1) {
+      await group.hang();
+      group.resume();
+      await new Promise((resolve) => setTimeout(resolve, round % 7));
+    }
+    await group.kill();
+  }, 60_000);
+
   it('lets a process of a tree that stands still be killed alone', async () => {
     const group = open();
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' });

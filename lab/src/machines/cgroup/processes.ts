@@ -36,9 +36,26 @@ export function isAlive(process: ProcessIdentity): boolean {
   return identityOf(process.pid)?.startTicks === process.startTicks;
 }
 
-/** True for a process that a signal has stopped; it can still be killed. */
+/**
+ * True for a process that a signal has stopped, so that it runs no code of its own until it is continued; it can still be killed.
+ * One that waits in the kernel stops when that wait is over, and does nothing before: a parent in vfork waits for as long as its
+ * child is stopped before its exec.
+ */
 export function isStopped(pid: number): boolean {
-  return statOf(pid)?.state === 'T';
+  const state = statOf(pid)?.state;
+  return state === 'T' || (state === 'D' && isStopPending(pid));
+}
+
+/** SIGSTOP is the nineteenth bit of the pending signals (proc_pid_status(5)). */
+const stopBit = 1n << 18n;
+
+function isStopPending(pid: number): boolean {
+  try {
+    const [, pending = '0'] = /^ShdPnd:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return (BigInt(`0x${pending}`) & stopBit) !== 0n;
+  } catch {
+    return false;
+  }
 }
 
 /** All living processes below the roots, nearest first, without the roots themselves. Reads all processes of the host once. */

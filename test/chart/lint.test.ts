@@ -66,3 +66,14 @@ describe('groups of machines', () => {
     expect(daemons.map((each) => JSON.stringify(each).includes('DoesNotExist'))).toEqual([true, false]);
   });
 });
+
+describe('a release without the portal', () => {
+  it('has nothing of it, its rights neither', async () => {
+    const ofPortal = async (...args: string[]): Promise<string[]> =>
+      (await render(...args))
+        .filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'portal')
+        .map(({ kind }) => kind);
+    expect(await ofPortal()).toEqual(expect.arrayContaining(['ServiceAccount', 'ClusterRole', 'Deployment']));
+    expect(await ofPortal(...set('portal.enabled=false'))).toEqual([]);
+  });
+});

@@ -17,7 +17,6 @@ import { claimOf, type Claim } from './claim.ts';
 import { ownWaitOf, type Blocked, type OwnWait } from './own-wait.ts';
 import { lostByRoom, type Ranked, type ScoreContext } from './score.ts';
 import type { RequirementClass, Verdicts } from './verdicts.ts';
-import { isHopeless } from './words.ts';
 
 export interface MatchingSettings extends RetrySettings {
   readonly runnersUp: number;
@@ -75,8 +74,8 @@ interface Kind {
   /** Jobs that may last until then or longer fit nowhere any more; a pass only fills machines. Undefined: still open. */
   closedFromMs: number | undefined;
   reserved: boolean;
-  /** No machine of the pool could ever do it; undefined: not asked yet. */
-  hopeless: boolean | undefined;
+  /** No machine could ever do it. */
+  readonly hopeless: boolean;
 }
 
 /** How soon a machine is asked about again that had fallen silent. */
@@ -125,7 +124,8 @@ class Matcher {
     };
     for (const waiter of queueOrder(line, shares, counts)) {
       const own = owns.get(waiter.key);
-      const claim = own ? undefined : this.#place(waiter);
+      const kind = own ? undefined : this.#kindOf(waiter);
+      const claim = kind && this.#place(waiter, kind);
       if (claim) {
         claims.push(claim);
         if (claims.length >= this.#in.settings.claimsPerPass) return this.#ended(claims, [], true);
@@ -134,7 +134,7 @@ class Matcher {
       this.#wake(own?.untilMs);
       waits.push({ waiter, position, own });
       // What blocks a job, or its kind for ever, takes nobody's place.
-      if (own === undefined && !this.#isHopeless(this.#kindOf(waiter))) position += 1;
+      if (kind && !kind.hopeless) position += 1;
     }
     return this.#ended(claims, waits, false);
   }
@@ -145,8 +145,7 @@ class Matcher {
     return { claims, waits, kinds, cut, reservations: this.#keeping.reservations, floor: this.#floor, wakeAtMs };
   }
 
-  #place(waiter: Waiter): Claim | undefined {
-    const kind = this.#kindOf(waiter);
+  #place(waiter: Waiter, kind: Kind): Claim | undefined {
     const { nowMs, verdicts, settings } = this.#in;
     const endsAtMs = waiter.longestMs === undefined ? Infinity : nowMs + waiter.longestMs;
     const promised = this.#lift(waiter);
@@ -201,17 +200,12 @@ class Matcher {
   #kindOf({ requirement }: Waiter): Kind {
     const of = this.#in.verdicts.classOf(requirement);
     let kind = this.#kinds.get(of);
-    if (!kind)
-      this.#kinds.set(
-        of,
-        (kind = { of, byImage: new Map(), closedFromMs: undefined, reserved: false, hopeless: undefined }),
-      );
+    if (!kind) {
+      const hopeless = this.#in.verdicts.isHopeless(of);
+      kind = { of, byImage: new Map(), closedFromMs: undefined, reserved: false, hopeless };
+      this.#kinds.set(of, kind);
+    }
     return kind;
-  }
-
-  #isHopeless(kind: Kind): boolean {
-    const { verdicts } = this.#in;
-    return (kind.hopeless ??= verdicts.fittingCount(kind.of) === 0 && isHopeless(verdicts.verdictOf(kind.of)));
   }
 
   #candidates({ requirement: { image } }: Waiter, { of, byImage }: Kind): Candidates {

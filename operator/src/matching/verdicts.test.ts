@@ -6,6 +6,7 @@ import { aMachine, lostTaint, type MachineOverrides } from '../../../test/builde
 import { minus, nothing, plus, type Amount } from '../model/capacity.ts';
 import { poolOf, type Pool } from '../model/pool.ts';
 import { PoolKeeper } from '../world/pool-keeper.ts';
+import { explain } from './words.ts';
 import { obstacleOf, requirementOf, subscribers, type Requirement } from './subscribe.ts';
 import { tallyOf } from './tally.ts';
 import { Verdicts } from './verdicts.ts';
@@ -109,6 +110,7 @@ class Model {
       fitting,
       whenEmpty: [...this.verdicts.fittingWhenEmpty(of)].map(({ name }) => name).sort(),
       count: this.verdicts.fittingCount(of),
+      hopeless: this.verdicts.isHopeless(of),
       each: names.filter((name) => this.verdicts.fits(of, name)),
       tally: this.verdicts.verdictOf(of),
     };
@@ -130,6 +132,7 @@ class Model {
       fitting,
       whenEmpty: whenEmpty.map(({ name }) => name).sort(),
       count: fitting.length,
+      hopeless: explain(wanted, verdict, 1).reason === 'Unsatisfiable',
       each: names.filter((name) => fitting.includes(name)),
       tally: tallyOf(verdict),
     };

@@ -9,6 +9,7 @@ import { machineReasons, type MachineReason } from '../model/reasons.ts';
 import { Recency } from '../model/recency.ts';
 import { isForEver, shortage, standingObstacleOf, type Requirement } from './subscribe.ts';
 import { tallyOfGroups, type Tally } from './tally.ts';
+import { isOfPool } from './words.ts';
 
 /** Jobs that any machine treats alike. Holds of single jobs and the image are no part of it. */
 export interface RequirementClass {
@@ -23,6 +24,9 @@ interface Row extends RequirementClass {
   /** The same, were the machines empty: what is on them changes far more often. */
   standing: Uint8Array;
   fitting: number;
+  /** Machines of the pool, and those of them that fit or may some day. */
+  ofPool: number;
+  hopeful: number;
   /** Up to which change of machines the cells are right. */
   upTo: number;
   tally: Tally | undefined;
@@ -32,6 +36,11 @@ interface Row extends RequirementClass {
 const fits = 0;
 const empty = 255;
 const forEverBit = 64;
+/** Of machines that are none of the pool. */
+const isOutside = Uint8Array.from({ length: forEverBit }, (_, code) => {
+  const reason = machineReasons[code - 1];
+  return reason === undefined || isOfPool(reason) ? 0 : 1;
+});
 
 export class Verdicts {
   #pool: Pool | undefined;
@@ -84,7 +93,8 @@ export class Verdicts {
     let row = this.#rows.get(key);
     if (!row) {
       const [cells, standing] = [new Uint8Array(0), new Uint8Array(0)];
-      row = { key, requirement, cells, standing, fitting: 0, upTo: -1, tally: undefined, usedAt: 0 };
+      const counts = { fitting: 0, ofPool: 0, hopeful: 0 };
+      row = { key, requirement, cells, standing, ...counts, upTo: -1, tally: undefined, usedAt: 0 };
       this.#rows.set(key, row);
     }
     row.usedAt = this.#syncs;
@@ -111,6 +121,12 @@ export class Verdicts {
 
   fittingCount(of: RequirementClass): number {
     return this.#rowOfClass(of).fitting;
+  }
+
+  /** There are machines, and none of them could ever do it. */
+  isHopeless(of: RequirementClass): boolean {
+    const { ofPool, hopeful } = this.#rowOfClass(of);
+    return ofPool > 0 && hopeful === 0;
   }
 
   fits(of: RequirementClass, machine: string): boolean {
@@ -239,8 +255,8 @@ export class Verdicts {
     const before = row.cells[slot] ?? empty;
     const standing = this.#standingIn(row, slot);
     const cell = this.#cellOf(row.requirement, slot, standing);
-    if (before === fits) row.fitting -= 1;
-    if (cell === fits) row.fitting += 1;
+    count(row, before, -1);
+    count(row, cell, 1);
     row.cells[slot] = cell;
     row.standing[slot] = standing;
   }
@@ -257,6 +273,13 @@ export class Verdicts {
     if (standing !== fits || !machine) return standing;
     return codeOf(shortage(this.#free[slot] ?? nothing, wanted.needs), machine, wanted);
   }
+}
+
+function count(row: Row, cell: number, by: 1 | -1): void {
+  if (cell === empty || isOutside[cell & (forEverBit - 1)] === 1) return;
+  row.ofPool += by;
+  if ((cell & forEverBit) === 0) row.hopeful += by;
+  if (cell === fits) row.fitting += by;
 }
 
 function codeOf(reason: MachineReason | undefined, machine: Machine, wanted: Requirement): number {

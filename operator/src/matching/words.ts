@@ -61,7 +61,7 @@ export function isOfPool(reason: string): boolean {
 }
 
 /** There are machines, and none of them could ever do it. */
-export function isHopeless({ fitting, reasons }: Tally): boolean {
+function isHopeless({ fitting, reasons }: Tally): boolean {
   const counted = reasons.filter(({ reason }) => isOfPool(reason));
   return fitting === 0 && counted.length > 0 && counted.every(isForEver);
 }

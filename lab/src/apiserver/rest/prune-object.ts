@@ -1,7 +1,8 @@
-// Dropping unknown fields of a whole object. Metadata is the same in every kind, whatever a schema says of it, so it is
+// Dropping unknown fields of a whole object, and what is not kept of known ones. Metadata is the same in every kind, whatever a schema says of it, so it is
 // looked after here and the rest by the schema.
 
 import type { ApiObject, SchemaFunctions, ServedResource } from '../registry/types.ts';
+import { dropEmpties } from '../schema/empties.ts';
 
 const metadataFields = new Set([
   'name',
@@ -26,6 +27,8 @@ export function pruneObject(schemas: SchemaFunctions, resource: ServedResource, 
   const { metadata, ...rest } = object;
   const body: ApiObject = rest;
   const unknown = schemas.prune(resource.schema, body);
+  // Definitions hold schemas, in which an empty list can mean something.
+  if (!resource.custom && resource.group !== 'apiextensions.k8s.io') dropEmpties(resource.schema, body);
   for (const key of Object.keys(object)) if (key !== 'metadata' && !(key in body)) delete object[key];
   if (metadata === undefined) return unknown;
   const foreign = Object.keys(metadata).filter((field) => !metadataFields.has(field));

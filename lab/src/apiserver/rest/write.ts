@@ -17,7 +17,6 @@ import {
 import { copyOf } from '../patch/json-value.ts';
 import type { ApiObject, FieldError, ServedResource, User, WriteContext } from '../registry/types.ts';
 import { decodeFault } from '../schema/decode.ts';
-import { dropEmpties } from '../schema/empties.ts';
 import { StaleWrite } from '../storage/store.ts';
 import { generationOf } from './generation.ts';
 import {
@@ -298,10 +297,7 @@ function checkName(target: WriteTarget, object: ApiObject): void {
 
 /** Prunes unknown fields and says so as the request wants: an error, warnings, or nothing. */
 function checkFields(parts: Parts, target: WriteTarget, object: ApiObject, duplicates: readonly string[]): void {
-  const { resource } = target;
-  const unknown = pruneObject(parts.schemas, resource, object);
-  // Definitions hold schemas, in which an empty list can mean something.
-  if (!resource.custom && resource.group !== 'apiextensions.k8s.io') dropEmpties(resource.schema, object);
+  const unknown = pruneObject(parts.schemas, target.resource, object);
   const faults = [
     ...duplicates.map((field) => `duplicate field "${field}"`),
     ...unknown.map((field) => `unknown field "${field}"`),

@@ -41,12 +41,16 @@ const withoutStatus = (object: ApiObject): ApiObject => {
 
 /** Lists of a spec, and data, that have no entry are none in built-in kinds: their Go types are marked omitempty. */
 const withoutEmpty = (object: ApiObject): ApiObject => {
-  const spec = Object.entries(memberOf(object, 'spec'));
-  const kept = spec.filter(([, value]) => !Array.isArray(value) || value.length > 0);
-  const { data, ...rest } = object;
-  const bare = isObject(data) && Object.keys(data).length === 0 ? (rest as ApiObject) : object;
-  return kept.length === spec.length ? bare : (plain({ ...bare, spec: Object.fromEntries(kept) }) as ApiObject);
+  const { data } = object;
+  const isBare = isObject(data) && Object.keys(data).length === 0;
+  const spec = memberOf(object, 'spec');
+  if (!isBare && !Object.values(spec).some(isEmptyList)) return object;
+  const { data: _none, ...rest } = object;
+  const kept = Object.fromEntries(Object.entries(spec).filter(([, value]) => !isEmptyList(value)));
+  return plain({ ...(isBare ? rest : object), ...('spec' in object ? { spec: kept } : {}) }) as ApiObject;
 };
+
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
 const builtIn = (type: ResourceType, extra: Partial<ServedKind> = {}): ServedKind => {
   const created = extra.created ?? asIs;

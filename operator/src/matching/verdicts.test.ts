@@ -6,10 +6,10 @@ import { aMachine, lostTaint, type MachineOverrides } from '../../../test/builde
 import { minus, nothing, plus, type Amount } from '../model/capacity.ts';
 import { poolOf, type Pool } from '../model/pool.ts';
 import { PoolKeeper } from '../world/pool-keeper.ts';
-import { explain } from './words.ts';
 import { obstacleOf, requirementOf, subscribers, type Requirement } from './subscribe.ts';
 import { tallyOf } from './tally.ts';
 import { Verdicts } from './verdicts.ts';
+import { explain } from './words.ts';
 
 const wantedBy = (spec: SpecOverrides): Requirement => requirementOf(aJob('j', spec).job);
 

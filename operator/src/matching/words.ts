@@ -44,7 +44,7 @@ export function explainTally({ wanted, tally, position }: ExplanationInput): Exp
   const counted = tally.reasons.filter(({ reason }) => isOfPool(reason));
   const [first] = counted;
   if (!first) return say('NoMachines', `${place}; the pool has no approved machine`);
-  if (isHopeless(tally)) {
+  if (tally.fitting === 0 && counted.every(isForEver)) {
     const short = reasons.filter(({ reason }) => isOfPool(reason)).map(({ message }) => message);
     return say('Unsatisfiable', `no machine of the pool could ever satisfy this: ${short.join('; ')}`);
   }
@@ -58,12 +58,6 @@ const outside: ReadonlySet<string> = new Set<MachineReason>(['NotApproved', 'Rev
 /** A machine that no admin approves is none of the pool, and no reason to wait. */
 export function isOfPool(reason: string): boolean {
   return !outside.has(reason);
-}
-
-/** There are machines, and none of them could ever do it. */
-function isHopeless({ fitting, reasons }: Tally): boolean {
-  const counted = reasons.filter(({ reason }) => isOfPool(reason));
-  return fitting === 0 && counted.length > 0 && counted.every(isForEver);
 }
 
 function isForEver({ forEver, machines }: ReasonTally): boolean {

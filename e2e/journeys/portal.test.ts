@@ -58,10 +58,11 @@ async function asks(question: string, answer: string): Promise<void> {
 /** More than a cursor that blinks: some letters. */
 const letters = 200;
 
-/** Keeps the picture that noVNC has drawn, in the page. */
+/** Keeps the picture that noVNC has drawn, in the page: none while a line is being made, when its canvas has no size. */
 const keepPicture = `globalThis.kept = (() => {
   const canvas = document.querySelector('main canvas:not([aria-hidden])');
-  return canvas?.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  if (!canvas?.width || !canvas.height) return undefined;
+  return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
 })()`;
 
 /** Pixels that are others than in the picture that was kept. */

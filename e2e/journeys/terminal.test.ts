@@ -124,4 +124,26 @@ describe('the terminal of a guest', () => {
       'still there',
     ]);
   }, 60_000);
+
+  it('takes the keys when its line is back, but not from somebody who writes a text for it', async () => {
+    await page.getByRole('button', { name: 'Type text' }).click();
+    const text = page.getByRole('textbox', { name: 'Text to type' });
+    await text.pressSequentially('one ');
+    await ends();
+    await heard();
+    prints('back again');
+    await showsLine('back again');
+    typed = '';
+    await page.keyboard.type('two');
+    expect(await text.inputValue()).toBe('one two');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await ends();
+    await heard();
+    prints('once more');
+    await showsLine('once more');
+    await page.keyboard.type('x');
+    await until('the guest hears', () => Promise.resolve(typed !== ''));
+    expect(typed).toBe('x');
+  }, 60_000);
 });

@@ -2,6 +2,7 @@
 // Promises: when the line breaks the last picture stays; keys that are held down when the focus leaves are let go in the guest.
 
 import RFB from '@novnc/novnc';
+import { keyboardIsFree } from './keyboard.ts';
 
 const letGo: readonly (readonly [number, string])[] = [
   [0xffe1, 'ShiftLeft'],
@@ -42,7 +43,7 @@ export class Screen {
       connected = true;
       this.#still.hidden = true;
       live();
-      rfb.focus();
+      if (keyboardIsFree()) rfb.focus();
     });
     rfb.addEventListener('disconnect', () => {
       // One that was refused has no picture.

@@ -8,6 +8,7 @@ import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import type { ConsoleLog } from '@idlewild/operator/portal/console-schemas.ts';
 import { pageNonce } from '../ui/nonce.ts';
+import { keyboardIsFree } from './keyboard.ts';
 import { pastOf } from './past.ts';
 import { nothingSeen, remember, type Seen } from './replay.ts';
 
@@ -65,7 +66,7 @@ export class Serial {
     let heldText = '';
     socket.addEventListener('open', () => {
       live();
-      this.#terminal.focus();
+      if (keyboardIsFree()) this.#terminal.focus();
       void this.#catchUp(socket, place, () => heldText).then((current) => {
         const late = held ?? [];
         held = undefined;

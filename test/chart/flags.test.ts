@@ -4,7 +4,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { fenceTermsOf, parseOptions as parseAgentOptions } from '@idlewild/agent/options.ts';
 import { parseOptions } from '@idlewild/operator/options.ts';
 import { parsePortalOptions } from '@idlewild/operator/portal/options.ts';
-import { argsOf } from './workloads.ts';
+import { render } from './chart.ts';
+import { argsOf, find, podOf } from './workloads.ts';
 
 jest.setTimeout(60_000);
 
@@ -23,5 +24,13 @@ describe('the flags of the chart', () => {
     const options = parseAgentOptions(await argsOf('agent-desktop', 'agent.ownerPort=7070'));
     expect(options).toMatchObject({ dedicated: false, 'owner-port': 7070, 'policy-namespace': 'lab-system' });
     expect(() => fenceTermsOf(options)).not.toThrow();
+  });
+
+  it('are taken by the agent of a large machine, as a file of values or a release that is upgraded tells of it', async () => {
+    // Helm reads numbers of both as floats, which is what this makes of them.
+    const json = 'agent={"tokenSeconds":1209600,"groups":{"desktop":{"diskMiB":2097152}}}';
+    const pod = podOf(find(await render('--set-json', json), 'DaemonSet', 'agent-desktop'));
+    expect(parseAgentOptions(pod.containers[0]?.args ?? [])).toMatchObject({ 'disk-mib': 2_097_152 });
+    expect(JSON.stringify(pod.volumes)).toContain('"expirationSeconds":1209600');
   });
 });

@@ -40,6 +40,8 @@ app.kubernetes.io/managed-by: {{ .release.Release.Service }}
 - --{{ $flag }}
 {{- end }}
 {{- else if not (kindIs "invalid" $value) }}
+{{- /* Numbers out of files are floats, which Go writes as 1e+06 from a million on. */ -}}
+{{- if kindIs "float64" $value }}{{ if eq $value (floor $value) }}{{ $value = int64 $value }}{{ end }}{{ end }}
 - {{ printf "--%s=%v" $flag $value | quote }}
 {{- end }}
 {{- end }}

@@ -47,6 +47,7 @@ const allowed: Readonly<Record<string, unknown>> = {
   [`${spec}.domain.cpu.cores`]: (job: ComputeJob) => job.spec.resources.cores,
   [`${spec}.domain.cpu.sockets`]: 1,
   [`${spec}.domain.cpu.threads`]: 1,
+  [`${spec}.domain.cpu.maxSockets`]: 1,
   [`${spec}.domain.cpu.model`]: 'Nehalem',
   [`${spec}.domain.memory.guest`]: (job: ComputeJob) => job.spec.resources.memory,
   [`${devices}.rng`]: {},
@@ -59,6 +60,9 @@ const allowed: Readonly<Record<string, unknown>> = {
   [`${devices}.disks[].serial`]: 'scratch',
   [`${devices}.interfaces[].name`]: 'default',
   [`${devices}.interfaces[].masquerade`]: {},
+  [`${devices}.inputs[].name`]: 'tablet',
+  [`${devices}.inputs[].type`]: 'tablet',
+  [`${devices}.inputs[].bus`]: 'usb',
   [`${devices}.gpus[].name`]: 'text',
   // As the operator's flag says, and never the job.
   [`${devices}.gpus[].deviceName`]: 'lab.example/gpu',

@@ -77,6 +77,17 @@ describe('the virtual machine of an attempt', () => {
     expect(rendered('batch', {}, undefined).vm.spec.template.metadata).not.toHaveProperty('annotations');
   });
 
+  it('has a pointer that tells where it is, not how it moved, if it has a screen', () => {
+    const inputs = (spec: SpecOverrides) => rendered('j', spec, undefined).vm.spec.template.spec.domain.devices.inputs;
+    expect(inputs({ console: 'VNC' })).toEqual([{ name: 'tablet', type: 'tablet', bus: 'usb' }]);
+    expect([inputs({ console: 'Serial' }), inputs({ console: 'None' })]).toEqual([undefined, undefined]);
+  });
+
+  it('is prepared for no more processors than it has: four times 64 would be more than QEMU starts', () => {
+    const { cpu } = rendered('j', { resources: { cores: 64 } }, undefined).vm.spec.template.spec.domain;
+    expect(cpu).toEqual({ cores: 64, sockets: 1, threads: 1, maxSockets: 1 });
+  });
+
   it('has the longest name that a job may have within what a label can hold', () => {
     const { vm } = rendered('j'.repeat(43), {}, undefined);
     expect(vm.metadata.name.length).toBeLessThanOrEqual(50);

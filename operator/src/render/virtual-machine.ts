@@ -76,13 +76,17 @@ function instanceSpec({ job, attempt, cpuModel, gpuResource }: VmInput): Virtual
     affinity: pinnedTo(attempt.node),
     tolerations: [{ key: taints.volatile, operator: 'Exists' }],
     domain: {
-      cpu: { cores, sockets: 1, threads: 1, ...(cpuModel === undefined ? {} : { model: cpuModel }) },
+      // Processors are never added while a guest runs. Unless told, KubeVirt prepares it for four times as many, and QEMU does not
+      // start a guest of 64 cores then (pkg/defaults/defaults.go; more than 255 need a virtual IOMMU).
+      cpu: { cores, sockets: 1, threads: 1, maxSockets: 1, ...(cpuModel === undefined ? {} : { model: cpuModel }) },
       memory: { guest: memory },
       devices: {
         rng: {},
         autoattachGraphicsDevice: job.spec.console === 'VNC',
         autoattachSerialConsole: true,
         logSerialConsole: true,
+        // The mouse that comes with a screen tells movements only, and drifts away from a browser's pointer.
+        ...(job.spec.console === 'VNC' ? { inputs: [{ name: 'tablet', type: 'tablet', bus: 'usb' }] } : {}),
         disks: [{ name: 'root', disk: virtio }, ...scratchDisk, { name: 'init', disk: virtio }],
         // Left out alone, KubeVirt would attach the guest to the pod's network by itself.
         ...(connected ? { interfaces: [{ name: 'default', masquerade: {} }] } : { autoattachPodInterface: false }),

@@ -32,6 +32,7 @@ export function guestPlan({ vmi, image, secrets, accel }: PlanInput): GuestSpec 
     disks: disksOf(spec),
     ...(seed === undefined ? {} : { seed }),
     graphics: spec.domain.devices.autoattachGraphicsDevice !== false,
+    pointer: spec.domain.devices.inputs?.some(({ type }) => type === 'tablet') ?? false,
     network: (spec.domain.devices.interfaces?.length ?? 0) > 0,
     macAddress: macOf(vmi),
     accel,

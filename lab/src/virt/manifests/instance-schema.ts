@@ -122,6 +122,7 @@ const domain = object(
     devices: object({
       disks: listOf(disk),
       interfaces: listOf(networkInterface),
+      inputs: listOf(object({ name: text, type: text, bus: text }, ['name', 'type'])),
       rng: object({}),
       autoattachGraphicsDevice: flag,
       autoattachSerialConsole: flag,

@@ -82,6 +82,7 @@ export interface Domain {
   readonly devices: {
     readonly disks?: readonly Disk[];
     readonly interfaces?: readonly Interface[];
+    readonly inputs?: readonly { readonly name: string; readonly type: string; readonly bus?: string }[];
     readonly autoattachGraphicsDevice?: boolean;
     readonly autoattachSerialConsole?: boolean;
     readonly autoattachPodInterface?: boolean;

@@ -28,8 +28,10 @@ export interface GuestSpec {
   /** In the order in which the guest sees them: vda, vdb, ... The seed comes after them. */
   readonly disks: readonly GuestDisk[];
   readonly seed?: GuestSeed;
-  /** Gives the guest a screen, reachable over VNC, with keyboard and absolute pointer. */
+  /** Gives the guest a screen, reachable over VNC, with a keyboard and a mouse that tells its movements. */
   readonly graphics: boolean;
+  /** The screen has a pointer as well that tells where it is. */
+  readonly pointer?: boolean;
   /** Gives the guest one network card behind user-mode address translation. */
   readonly network: boolean;
   readonly macAddress?: string;

@@ -23,7 +23,7 @@ async function run({ scale, say }: Bench): Promise<Figure[]> {
       const applied = await lab.kubectl(['create', '-f', '-'], manifest(name, { script: 'true' }));
       if (applied.code !== 0) throw new Error(applied.stderr);
       splits.push(splitOf(await untilJob(lab, name, 'succeeds', inPhase('Succeeded')), appliedAt));
-      await lab.kubectl(['delete', 'cj', name, '--timeout=60s']);
+      await lab.kubectl(['delete', 'cjob', name, '--timeout=60s']);
     }
   } finally {
     await lab.stop();

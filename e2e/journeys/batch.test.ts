@@ -66,7 +66,7 @@ describe('a batch job', () => {
   it(
     'is seen by kubectl get -w in the phases Starting, Running and Succeeded, in this order',
     async () => {
-      const watching = lab.follow(['get', 'cj', '-w', '-o', 'jsonpath={.metadata.name} {.status.phase}{"\\n"}']);
+      const watching = lab.follow(['get', 'cjob', '-w', '-o', 'jsonpath={.metadata.name} {.status.phase}{"\\n"}']);
       const phases = () =>
         [...watching.printed().matchAll(/^watched (\w+)$/gm)]
           .map(([, phase]) => phase)
@@ -144,7 +144,7 @@ describe('a batch job', () => {
         /registry\.example\/nothing:1\.0/.test(status?.message ?? ''),
       );
       expect(waiting.status?.message).toMatch(/image/i);
-      await lab.kubectl(['delete', 'cj', 'unknown-image']);
+      await lab.kubectl(['delete', 'cjob', 'unknown-image']);
     },
     patient(120_000),
   );
@@ -166,7 +166,7 @@ describe('a batch job', () => {
       await submit(lab, 'brief', { script: 'true', ttlSecondsAfterFinished: 0 });
       await until(
         'job brief is gone',
-        async () => (await lab.kubectl(['get', 'cj', 'brief'])).stderr.includes('NotFound'),
+        async () => (await lab.kubectl(['get', 'cjob', 'brief'])).stderr.includes('NotFound'),
         { timeoutMs: 60_000 },
       );
     },
@@ -181,7 +181,7 @@ describe('a session', () => {
       await submit(lab, 'desk', { mode: 'Session' });
       const running = await untilJob(lab, 'desk', 'runs', inPhase('Running'));
       expect(running.status?.conditions?.find(({ type }) => type === 'Reachable')?.status).toBe('True');
-      const deleted = await lab.kubectl(['delete', 'cj', 'desk', '--timeout=60s']);
+      const deleted = await lab.kubectl(['delete', 'cjob', 'desk', '--timeout=60s']);
       expect(deleted.code).toBe(0);
     },
     patient(150_000),

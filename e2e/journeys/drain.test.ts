@@ -111,7 +111,7 @@ describe('kubectl drain', () => {
       expect((await drain(last, '60s')).code).toBe(0);
       const before = (await ticks('mover')).length;
       await until('ticks after the second move', async () => (await ticks('mover')).length > before + 1);
-      expect((await lab.kubectl(['delete', 'cj', 'mover', '--timeout=90s'])).code).toBe(0);
+      expect((await lab.kubectl(['delete', 'cjob', 'mover', '--timeout=90s'])).code).toBe(0);
     },
     patient(300_000),
   );

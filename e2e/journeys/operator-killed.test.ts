@@ -109,7 +109,7 @@ describe(`an operator that is killed at random moments (seed ${seed})`, () => {
       });
     }
     await lab.lab('machine', 'on', 'pc-2');
-    expect((await lab.kubectl(['delete', 'cj', '--all', '--timeout=120s'])).code).toBe(0);
+    expect((await lab.kubectl(['delete', 'cjob', '--all', '--timeout=120s'])).code).toBe(0);
     await untilNothingIsLeft(lab, 'default');
     await until(
       'no emulator is left',

@@ -23,7 +23,7 @@ describe('more jobs than capacity', () => {
       expect.objectContaining({ reason: 'InsufficientCores', machines: 1, names: ['pc-1'] }),
     ]);
     expect(third.status?.waiting?.message).toMatch(/1 machine/);
-    const described = await lab.kubectl(['describe', 'cj', 'third']);
+    const described = await lab.kubectl(['describe', 'cjob', 'third']);
     expect(described.stdout).toContain('InsufficientCores');
 
     const ended = [];
@@ -48,7 +48,7 @@ describe('more jobs than capacity', () => {
     const claimed = urgent.status?.conditions?.find(({ type }) => type === 'Claimed');
     expect(claimed).toMatchObject({ status: 'False', message: urgent.status?.waiting?.message });
     const described = await until('kubectl describe shows the event', async () => {
-      const { stdout } = await lab.kubectl(['describe', 'cj', 'urgent']);
+      const { stdout } = await lab.kubectl(['describe', 'cjob', 'urgent']);
       return /Events:[^]*1 machine is 2 cores short/.test(stdout) ? stdout : undefined;
     });
     expect(described).toContain('1st in line');
@@ -72,16 +72,16 @@ describe('more jobs than capacity', () => {
     await submit(lab, 'giant', { script: 'true', resources: { cores: 64 } });
     const giant = await untilJob(lab, 'giant', 'says so', ({ status }) => status?.reason === 'Unsatisfiable');
     expect(giant.status?.message).toMatch(/64 cores/);
-    const listed = await lab.kubectl(['get', 'cj', 'giant']);
+    const listed = await lab.kubectl(['get', 'cjob', 'giant']);
     expect(listed.stdout).toContain('Unsatisfiable');
     await lab.lab('machine', 'add', 'big', '--cores', '128', '--memory', '3Gi');
     await untilJob(lab, 'giant', 'is claimed by the new machine', ({ status }) => status?.node === 'big');
-    expect((await lab.kubectl(['delete', 'cj', 'giant', '--timeout=90s'])).code).toBe(0);
+    expect((await lab.kubectl(['delete', 'cjob', 'giant', '--timeout=90s'])).code).toBe(0);
   }, 240_000);
 
   it('cancelled while they wait leave the queue at once', async () => {
     await submit(lab, 'cancelled', { script: 'true', resources: { cores: 100 } });
     await untilJob(lab, 'cancelled', 'waits', ({ status }) => status?.waiting !== undefined);
-    expect((await lab.kubectl(['delete', 'cj', 'cancelled', '--timeout=30s'])).code).toBe(0);
+    expect((await lab.kubectl(['delete', 'cjob', 'cancelled', '--timeout=30s'])).code).toBe(0);
   }, 90_000);
 });

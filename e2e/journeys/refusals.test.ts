@@ -120,7 +120,7 @@ describe('kubectl apply of a bad job', () => {
       const applied = await lab.kubectl(['apply', '-f', '-'], manifest('bad', spec));
       expect(applied.code).not.toBe(0);
       expect(applied.stderr).toMatch(says);
-      expect((await lab.kubectl(['get', 'cj', 'bad'])).stderr).toContain('NotFound');
+      expect((await lab.kubectl(['get', 'cjob', 'bad'])).stderr).toContain('NotFound');
     },
     60_000,
   );
@@ -155,13 +155,13 @@ describe('a second kubectl apply', () => {
         /spec\.files cannot be changed/,
       ],
     ];
-    const before = (await lab.kubectl(['get', 'cj', 'fixed', '-o', 'jsonpath={.spec}'])).stdout;
+    const before = (await lab.kubectl(['get', 'cjob', 'fixed', '-o', 'jsonpath={.spec}'])).stdout;
     for (const [spec, says] of changes) {
       const applied = await lab.kubectl(['apply', '-f', '-'], manifest('fixed', spec));
       expect(applied.stderr).toMatch(says);
       expect(applied.code).not.toBe(0);
     }
-    expect((await lab.kubectl(['get', 'cj', 'fixed', '-o', 'jsonpath={.spec}'])).stdout).toBe(before);
+    expect((await lab.kubectl(['get', 'cjob', 'fixed', '-o', 'jsonpath={.spec}'])).stdout).toBe(before);
     await submit(lab, 'fixed', { script: 'sleep 1', walltime: '90s', retries: { limit: 5 } });
     await untilJob(lab, 'fixed', 'succeeds', ({ status }) => status?.phase === 'Succeeded');
   }, 180_000);

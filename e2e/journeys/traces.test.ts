@@ -43,7 +43,7 @@ describe('nothing is left', () => {
   it('of a running job that is deleted', async () => {
     await submit(lab, 'doomed', { script: 'sleep 600', files: [{ path: '/x', content: 'y', mode: '0644' }] });
     await untilJob(lab, 'doomed', 'runs', inPhase('Running'));
-    expect((await lab.kubectl(['delete', 'cj', 'doomed', '--timeout=90s'])).code).toBe(0);
+    expect((await lab.kubectl(['delete', 'cjob', 'doomed', '--timeout=90s'])).code).toBe(0);
     await untilNothingIsLeft(lab, 'default');
     await until('no emulator is left', noEmulators, seldom);
   }, 180_000);
@@ -63,7 +63,7 @@ describe('nothing is left', () => {
     await untilJob(lab, 'before', 'succeeds', inPhase('Succeeded'));
     await submit(lab, 'during', { script: 'sleep 4; echo finished' });
     await untilJob(lab, 'during', 'runs', inPhase('Running'));
-    const uid = (await lab.kubectl(['get', 'cj', 'before', '-o', 'jsonpath={.metadata.uid}'])).stdout;
+    const uid = (await lab.kubectl(['get', 'cjob', 'before', '-o', 'jsonpath={.metadata.uid}'])).stdout;
     for (const pid of processesOf(lab.dir)) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -73,13 +73,13 @@ describe('nothing is left', () => {
     }
     await until('all processes are gone', async () => processesOf(lab.dir).length === 0, { timeoutMs: 20_000 });
     await lab.up();
-    expect((await lab.kubectl(['get', 'cj', 'before', '-o', 'jsonpath={.metadata.uid} {.status.phase}'])).stdout).toBe(
-      `${uid} Succeeded`,
-    );
+    expect(
+      (await lab.kubectl(['get', 'cjob', 'before', '-o', 'jsonpath={.metadata.uid} {.status.phase}'])).stdout,
+    ).toBe(`${uid} Succeeded`);
     const during = await untilJob(lab, 'during', 'finishes', inPhase('Succeeded', 'Failed'), { timeoutMs: 180_000 });
     expect(during.status?.phase).toBe('Succeeded');
     expect(await output(lab, 'during')).toContain('finished');
-    expect((await lab.kubectl(['delete', 'cj', '--all', '--timeout=90s'])).code).toBe(0);
+    expect((await lab.kubectl(['delete', 'cjob', '--all', '--timeout=90s'])).code).toBe(0);
     await untilNothingIsLeft(lab, 'default');
     await until('no emulator is left', noEmulators, seldom);
   }, 300_000);
@@ -91,6 +91,6 @@ describe('nothing is left', () => {
     await until('all processes are gone', async () => processesOf(lab.dir).length === 0, { timeoutMs: 30_000 });
     await lab.up();
     await untilJob(lab, 'last', 'runs again', inPhase('Running'), { timeoutMs: 120_000 });
-    expect((await lab.kubectl(['delete', 'cj', 'last', '--timeout=90s'])).code).toBe(0);
+    expect((await lab.kubectl(['delete', 'cjob', 'last', '--timeout=90s'])).code).toBe(0);
   }, 300_000);
 });

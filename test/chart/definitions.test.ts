@@ -43,8 +43,8 @@ const job = (name: string, more: object = {}): object => ({
   metadata: { name, namespace: 'default' },
   spec: { image: { containerDisk: 'example.org/i:1' }, script: 'true', ...more },
 });
-const colourOf = (name: string): Promise<string> => cluster.ok(['get', 'cj', name, '-o', 'jsonpath={.spec.colour}']);
-const uidOf = (name: string): Promise<string> => cluster.ok(['get', 'cj', name, '-o', 'jsonpath={.metadata.uid}']);
+const colourOf = (name: string): Promise<string> => cluster.ok(['get', 'cjob', name, '-o', 'jsonpath={.spec.colour}']);
+const uidOf = (name: string): Promise<string> => cluster.ok(['get', 'cjob', name, '-o', 'jsonpath={.metadata.uid}']);
 const knowsColour = async (): Promise<boolean> =>
   (await cluster.ok(['get', 'crd', definition, '-o', 'json'])).includes('"colour"');
 
@@ -94,7 +94,7 @@ describe('the definition of jobs', () => {
     expect(await left([...wide, ...policies].join(','))).toEqual([
       `customresourcedefinition.apiextensions.k8s.io/${definition}`,
     ]);
-    expect((await cluster.ok(['get', 'cj', '-o', 'name'])).split('\n').slice(0, 2)).toEqual([
+    expect((await cluster.ok(['get', 'cjob', '-o', 'name'])).split('\n').slice(0, 2)).toEqual([
       'computejob.idlewild.dev/old',
       'computejob.idlewild.dev/red',
     ]);

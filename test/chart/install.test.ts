@@ -38,7 +38,7 @@ describe('a release', () => {
       spec: { resources: { cores: 1, memory: '1Gi' }, image: { containerDisk: 'example.org/i:1' }, script: 'true' },
     };
     expect(await cluster.apply([job])).toMatchObject({ code: 0 });
-    const uid = await cluster.ok(['get', 'cj', 'kept', '-o', 'jsonpath={.metadata.uid}']);
+    const uid = await cluster.ok(['get', 'cjob', 'kept', '-o', 'jsonpath={.metadata.uid}']);
 
     await helm('upgrade', ...release, '--set', 'operator.replicas=3,portal.enabled=true');
     expect(await replicas()).toBe('3');
@@ -49,7 +49,7 @@ describe('a release', () => {
 
     expect(await helm('uninstall', 'idlewild', '-n', 'idlewild-system')).toContain('computejobs.idlewild.dev');
     expect(await get('deployments,daemonsets,networkpolicies,poddisruptionbudgets', '-o', 'name')).toBe('');
-    expect(await cluster.ok(['get', 'cj', 'kept', '-o', 'jsonpath={.metadata.uid}'])).toBe(uid);
+    expect(await cluster.ok(['get', 'cjob', 'kept', '-o', 'jsonpath={.metadata.uid}'])).toBe(uid);
 
     // What the controller of namespaces does, as none runs here.
     const empty = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'idlewild-machines' }, spec: {} };
@@ -59,6 +59,6 @@ describe('a release', () => {
 
     // And the definition that stayed is taken over again.
     await helm('install', ...release);
-    expect(await cluster.ok(['get', 'cj', 'kept', '-o', 'jsonpath={.metadata.uid}'])).toBe(uid);
+    expect(await cluster.ok(['get', 'cjob', 'kept', '-o', 'jsonpath={.metadata.uid}'])).toBe(uid);
   }, 300_000);
 });

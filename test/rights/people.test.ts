@@ -14,16 +14,16 @@ jest.setTimeout(60_000);
 
 /** What a right is for. A right that is not here is one that nobody needs. */
 const uses: Readonly<Record<string, string>> = {
-  'get computejobs.idlewild.dev': 'kubectl get cj NAME, kubectl describe; the page of a job',
-  'list computejobs.idlewild.dev': 'kubectl get cj; the list of jobs',
-  'watch computejobs.idlewild.dev': 'kubectl get cj -w, kubectl wait',
+  'get computejobs.idlewild.dev': 'kubectl get cjob NAME, kubectl describe; the page of a job',
+  'list computejobs.idlewild.dev': 'kubectl get cjob; the list of jobs',
+  'watch computejobs.idlewild.dev': 'kubectl get cjob -w, kubectl wait',
   'create computejobs.idlewild.dev': 'kubectl create, kubectl apply of a new job; the form of the portal',
-  'delete computejobs.idlewild.dev': 'kubectl delete cj NAME; Delete in the portal',
+  'delete computejobs.idlewild.dev': 'kubectl delete cjob NAME; Delete in the portal',
   'patch computejobs.idlewild.dev':
     'stopping a job, by kubectl patch or in the portal; kubectl apply of one that is there, kubectl edit',
   'update computejobs.idlewild.dev': 'kubectl replace',
   'deletecollection computejobs.idlewild.dev': 'deleting all jobs of a namespace in one request',
-  'list events': 'kubectl describe cj, kubectl events; what happened, in the portal',
+  'list events': 'kubectl describe cjob, kubectl events; what happened, in the portal',
   'watch events': 'kubectl events --watch',
   'get pods': 'kubectl logs of a launcher, which reads the pod first',
   'list pods': 'kubectl get pods, to find the launcher of a job',

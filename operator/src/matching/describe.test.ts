@@ -37,7 +37,7 @@ describe('kubectl', () => {
     const status = waitingStatus(waits, words, { id: 'abcd1234', at: '2026-01-01T12:00:00.000000Z' });
     await cluster.ok([
       'patch',
-      'cj',
+      'cjob',
       'render',
       '--subresource=status',
       '--type=merge',
@@ -45,13 +45,13 @@ describe('kubectl', () => {
       JSON.stringify({ status }),
     ]);
 
-    const described = await cluster.ok(['describe', 'cj', 'render']);
+    const described = await cluster.ok(['describe', 'cjob', 'render']);
     expect(words.message).toBe('1st in line; 1 machine is 2 cores short, 1 machine has its owner present');
     expect(described.split(words.message)).toHaveLength(4);
     expect(described).toMatch(/Position:\s+1\n/);
     expect(described).toMatch(/Reason:\s+OwnerPresent\n/);
     expect(described).toMatch(/Names:\s+pc-2\n/);
-    const listed = await cluster.ok(['get', 'cj', 'render', '-o', 'wide']);
+    const listed = await cluster.ok(['get', 'cjob', 'render', '-o', 'wide']);
     expect(listed).toContain(words.message);
     expect(listed).toMatch(/POSITION/);
   });

@@ -29,6 +29,12 @@ describe('a quantity', () => {
     ['1e3', 1_000_000_000_000n],
     ['1E3', 1_000_000_000_000n],
     ['12e-1', 1_200_000_000n],
+    ['1e+3', 1_000_000_000_000n],
+    // However long, as CEL's isQuantity lets it pass; of what is left over beyond 32 bits too.
+    ['1e0009', 10n ** 18n],
+    ['1e4294967305', 10n ** 18n],
+    ['1e1234', 10n ** 109n],
+    ['1e-1234', 1n],
     ['1E', 10n ** 27n],
     ['2k', 2_000_000_000_000n],
     ['1.5Gi', 1_610_612_736_000_000_000n],
@@ -41,7 +47,7 @@ describe('a quantity', () => {
     expect(parseQuantity(text)).toBe(nanos);
   });
 
-  it.each(['', ' 1', '1 Gi', 'Gi', '1gi', '1KI', '1.2.3', '--1', '1e', 'NaN', '0x10', '1Gi ', '.', '1e1234'])(
+  it.each(['', ' 1', '1 Gi', 'Gi', '1gi', '1KI', '1.2.3', '--1', '1e', 'NaN', '0x10', '1Gi ', '.', '1e1.5'])(
     'refuses %p and repeats it in the message',
     (text) => {
       expect(() => parseQuantity(text)).toThrow(`quantity: "${text}"`);

@@ -21,10 +21,11 @@ const suffixes: Readonly<Record<string, bigint>> = {
   Ei: 10n ** 9n * 2n ** 60n,
 };
 
-const form = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)$/;
+const form = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,18})|([numkMGTPE]|[KMGTPE]i)?)$/;
 
 const nanosPerUnit = 10n ** 9n;
 const nanosPerMilli = 10n ** 6n;
+const farPower = 100;
 
 /** The quantity in nano units (1 core = 10^9, 1 byte = 10^9). Throws RangeError when it is not one. */
 export function parseQuantity(quantity: string | number): bigint {
@@ -39,11 +40,19 @@ export function parseQuantity(quantity: string | number): bigint {
   const unit = suffixes[suffix] ?? nanosPerUnit;
   let numerator = BigInt(whole + fraction) * unit;
   let denominator = 10n ** BigInt(fraction.length);
-  const power = exponent === undefined ? 0 : Number(exponent);
+  const power = exponent === undefined ? 0 : powerOf(exponent);
   if (power >= 0) numerator *= 10n ** BigInt(power);
   else denominator *= 10n ** BigInt(-power);
   const nanos = divideUp(numerator, denominator);
   return sign === '-' ? -nanos : nanos;
+}
+
+/**
+ * Kubernetes reads an exponent however long it is, keeps the lowest 32 bits of it, and has a ceiling for what comes of it. Beyond
+ * what is ever compared here any two amounts are alike.
+ */
+function powerOf(exponent: string): number {
+  return Math.max(-farPower, Math.min(farPower, Number(BigInt.asIntN(32, BigInt(exponent.replace('+', ''))))));
 }
 
 /** In whole or broken units: cores, bytes. */

@@ -143,6 +143,8 @@ export interface PodSpec {
   preemptionPolicy?: string;
   priorityClassName?: string;
   overhead?: ResourceList;
+  /** Of the pod as a whole, beside those of its containers (Kubernetes 1.34 and later). */
+  resources?: { requests?: ResourceList; limits?: ResourceList };
   readinessGates?: { conditionType: string }[];
   securityContext?: unknown;
   volumes?: unknown[];

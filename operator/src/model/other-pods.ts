@@ -20,8 +20,8 @@ export function isScheduledAndUnfinished(pod: Pod): boolean {
 }
 
 /**
- * As the scheduler counts: containers and sidecars together, or the largest step of the start if that is more, plus the
- * runtime's overhead (k8s.io/component-helpers resource.PodRequests).
+ * As the scheduler counts: containers and sidecars together, or the largest step of the start if that is more, or what the pod
+ * asks for as a whole, plus the runtime's overhead (k8s.io/component-helpers resource.PodRequests).
  * @param gpuResource the extended resource that counts as a graphics processor.
  */
 export function requestsOf(pod: Pod, gpuResource: string): Requests {
@@ -38,7 +38,17 @@ export function requestsOf(pod: Pod, gpuResource: string): Requests {
       starting = larger(starting, sum(sidecars, own));
     }
   }
-  return sum(larger(sum(running, sidecars), starting), listed(pod.spec.overhead, gpuResource));
+  const containers = larger(sum(running, sidecars), starting);
+  return sum(asAWhole(pod.spec.resources?.requests, containers), listed(pod.spec.overhead, gpuResource));
+}
+
+/** A pod may ask for processors and memory as a whole, and not for anything else. */
+function asAWhole(list: ResourceList | undefined, containers: Requests): Requests {
+  return {
+    ...containers,
+    ...(list?.['cpu'] === undefined ? {} : { cpuMillis: quantityToMillis(list['cpu']) }),
+    ...(list?.['memory'] === undefined ? {} : { memoryBytes: quantityToBytes(list['memory']) }),
+  };
 }
 
 export function sum(a: Requests, b: Requests): Requests {

@@ -92,6 +92,19 @@ describe('of another pod', () => {
     });
   });
 
+  it('stays what it asks for as a whole, which its containers share', () => {
+    const resources = { requests: { cpu: '2', memory: '1Gi' }, limits: { cpu: '4', memory: '2Gi' } };
+    const whole: Pod = { ...full, spec: { ...full.spec, resources } };
+    const kept = trimmedOther(whole);
+    expect(kept?.spec.resources).not.toHaveProperty('limits');
+    expect(kept && requestsOf(kept, 'nvidia.com/gpu')).toEqual({
+      cpuMillis: 2_010,
+      memoryBytes: 2 ** 30,
+      diskBytes: 2 ** 30,
+      gpus: 1,
+    });
+  });
+
   it.each<[string, Pod]>([
     ['has ended well', { ...pod, status: { phase: 'Succeeded' } }],
     ['has failed', { ...pod, status: { phase: 'Failed' } }],

@@ -57,7 +57,7 @@ export function trimmedLease({ metadata, spec }: Lease): Lease {
 /** A pod that is no guest of ours: what it asks for and where, while it holds that. */
 export function trimmedOther(pod: Pod): Pod | undefined {
   if (!isScheduledAndUnfinished(pod)) return undefined;
-  const { nodeName, containers, initContainers, overhead } = pod.spec;
+  const { nodeName, containers, initContainers, overhead, resources } = pod.spec;
   return {
     metadata: identity(pod.metadata),
     spec: {
@@ -65,6 +65,7 @@ export function trimmedOther(pod: Pod): Pod | undefined {
       containers: requestsOnly(containers),
       ...(initContainers === undefined ? {} : { initContainers: requestsOnly(initContainers) }),
       ...(overhead === undefined ? {} : { overhead }),
+      ...(resources?.requests === undefined ? {} : { resources: { requests: resources.requests } }),
     },
   };
 }

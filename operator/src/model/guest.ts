@@ -12,6 +12,7 @@ import {
   type VirtualMachineInstance,
   type VirtualMachineInstanceMigration,
 } from '../api/kubevirt.ts';
+import { isBeingDeleted } from '../api/meta.ts';
 import { needsOfGuest, needsOfJob, needsOfVm, type Amount } from './capacity.ts';
 import { durationMs } from './duration.ts';
 import { openAttempt, type Attempt } from './job.ts';
@@ -54,7 +55,8 @@ const priorities = { Low: 0, Normal: 1, High: 2, Urgent: 3 } as const;
 
 /** Undefined when it takes nothing: it has ended, or is nowhere. */
 export function placeOf({ key, job, vm, vmi, migrations, launchers }: GuestObjects): Place | undefined {
-  const attempt = job && openAttempt(job);
+  // A job that is being deleted, however long that takes, holds no more than what is left of its guest.
+  const attempt = job && !isBeingDeleted(job) ? openAttempt(job) : undefined;
   const nodes = new Set(launchers.flatMap((pod) => (holdsItsNode(pod) ? (pod.spec.nodeName ?? []) : [])));
   const node = nodeOf(vm, vmi, attempt);
   const isOver = vmi !== undefined && isInstanceOver(vmi);

@@ -29,6 +29,12 @@ describe('of a machine is taken', () => {
       { 'pc-2': needs },
     ],
     ['what a guest without a job takes', { vms: [vm], vmis: [aVmi(vm, 'Running', 'pc-2')] }, { 'pc-2': needs }],
+    [
+      'what is left of the guest of a job that somebody’s finalizer keeps',
+      { jobs: [job.beingDeleted().job], vms: [aVm(job.job, { deleted: true })], vmis: [aVmi(vm, 'Running', 'pc-2')] },
+      { 'pc-2': needs },
+    ],
+    ['nothing by such a job once its guest is gone', { jobs: [job.beingDeleted().job] }, {}],
     ['nothing by a guest that has ended', { jobs: [job.job], vms: [vm], vmis: [aVmi(vm, 'Succeeded', 'pc-1')] }, {}],
     [
       'both ends of a migration',

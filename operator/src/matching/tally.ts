@@ -80,8 +80,9 @@ export function tallyOf({ fitting, obstacles }: Verdict): Tally {
 }
 
 /**
- * The same tally when some machines that fit are kept from a single job, for a reason of its own: HeldAgainst or
- * ReservedForEarlier, which no tally of a class holds.
+ * The same tally when some machines that fit are kept from a single job. HeldAgainst and ReservedForEarlier no tally of a class
+ * holds; NotReady, for a machine that falls silent, it may. Each reason is there once: the API server refuses a status that has
+ * it twice.
  */
 export function withOwn(
   tally: Tally,
@@ -92,8 +93,30 @@ export function withOwn(
     0,
     own.map((each) => ({ ...each, forEver: false, free: nothing })),
   );
-  const reasons = [...tally.reasons, ...kept.reasons].sort(byCount);
-  return { fitting: tally.fitting - own.length, reasons };
+  const reasons = new Map(tally.reasons.map((group) => [group.reason, group]));
+  for (const group of kept.reasons) {
+    const before = reasons.get(group.reason);
+    reasons.set(group.reason, before ? together(before, group) : group);
+  }
+  return { fitting: tally.fitting - own.length, reasons: [...reasons.values()].sort(byCount) };
+}
+
+/** Of one reason, and of different machines. */
+function together(a: ReasonTally, b: ReasonTally): ReasonTally {
+  const free: Growing<Amount> = { ...a.free };
+  const lends: Growing<Amount> = { ...a.lends };
+  raise(free, b.free);
+  raise(lends, b.lends);
+  return {
+    reason: a.reason,
+    machines: a.machines + b.machines,
+    forEver: a.forEver + b.forEver,
+    names: [...a.names, ...b.names].sort().slice(0, longest),
+    free,
+    lends,
+    taints: firstOf([...a.taints, ...b.taints]),
+    unfenced: firstOf([...a.unfenced, ...b.unfenced]),
+  };
 }
 
 function tallyOfObstacles(fitting: number, obstacles: readonly Obstacle[]): Tally {

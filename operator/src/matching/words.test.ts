@@ -5,16 +5,22 @@ import { aJob, noon, type SpecOverrides } from '../../../test/builders/job.ts';
 import { aMachine, lostTaint, type MachineOverrides } from '../../../test/builders/node.ts';
 import type { Node } from '../api/kubernetes.ts';
 import { poolOf } from '../model/pool.ts';
+import type { MachineReason } from '../model/reasons.ts';
 import { requirementOf, subscribers } from './subscribe.ts';
 import { tallyOf, withOwn } from './tally.ts';
 import { explainTally, ordinal, type Explanation } from './words.ts';
 
-function wordsFor(spec: SpecOverrides, nodes: Node[], kept: string[] = []): Explanation {
+function wordsFor(
+  spec: SpecOverrides,
+  nodes: Node[],
+  kept: string[] = [],
+  reason: MachineReason = 'ReservedForEarlier',
+): Explanation {
   const pool = poolOf({ nodes, jobs: [], vms: [], vmis: [], migrations: [] });
   const wanted = requirementOf(aJob('j', spec).job);
   const own = kept.flatMap((name) => {
     const machine = pool.machine(name);
-    return machine ? [{ machine, reason: 'ReservedForEarlier' as const }] : [];
+    return machine ? [{ machine, reason }] : [];
   });
   const tally = withOwn(tallyOf(subscribers(pool, wanted, { nowMs: noon })), own);
   return explainTally({ wanted, tally, position: 1 });
@@ -104,6 +110,18 @@ describe('a waiting job is told', () => {
       reason: 'ReservedForEarlier',
       message: '1st in line; 3 machines are kept for a job further ahead in line',
     });
+  });
+
+  it('once of a reason that keeps some machines from all jobs and others from this one', () => {
+    const nodes = [...many(1, {}, 'falls-silent'), ...many(9, { ready: false }, 'off'), ...many(2, present, 'used')];
+    const words = wordsFor({}, nodes, ['falls-silent-0'], 'NotReady');
+    expect(words.message).toBe('1st in line; 10 machines are not ready, 2 machines have their owner present');
+    expect(words.waiting.reasons?.map(({ reason, machines }) => [reason, machines])).toEqual([
+      ['NotReady', 10],
+      ['OwnerPresent', 2],
+    ]);
+    const off = Array.from({ length: 7 }, (_, n) => `off-${n}`);
+    expect(words.waiting.reasons?.[0]?.names).toEqual(['falls-silent-0', ...off]);
   });
 
   it('when no machine could ever do it', () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { pods } from '../api/resources.ts';
 import { KubeClient } from './client.ts';
+import { FakeClock } from './clock.ts';
 import { Informer, type InformerMetrics, type InformerOptions } from './informer.ts';
 import type { KubeObject } from './object.ts';
 import { json, reset, ScriptedApi, status, type Answer } from './scripted-api.ts';
@@ -221,6 +222,20 @@ describe('an informer', () => {
     const first = await watching();
     await watching(1);
     expect(first.closed).toBe(true);
+    expect(api.lists).toHaveLength(1);
+  });
+
+  it('opens a quiet watch again at once, however often something on the way cuts it', async () => {
+    const clock = new FakeClock();
+    start({ clock, random: () => 0 });
+    for (let cuts = 0; cuts < 5; cuts++) {
+      const watch = await watching(cuts);
+      await clock.advance(35_000);
+      watch.reset();
+      await until(() => clock.pending === 1, 'the pause after the cut has begun');
+      await clock.advance(200);
+    }
+    await watching(5);
     expect(api.lists).toHaveLength(1);
   });
 

@@ -66,6 +66,11 @@ const defaultWatchMs = 5 * 60_000;
 const defaultSilenceMs = 150_000;
 /** A watch that ended in good order sooner than this counts as a failure, or a broken proxy would make us a storm. */
 const shortestWatchMs = 1_000;
+/**
+ * One that broke after so long is no sign of a server in trouble: balancers cut connections that are quiet for half a minute, for
+ * ever, and bookmarks come once a minute. It is opened again at once, or quiet kinds would be deaf for a part of their time.
+ */
+const longWatchMs = 10_000;
 
 export class Informer<T extends KubeObject> {
   readonly store: Store<T>;
@@ -171,22 +176,27 @@ export class Informer<T extends KubeObject> {
     const longestMs = (this.#o.watchMs ?? defaultWatchMs) * (1 + this.#random());
     const timeoutSeconds = Math.max(1, Math.ceil(Math.min(longestMs, this.#untilRelist()) / 1000));
     let events = 0;
-    await client.watch<T>(type, {
-      namespace,
-      labelSelector,
-      fieldSelector,
-      resourceVersion,
-      timeoutSeconds,
-      silenceMs: this.#o.silenceMs ?? defaultSilenceMs,
-      signal,
-      onEvent: (event) => {
-        events++;
-        this.#backoff.reset();
-        this.#heard();
-        metrics?.event(type.plural, event.type);
-        this.#accept(event);
-      },
-    });
+    try {
+      await client.watch<T>(type, {
+        namespace,
+        labelSelector,
+        fieldSelector,
+        resourceVersion,
+        timeoutSeconds,
+        silenceMs: this.#o.silenceMs ?? defaultSilenceMs,
+        signal,
+        onEvent: (event) => {
+          events++;
+          this.#backoff.reset();
+          this.#heard();
+          metrics?.event(type.plural, event.type);
+          this.#accept(event);
+        },
+      });
+    } catch (error) {
+      if (this.#clock.monotonic() - started >= longWatchMs) this.#backoff.reset();
+      throw error;
+    }
     metrics?.watchEnded(type.plural, 'ended');
     const lasted = this.#clock.monotonic() - started;
     if (events === 0 && lasted < Math.min(shortestWatchMs, timeoutSeconds * 1000)) {

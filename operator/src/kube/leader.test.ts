@@ -146,6 +146,24 @@ describe('runWithLease', () => {
     expect(a.state.leading).toBe(true);
   });
 
+  it('makes the lease anew, and goes on, when somebody deleted it', async () => {
+    const a = candidate('a', transport, undefined, long);
+    await until(() => a.state.leading, 'a leads');
+    stored = undefined;
+    await until(() => holder() === 'a', 'the lease is there again');
+    await until(() => Number(stored?.metadata.resourceVersion) > 1, 'it is renewed');
+    expect(a.state.leading).toBe(true);
+  });
+
+  it('survives a renewal that nobody answers, by another one', async () => {
+    const a = candidate('a', transport, undefined, { leaseDurationMs: 8_000, renewDeadlineMs: 4_000 });
+    await until(() => a.state.leading, 'a leads');
+    const version = Number(stored?.metadata.resourceVersion);
+    api.onWrite(silence);
+    await until(() => Number(stored?.metadata.resourceVersion) > version + 2, 'it was renewed after that');
+    expect(a.state.leading).toBe(true);
+  });
+
   it('releases when its work ends by itself, and hands on what the work throws', async () => {
     const a = candidate('a', transport, () => Promise.resolve());
     expect(await a.end).toBe('stopped');

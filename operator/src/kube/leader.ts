@@ -119,18 +119,22 @@ class Candidate {
 
   /** Renews until `signal` is aborted (false) or the lease must be taken for lost (true). */
   async #keepRenewing(signal: AbortSignal): Promise<boolean> {
+    const { retryPeriodMs, renewDeadlineMs } = this.#terms;
+    let pauseMs = retryPeriodMs;
     for (;;) {
-      await this.#pause(Math.min(this.#terms.retryPeriodMs, this.#remainingMs()), signal);
+      await this.#pause(Math.min(pauseMs, this.#remainingMs()), signal);
       if (signal.aborted) return false;
       const remaining = this.#remainingMs();
       if (remaining <= 0) {
-        this.#log.error({ renewDeadlineMs: this.#terms.renewDeadlineMs }, 'the lease could not be renewed in time');
+        this.#log.error({ renewDeadlineMs }, 'the lease could not be renewed in time');
         return true;
       }
       const attempt = new AbortController();
       const giveUp = (): void => attempt.abort();
       signal.addEventListener('abort', giveUp, { once: true });
-      const deadline = this.#clock.setTimeout(giveUp, remaining);
+      // A connection to a server that is gone without a word must leave time for another one.
+      const deadline = this.#clock.setTimeout(giveUp, Math.min(remaining, renewDeadlineMs / 2));
+      pauseMs = retryPeriodMs;
       try {
         if (!(await this.#takeOrRenew(attempt.signal))) {
           this.#log.error({ holder: this.#seen?.lease.spec?.holderIdentity }, 'the lease was taken by another process');
@@ -138,6 +142,7 @@ class Candidate {
         }
       } catch (error) {
         if (signal.aborted) return false;
+        if (attempt.signal.aborted) pauseMs = 0;
         this.#log.warn({ err: toKubeError(error).message }, 'could not renew the lease');
       } finally {
         deadline.cancel();
@@ -153,17 +158,12 @@ class Candidate {
 
   /** One try: true when we hold the lease afterwards. */
   async #takeOrRenew(signal: AbortSignal): Promise<boolean> {
-    const { client, namespace, name, identity } = this.#o;
-    const ref = { namespace, name };
+    const { identity } = this.#o;
     let seen = this.#seen;
     // A leader renews what it wrote last without reading first; only a conflict makes it look.
     if (seen?.lease.spec?.holderIdentity !== identity) {
-      try {
-        seen = this.#look(await client.get<Lease>(leases, ref, { signal }));
-      } catch (error) {
-        if (!isNotFound(error)) throw error;
-        return this.#write(undefined, signal);
-      }
+      seen = await this.#read(signal);
+      if (!seen) return this.#write(undefined, signal);
       if (heldForMs(seen, identity, this.#clock.monotonic()) > 0) return false;
     }
     try {
@@ -171,9 +171,22 @@ class Candidate {
     } catch (error) {
       if (isNotFound(error)) return this.#write(undefined, signal);
       if (!isConflict(error)) throw error;
-      seen = this.#look(await client.get<Lease>(leases, ref, { signal }));
-      if (seen.lease.spec?.holderIdentity !== identity) return false;
-      return this.#write(seen.lease, signal);
+      // To the API server, a change of one that was deleted is a conflict: the uid that it names is nobody's.
+      seen = await this.#read(signal);
+      if (seen && seen.lease.spec?.holderIdentity !== identity) return false;
+      return this.#write(seen?.lease, signal);
+    }
+  }
+
+  /** Undefined when there is none. */
+  async #read(signal: AbortSignal): Promise<Observation | undefined> {
+    const { client, namespace, name } = this.#o;
+    try {
+      const lease = await client.get<Lease>(leases, { namespace, name }, { signal });
+      return (this.#seen = observe(this.#seen, lease, this.#clock.monotonic()));
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      return undefined;
     }
   }
 
@@ -209,10 +222,6 @@ class Candidate {
       const { message } = toKubeError(error);
       this.#log.warn({ err: message }, 'could not release the lease, the next leader waits until it runs out');
     }
-  }
-
-  #look(lease: Lease): Observation {
-    return (this.#seen = observe(this.#seen, lease, this.#clock.monotonic()));
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {

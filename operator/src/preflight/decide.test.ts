@@ -75,6 +75,17 @@ describe('a cluster', () => {
       /1\.6 or later/,
     ],
     [
+      'whose Kubernetes refuses what its KubeVirt writes',
+      {
+        ...kubeVirt({}, { status: { phase: 'Deployed', observedKubeVirtVersion: 'v1.8.2' } }),
+        version: seen('v1.36.0'),
+      },
+      'KubeVirt version',
+      'fail',
+      /v1\.8\.2 cannot run every image on Kubernetes 1\.36 or later/,
+      /1\.8\.4 or later/,
+    ],
+    [
       'whose KubeVirt says no version',
       kubeVirt({}, { status: { phase: 'Deployed' } }),
       'KubeVirt version',
@@ -229,6 +240,23 @@ describe('a cluster', () => {
       words: expect.stringMatching(words),
       remedy: expect.stringMatching(remedy),
     });
+  });
+
+  it.each([
+    ['v1.35.3', 'v1.8.2'],
+    ['v1.35.3', 'v1.6.0'],
+    ['v1.36.0', 'v1.8.4'],
+    ['v1.36.0', 'v1.8.10-7-gabcdef0'],
+    ['v1.36.2+k3s1', 'v1.9.0'],
+    ['v1.36.2', 'v1.9.0-rc.0'],
+    ['v1.37.0', 'v2.0.0'],
+    ['v1.37.0', '1.10'],
+  ])('with Kubernetes %s and KubeVirt %s runs every image', (version, observedKubeVirtVersion) => {
+    const facts = {
+      ...kubeVirt({}, { status: { phase: 'Deployed', observedKubeVirtVersion } }),
+      version: seen(version),
+    };
+    expect(finding(facts, 'KubeVirt version')).toMatchObject({ level: 'ok', words: observedKubeVirtVersion });
   });
 
   it('without KubeVirt is told so once', () => {

@@ -3,10 +3,14 @@
 
 import type { Facts, KubeVirt } from './facts.ts';
 import { fail, judged, ok, warn, type Verdict } from './finding.ts';
-import { atLeast, versionOf } from './version.ts';
+import { atLeast, isRelease, versionOf } from './version.ts';
 
 /** The first whose migrations can be told where to (addedNodeSelector). */
 const least = '1.6';
+/** From here on the API server holds the numbers of definitions to their format (kubernetes/kubernetes#136582). */
+const strictNumbers = '1.36';
+/** The first whose definitions have room for the checksums of disks, which are unsigned (kubevirt/kubevirt#17469, #17858). */
+const roomForChecksums = [1, 8, 4] as const;
 /** Disks of containers are mounted as image volumes from here on, as far as that is known. */
 const imageVolumes = '1.9';
 /** What the operator begins at a time unless told. */
@@ -43,14 +47,26 @@ export const deployed = only(({ metadata, status }) => {
   return ok('deployed');
 });
 
-export const version = only(({ status }) => {
-  const text = status?.observedKubeVirtVersion;
-  const found = text === undefined ? undefined : versionOf(text);
-  if (text === undefined || found === undefined)
-    return warn(`it does not say its version`, `make sure that it is ${least} or later`);
-  if (atLeast(found, least)) return ok(text);
-  return fail(`${text} is too old: its migrations cannot be told where to`, `upgrade KubeVirt to ${least} or later`);
-});
+export function version({ kubeVirts, version: kubernetes }: Facts): Verdict {
+  return judged(kubeVirts, missing, ([first]) => {
+    if (first === undefined) return missing;
+    const text = first.status?.observedKubeVirtVersion;
+    const found = text === undefined ? undefined : versionOf(text);
+    if (text === undefined || found === undefined)
+      return warn(`it does not say its version`, `make sure that it is ${least} or later`);
+    if (!atLeast(found, least))
+      return fail(
+        `${text} is too old: its migrations cannot be told where to`,
+        `upgrade KubeVirt to ${least} or later`,
+      );
+    const server = kubernetes.kind === 'seen' ? versionOf(kubernetes.value) : undefined;
+    if (server === undefined || !atLeast(server, strictNumbers) || isRelease(text, roomForChecksums)) return ok(text);
+    return fail(
+      `${text} cannot run every image on Kubernetes ${strictNumbers} or later: guests stay Scheduled if the checksum of their disk is 2^31 or more, as about every second is`,
+      `upgrade KubeVirt to ${roomForChecksums.join('.')} or later`,
+    );
+  });
+}
 
 export const emulation = only((kubeVirt) => {
   if (kubeVirt.spec?.configuration?.developerConfiguration?.useEmulation !== true)

@@ -15,7 +15,7 @@ import { attemptsOf, type Attempt } from '../model/job.ts';
 import { secretName } from '../model/names.ts';
 import type { ProgressReason } from '../model/reasons.ts';
 import { isNonce } from '../render/markers.ts';
-import { renderUserData } from '../render/user-data.ts';
+import { placesOn, renderUserData, type UserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
 import type { Deps } from '../deps.ts';
 import { livingEarlier, stillThere } from './earlier.ts';
@@ -74,7 +74,8 @@ async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Cr
   for (const name of formerSecrets(job, attempt)) await deleteSecret(deps, { namespace, name });
 
   let nonce = newId().slice(0, 16);
-  const userData = renderUserData({ nonce, mode, script, files: files.files, scratch, checkpoint: saving }, base64);
+  const data: UserData = { nonce, mode, script, files: files.files, scratch, checkpoint: saving };
+  const userData = renderUserData(data, base64, placesOn(job.spec.architecture));
   const rendered = renderSecret(job, attempt, base64(userData));
   const secret = { ...rendered, data: { ...rendered.data, [nonceKey]: base64(nonce) } };
   try {

@@ -1,12 +1,22 @@
 // The wrapper script does what it says in the shells that guests have: busybox and dash, with a file in place of the serial
 // line, a temporary directory in place of the root, and a note in place of the power switch and the kernel.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MarkerReader } from './markers.ts';
-import { renderUserData, type GuestPlaces, type UserData } from './user-data.ts';
+import { guestPlaces, placesOn, renderUserData, type GuestPlaces, type UserData } from './user-data.ts';
 
 const nonce = '0123456789abcdef';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -24,6 +34,8 @@ function places(): GuestPlaces {
     scratch: join(root, 'scratch'),
     state: join(root, 'state'),
     quieten: ':',
+    wait: waiting(),
+    ranNotes: join(root, 'sem/config?scripts?user'),
     powerOff: `echo off >>'${join(root, 'power')}'`,
     units: join(root, 'units'),
     inittab: join(root, 'inittab'),
@@ -31,18 +43,25 @@ function places(): GuestPlaces {
   };
 }
 
+/** Notes for how long it is asked to wait, and does not. */
+function waiting(): string {
+  return `echo >>'${join(root, 'waits')}'`;
+}
+
 /** The programs of busybox and nothing else. */
 function busyboxPath(): string {
   const bin = join(root, 'bin');
+  rmSync(bin, { recursive: true, force: true });
   mkdirSync(bin);
   const list = spawnSync('busybox', ['--list'], { encoding: 'utf8' }).stdout.split('\n');
   for (const applet of list.filter((name) => name !== '')) symlinkSync('/bin/busybox', join(bin, applet));
   return bin;
 }
 
-function run(shell: 'busybox' | 'dash', data: Partial<UserData>) {
+function run(shell: 'busybox' | 'dash', data: Partial<UserData>, edit = (text: string): string => text) {
   const script = join(root, 'user-data');
-  writeFileSync(script, renderUserData({ nonce, mode: 'Batch', files: [], scratch: false, ...data }, base64, places()));
+  const all = { nonce, mode: 'Batch', files: [], scratch: false, ...data } as const;
+  writeFileSync(script, edit(renderUserData(all, base64, places())));
   chmodSync(script, 0o755);
   const command = shell === 'busybox' ? ['busybox', 'sh', script] : ['dash', script];
   const path = shell === 'busybox' ? busyboxPath() : (process.env.PATH ?? '');
@@ -77,6 +96,34 @@ describe.each(['busybox', 'dash'] as const)('the wrapper under %s', (shell) => {
     expect(markers).toEqual([{ kind: 'start' }, ...Array(3).fill({ kind: 'exit', code: 3 })]);
     expect(console.indexOf('start')).toBeLessThan(console.indexOf('out\nerr\n'));
     expect(powerOffs).toBe(1);
+  });
+
+  it('leaves the log time to take in the exit code before it powers off, the more the longer the script ran', () => {
+    run(shell, { script: 'true' });
+    expect(read('waits')).toBe('1\n1\n');
+    // What the wrapper takes for the time: 100 s more at each look.
+    const clock = join(root, 'clock');
+    const hour = `date() { n=$(cat '${clock}' 2>/dev/null || echo 0); n=$((n + 100)); echo "$n" >'${clock}'; echo "$n"; }\n`;
+    const timed = (step: string): string => {
+      rmSync(join(root, 'waits'));
+      rmSync(clock, { force: true });
+      run(shell, { script: 'true' }, (text) => text.replace('now() {', `${hour.replace('100', step)}now() {`));
+      return read('waits');
+    };
+    expect([timed('100'), timed('4000'), timed('-50')]).toEqual(['5\n5\n', '10\n10\n', '1\n1\n']);
+  });
+
+  it('has cloud-init run it again after a reboot, but not in a session', () => {
+    const note = join(root, 'sem/config_scripts_user');
+    const noted = () => readdirSync(join(root, 'sem'));
+    mkdirSync(join(root, 'sem'));
+    writeFileSync(note, '');
+    writeFileSync(join(root, 'sem/config_scripts_vendor'), '');
+    run(shell, { mode: 'Session' });
+    expect(noted()).toContain('config_scripts_user');
+    rmSync(join(root, 'bin'), { recursive: true, force: true });
+    run(shell, { script: 'true' });
+    expect(noted()).toEqual(['config_scripts_vendor']);
   });
 
   it.each([
@@ -156,5 +203,12 @@ describe.each(['busybox', 'dash'] as const)('the wrapper under %s', (shell) => {
   it('carries a script of the largest allowed size', () => {
     const script = `: ${'x'.repeat(262_000)}\necho done`;
     expect(run(shell, { script }).console).toContain('done\n');
+  });
+});
+
+describe('the serial line of a guest', () => {
+  it('is another one on the board for arm64', () => {
+    expect(placesOn('amd64')).toBe(guestPlaces);
+    expect([guestPlaces.terminal, placesOn('arm64').terminal]).toEqual(['/dev/ttyS0', '/dev/ttyAMA0']);
   });
 });

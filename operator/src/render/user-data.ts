@@ -32,6 +32,10 @@ export interface GuestPlaces extends CheckpointPlaces {
   readonly scratch: string;
   /** Keeps kernel messages off the serial line. */
   readonly quieten: string;
+  /** The command that waits for so many seconds as its argument says. */
+  readonly wait: string;
+  /** cloud-init's notes that it has run the user-data; a pattern of the shell. */
+  readonly ranNotes: string;
   readonly powerOff: string;
 }
 
@@ -41,11 +45,18 @@ export const guestPlaces: GuestPlaces = {
   scratch: '/scratch',
   state: '/var/lib/idlewild',
   quieten: 'dmesg -n 1 2>/dev/null',
+  wait: 'sleep',
+  ranNotes: '/var/lib/cloud/instance/sem/config?scripts?user',
   powerOff: 'poweroff -f || poweroff || systemctl poweroff',
   units: '/run/systemd/system',
   inittab: '/etc/inittab',
   rereadInittab: 'kill -HUP 1',
 };
+
+/** KubeVirt's board for arm64 has another serial line (QEMU's virt, with a PL011). */
+export function placesOn(architecture: string): GuestPlaces {
+  return architecture === 'arm64' ? { ...guestPlaces, terminal: '/dev/ttyAMA0' } : guestPlaces;
+}
 
 /** Exit code of a job whose files could not be written, so that its script never ran. */
 export const filesFailedCode = 125;
@@ -60,6 +71,7 @@ export function renderUserData(
   const files = data.files.map((file) => writeFile(file.path, file.base64, file.mode)).join('');
   const parts = [
     head(data.nonce, places),
+    data.mode === 'Batch' ? runAgain(places) : '',
     data.scratch ? scratchDisk(places) : '',
     files,
     script === undefined ? '' : writeFile(`${places.state}/script`, base64(script), '0700'),
@@ -86,7 +98,17 @@ failed=
 ${places.quieten}
 mark() { printf '\\nidlewild:%s:%s\\n' ${quoted(nonce)} "$1" >>"$terminal"; }
 say() { printf 'idlewild: %s\\n' "$1" >>"$terminal"; }
+now() { date +%s 2>/dev/null || echo 0; }
+begun=$(now)
 `;
+}
+
+/**
+ * After a reboot cloud-init would not run a script a second time, and nobody would ever end the job. In a session the user is there,
+ * and may have rebooted on purpose.
+ */
+function runAgain({ ranNotes }: GuestPlaces): string {
+  return `rm -f ${ranNotes}\n`;
 }
 
 /** A blank disk is formatted; one that carries data (the guest was reset) is mounted as it is. */
@@ -144,9 +166,20 @@ fi
 `;
 }
 
-/** Said three times, for a line of noise may cut one in two; then the line is given time to drain. */
+/**
+ * Said three times, for a line of noise may cut one in two; then the line is given time to drain. Between them the log is let catch
+ * up: KubeVirt has a hundredth of a core for copying the console into it, and what is not copied when the guest goes off is lost. The
+ * longer the script ran, the more may be left to copy, and the less does the pause matter.
+ */
 function reportExit(places: GuestPlaces): string {
-  return `for _ in 1 2 3; do mark "exit:$code"; done
+  return `rest=$((($(now) - begun) / 20))
+[ "$rest" -ge 1 ] || rest=1
+[ "$rest" -le 10 ] || rest=10
+mark "exit:$code"
+${places.wait} "$rest"
+mark "exit:$code"
+${places.wait} "$rest"
+mark "exit:$code"
 [ ! -c "$terminal" ] || stty -F "$terminal" onlcr 2>/dev/null || sleep 1
 ${places.powerOff}
 `;

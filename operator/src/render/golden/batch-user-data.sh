@@ -9,6 +9,10 @@ failed=
 dmesg -n 1 2>/dev/null
 mark() { printf '\nidlewild:%s:%s\n' 0123456789abcdef "$1" >>"$terminal"; }
 say() { printf 'idlewild: %s\n' "$1" >>"$terminal"; }
+now() { date +%s 2>/dev/null || echo 0; }
+begun=$(now)
+
+rm -f /var/lib/cloud/instance/sem/config?scripts?user
 
 scratch_disk() {
   if [ -b /dev/disk/by-id/virtio-scratch ]; then echo /dev/disk/by-id/virtio-scratch; return; fi
@@ -55,6 +59,13 @@ else
   code=$?
 fi
 
-for _ in 1 2 3; do mark "exit:$code"; done
+rest=$((($(now) - begun) / 20))
+[ "$rest" -ge 1 ] || rest=1
+[ "$rest" -le 10 ] || rest=10
+mark "exit:$code"
+sleep "$rest"
+mark "exit:$code"
+sleep "$rest"
+mark "exit:$code"
 [ ! -c "$terminal" ] || stty -F "$terminal" onlcr 2>/dev/null || sleep 1
 poweroff -f || poweroff || systemctl poweroff

@@ -9,6 +9,8 @@ failed=
 dmesg -n 1 2>/dev/null
 mark() { printf '\nidlewild:%s:%s\n' 0123456789abcdef "$1" >>"$terminal"; }
 say() { printf 'idlewild: %s\n' "$1" >>"$terminal"; }
+now() { date +%s 2>/dev/null || echo 0; }
+begun=$(now)
 
 mark start
 

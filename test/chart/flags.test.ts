@@ -1,5 +1,7 @@
 // That every flag which the chart passes is one that the program takes, as told by the programs' own parsers.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { fenceTermsOf, parseOptions as parseAgentOptions } from '@idlewild/agent/options.ts';
 import { parseOptions } from '@idlewild/operator/options.ts';
@@ -32,5 +34,23 @@ describe('the flags of the chart', () => {
     const pod = podOf(find(await render('--set-json', json), 'DaemonSet', 'agent-desktop'));
     expect(parseAgentOptions(pod.containers[0]?.args ?? [])).toMatchObject({ 'disk-mib': 2_097_152 });
     expect(JSON.stringify(pod.volumes)).toContain('"expirationSeconds":1209600');
+  });
+
+  it('have the agent look for guests where the switch on the machine does, which is wherever a kubelet may have them', async () => {
+    const { 'pods-cgroup': groups } = parseAgentOptions(await argsOf('agent-desktop'));
+    const unit = readFileSync(join(import.meta.dirname, '../../agent/host/idlewild-fence.service'), 'utf8');
+    const commands = [...unit.replaceAll('\\\n', ' ').matchAll(/^Exec(?:Start|StopPost)=(.*)$/gm)];
+    expect(commands).toHaveLength(2);
+    for (const [, command = ''] of commands) {
+      const looked = [...command.matchAll(/--pods-cgroup (\S+?)'?(?= |$)/g)].map(([, dir]) => `/host${dir}`);
+      expect(looked).toEqual(groups);
+    }
+    expect(groups).toEqual(
+      expect.arrayContaining([
+        ...['kubepods.slice', 'kubepods'].map((name) => `/host/sys/fs/cgroup/${name}`),
+        // kind gives its kubelets a group of their own.
+        '/host/sys/fs/cgroup/kubelet.slice/kubelet-kubepods.slice',
+      ]),
+    );
   });
 });

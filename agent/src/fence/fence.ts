@@ -1,7 +1,8 @@
 // The fence of one machine: its guests live by a permission that runs out by itself, and are ended when it has.
 // Promises: nothing is called ended while a process of it is left; what could not be done is told, here, on the log and to the
-// owner; armed means that the permission could be written and that the switch on the host is at work.
+// owner; armed means that the permission could be written, that the switch on the host is at work, and that guests would be found.
 
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Clock } from '@idlewild/operator/kube/clock.ts';
 import type { GuestPlaces } from '../throttle/guest-groups.ts';
@@ -51,15 +52,22 @@ export class Fence {
   }
 
   get armed(): boolean {
-    const { beat, boot, places } = this.#o;
-    const known = places.groups.length + places.pods.length > 0;
-    return known && this.#written && isBeating(readBeat(beat), boot.now());
+    const { beat, boot } = this.#o;
+    return this.#knowsGuests && this.#written && isBeating(readBeat(beat), boot.now());
   }
 
   /** What cannot be ended, in words; undefined when everything could. */
   get trouble(): string | undefined {
     if (this.#left.length > 0) return `processes ${this.#left.join(', ')} of a guest do not end`;
+    const { pods } = this.#o.places;
+    if (pods.length > 0 && !this.#knowsGuests) return `no control group of a kubelet is at ${pods.join(', ')}`;
     return this.#failure;
+  }
+
+  /** A kubelet makes its group before any pod. Where it has a name that we were not told, no guest would be found. */
+  get #knowsGuests(): boolean {
+    const { groups, pods } = this.#o.places;
+    return groups.length > 0 || pods.some((dir) => existsSync(dir));
   }
 
   /** When guests were ended, and why, the newest first. */

@@ -77,6 +77,8 @@ export interface LifecycleInput {
   readonly machineLost: boolean;
   /** The attempt's machine was silent for so long, a short while ago, that it may have ended its guests itself, ms. */
   readonly silenceMs?: number | undefined;
+  /** Why the cluster does not let virtual machines be deleted, by name. */
+  readonly refusals?: ReadonlyMap<string, string> | undefined;
   readonly nowMs: number;
   readonly settings: LifecycleSettings;
 }
@@ -238,7 +240,7 @@ function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   const wake = { kind: 'wake', afterMs: Math.max(1, overdue.atMs - nowMs) } as const;
   const first = alive[0];
   if (!first) return [{ kind: 'createVm', attempt }, wake];
-  const message = stillThere(first.metadata.name);
+  const message = stillThere(first.metadata.name, input.refusals?.get(first.metadata.name));
   // Its end wakes us, unless that was told before we knew of it.
   const look = { kind: 'wake', afterMs: Math.min(wake.afterMs, earlierAgainMs) } as const;
   return [...noteIfNew(job, { reason: 'WaitingForEarlier', message }), look];

@@ -12,8 +12,10 @@ import { attemptsOf, type Attempt } from '../model/job.ts';
 import { labels } from '../model/names.ts';
 import { isDead } from './observe.ts';
 
-export function stillThere(virtualMachine: string): string {
-  return `${virtualMachine} of the attempt before is still being taken down`;
+/** @param refused why the cluster does not let it be deleted. */
+export function stillThere(virtualMachine: string, refused?: string): string {
+  const which = `${virtualMachine} of the attempt before`;
+  return refused === undefined ? `${which} is still being taken down` : `${which} cannot be deleted: ${refused}`;
 }
 
 /** @returns the name of a virtual machine whose guest may live, or undefined. */

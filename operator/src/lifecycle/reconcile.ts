@@ -6,7 +6,7 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import type { Pod } from '../api/kubernetes.ts';
 import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
 import { annotationOf, isBeingDeleted, isOwnedBy } from '../api/meta.ts';
-import { computeJobs, pods, virtualMachineInstances, virtualMachines, type ResourceType } from '../api/resources.ts';
+import { computeJobs, pods, virtualMachineInstances, virtualMachines } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { NetworkObstacle } from '../isolation/obstacle.ts';
@@ -36,6 +36,7 @@ import { hasRun, isPodOfAttempt, whoEnded, type Guest } from './observe.ts';
 import { collectorMs, OrphanWatch, orphansOf, type Orphan } from './orphans.ts';
 import type { EndDecision } from './outcome.ts';
 import { restorationOf, type Restoration } from './own-fields.ts';
+import { Removal } from './removal.ts';
 
 /** How soon a virtual machine is looked for again that the API server has and our caches have not. */
 const behindMs = 1_000;
@@ -46,6 +47,7 @@ export class Lifecycle {
   readonly #settings: LifecycleSettings;
   readonly #metrics: LifecycleMetrics;
   readonly #orphans = new OrphanWatch();
+  readonly #removal: Removal;
   /** Between tries of what was refused, by job key; between restorations of one virtual machine, by its uid. */
   readonly #refused: Pauses;
   readonly #restored: Pauses;
@@ -69,6 +71,7 @@ export class Lifecycle {
     this.#consoles = consoles;
     this.#settings = settings;
     this.#metrics = createLifecycleMetrics(deps.registry);
+    this.#removal = new Removal(deps);
     this.#refused = new Pauses(deps.clock, { baseMs: 1_000, maxMs: 60_000 });
     this.#restored = new Pauses(deps.clock, { baseMs: 10_000, maxMs: 600_000 });
   }
@@ -77,7 +80,12 @@ export class Lifecycle {
     const { world, clock } = this.#deps;
     const job = world.jobs.get(key);
     const vms = world.vmsOf(key);
-    let again = await this.#sweep(key, orphansOf(vms, job));
+    const vmis = world.vmisOf(key);
+    // What is left of former attempts must hold up nothing else: it may be that it cannot be deleted for a long time.
+    const failures: unknown[] = [];
+    const passOver = (error: unknown): undefined => void failures.push(error);
+    const refusals = this.#removal.refusals(key, [...vms, ...vmis, ...(job ? [job] : [])]);
+    let again = await this.#sweep(key, orphansOf(vms, job)).catch(passOver);
     if (job) {
       const own = vms.filter((vm) => isOwnedBy(vm, job.metadata.uid ?? ''));
       const guest = this.#guest(key, job, own);
@@ -86,12 +94,15 @@ export class Lifecycle {
       const machine = openAttempt(job)?.node;
       const machineLost = this.#isLost(machine);
       const silenceMs = machine === undefined ? undefined : this.#silenceOf(machine);
-      const vmis = world.vmisOf(key);
-      const input = { job, vms: own, vmis, guest, console, machineLost, silenceMs, nowMs: clock.now(), settings };
+      const state = { guest, console, machineLost, silenceMs, refusals };
+      const input = { job, vms: own, vmis, ...state, nowMs: clock.now(), settings };
       for (const decision of decideLifecycle(input)) {
         const after = await this.#apply(key, job, decision).catch((error: unknown) => {
           // The job was deleted meanwhile, or its namespace: the watch will tell, and if not, the next try.
-          if (!isNotFound(error)) throw error;
+          if (!isNotFound(error)) {
+            if (decision.kind !== 'deleteVm' && decision.kind !== 'deleteVmi') throw error;
+            return passOver(error);
+          }
           context.log.debug({ kind: decision.kind }, 'the job or its namespace is gone');
           return behindMs;
         });
@@ -101,6 +112,7 @@ export class Lifecycle {
       this.#consoles.forget(key);
       this.#refused.forget(key);
     }
+    if (failures.length > 0) throw failures[0];
     return { requeueAfterMs: again };
   };
 
@@ -143,12 +155,10 @@ export class Lifecycle {
         this.#restored.forget(decision.vm.metadata.uid ?? '');
         this.#refused.forget(keyOf(decision.vm));
         if (await this.#isBehind(job, decision.vm)) return behindMs;
-        await this.#delete(virtualMachines, decision.vm, { job: key, why: decision.why });
-        return undefined;
+        return this.#removal.remove(virtualMachines, decision.vm, { jobKey: key, job, why: decision.why });
       case 'deleteVmi':
         if (await this.#isBehind(job, decision.vmi)) return behindMs;
-        await this.#delete(virtualMachineInstances, decision.vmi, { job: key, why: decision.why });
-        return undefined;
+        return this.#removal.remove(virtualMachineInstances, decision.vmi, { jobKey: key, job, why: decision.why });
       case 'deleteSecret':
         await deleteSecret(this.#deps, {
           namespace: job.metadata.namespace,
@@ -156,8 +166,7 @@ export class Lifecycle {
         });
         return undefined;
       case 'deleteJob':
-        await this.#delete(computeJobs, job, { job: key, why: 'its time to live is over' });
-        return undefined;
+        return this.#removal.remove(computeJobs, job, { jobKey: key, job, why: 'its time to live is over' });
       case 'createVm':
         return this.#create(key, job, decision);
       case 'starting':
@@ -356,28 +365,17 @@ export class Lifecycle {
       this.#orphans.forget(key);
       return undefined;
     }
-    const left = this.#orphans.left(key, clock.monotonic());
-    if (left > 0) return left;
+    const patience = this.#orphans.left(key, clock.monotonic());
+    if (patience > 0) return patience;
     for (const { vm, owner } of orphans) {
       const { namespace, name } = vm.metadata;
       const job = await orUndefined(client.get<ComputeJob>(computeJobs, { namespace, name: owner.name }));
       if (job?.metadata.uid === owner.uid) continue;
-      await this.#delete(virtualMachines, vm, { job: key, why: 'its job is gone' });
-      await deleteSecret(this.#deps, { namespace, name: secretNameOfVm(name) });
+      const left = await this.#removal.remove(virtualMachines, vm, { jobKey: key, why: 'its job is gone' });
+      if (left === undefined) await deleteSecret(this.#deps, { namespace, name: secretNameOfVm(name) });
     }
     // What is deleted is no orphan; one whose job turned out to be there is looked at again.
     return collectorMs;
-  }
-
-  async #delete(type: ResourceType, object: KubeObject, words: { job: string; why: string }): Promise<void> {
-    const { uid, name, namespace } = object.metadata;
-    this.#deps.log.info({ ...words, name }, `deleting a ${type.kind}`);
-    try {
-      await this.#deps.client.delete(type, { namespace, name }, { preconditions: { uid } });
-    } catch (error) {
-      // Gone, or replaced by another object of the same name: either way not ours to delete any more.
-      if (!isNotFound(error) && !isConflict(error)) throw error;
-    }
   }
 }
 

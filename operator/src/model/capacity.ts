@@ -60,7 +60,7 @@ export function fits(needs: Amount, free: Amount): boolean {
   );
 }
 
-/** MiB that KubeVirt asks for beyond the guest's own memory: launcher processes, page tables, vCPUs, video, devices. */
+/** MiB that a launcher pod asks for beyond the guest's own memory: its processes, page tables, vCPUs, video, devices, sidecars. */
 export function overheadMiB(guest: {
   readonly cores: number;
   readonly memoryMiB: number;
@@ -70,12 +70,15 @@ export function overheadMiB(guest: {
 }): number {
   const launcherMiB = 240;
   const ioThreadMiB = 8;
+  // 35 MB for guest-console-log, and 1 MB for the holder of a disk's image where that is not mounted (serialconsolelog.go).
+  const sidecarsMiB = 35;
   const vfioMiB = 1024;
   const arm64MiB = guest.architecture === 'arm64' ? 128 : 0;
   return (
     Math.ceil(guest.memoryMiB / 512) +
     launcherMiB +
     ioThreadMiB +
+    sidecarsMiB +
     8 * guest.cores +
     (guest.graphics ? 32 : 0) +
     (guest.gpus > 0 ? vfioMiB : 0) +

@@ -163,6 +163,46 @@ describe('a console', () => {
     });
   });
 
+  it.each([
+    ['goes on after its sidecar was started again, as one that ran out of memory is', 'initContainerStatuses', false],
+    [
+      'is over with a container of its own, as KubeVirt had it once, which is not started again',
+      'containerStatuses',
+      true,
+    ],
+  ] as const)('%s', async (_what, list, isOver) => {
+    const { clock, kubelets, consoles } = setUp();
+    const statusOf = (name: string, state: object) => ({
+      name,
+      state,
+      ready: true,
+      restartCount: 0,
+      image: '',
+      imageID: '',
+    });
+    const up = { running: { startedAt: '2026-01-01T12:00:00Z' } };
+    const down = { terminated: { exitCode: 137, reason: 'OOMKilled' } };
+    const withConsole = (resourceVersion: string, state: object): Pod => {
+      const [log, guest] = [statusOf('guest-console-log', state), statusOf('compute', up)];
+      const ordinary = { containerStatuses: [guest, log] };
+      const sidecar = { initContainerStatuses: [log], containerStatuses: [guest] };
+      const pod = podOf('a', 'pc-1', { phase: 'Running', ...(list === 'containerStatuses' ? ordinary : sidecar) });
+      return { ...pod, metadata: { ...pod.metadata, resourceVersion } };
+    };
+    const look = (pod: Pod) => consoles.follow('default/a', nonce, [pod]);
+    const pod = withConsole('1', up);
+    look(pod);
+    kubelets.print(pod.metadata.name, start);
+    await clock.advance(10);
+    look(withConsole('2', down));
+    await clock.advance(5_000);
+    expect(look(withConsole('2', down)).complete).toBe(isOver);
+    look(withConsole('3', up));
+    kubelets.print(pod.metadata.name, exit(0));
+    await clock.advance(5_000);
+    expect(look(withConsole('3', up)).exitCode).toBe(isOver ? undefined : 0);
+  });
+
   it('that cannot be read holds nothing up for ever: neither a deadline nor the end of a guest', async () => {
     const { clock, kubelets, consoles } = setUp({ patienceMs: 60_000 });
     kubelets.broken = true;

@@ -215,19 +215,26 @@ function asText({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
 }
 
-function consoleState(pod: Pod) {
-  return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find(
-    ({ name }) => name === consoleContainer,
-  )?.state;
+function consoleState({ status }: Pod) {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find(isConsole)?.state;
 }
+
+const isConsole = ({ name }: { readonly name: string }): boolean => name === consoleContainer;
 
 function hasLog(pod: Pod): boolean {
   const state = consoleState(pod);
   return state?.running !== undefined || state?.terminated !== undefined || isOver(pod);
 }
 
-/** Nothing will be added to its log. */
+/**
+ * Nothing will be added to its log. A sidecar that ended, for want of memory for instance, is started again for as long as the guest's
+ * container runs; KubeVirt has had it as one since 1.5.
+ */
 function isOver(pod: Pod): boolean {
-  const phase = pod.status?.phase;
-  return consoleState(pod)?.terminated !== undefined || phase === 'Succeeded' || phase === 'Failed';
+  const { phase, initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  if (phase === 'Succeeded' || phase === 'Failed') return true;
+  if (consoleState(pod)?.terminated === undefined) return false;
+  return (
+    !initContainerStatuses.some(isConsole) || containerStatuses.every(({ state }) => state?.terminated !== undefined)
+  );
 }

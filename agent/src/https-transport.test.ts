@@ -64,6 +64,13 @@ describe('a request of the agent', () => {
     expect((await transport.request(get)).body).toEqual({ items: [] });
   });
 
+  it('goes to an address of IPv6 as to any other', async () => {
+    const other = createHttpsTransport({ server: 'http://[::1]:1', userAgent: 'test-agent', token: () => '' });
+    // Nobody answers there; a name that had to be looked up would not be found.
+    expect(await failed(other.request(get))).toMatchObject({ message: expect.not.stringContaining('ENOTFOUND') });
+    await other.close();
+  });
+
   it('ends with the transport', async () => {
     api.onList(silence);
     const asked = failed(transport.request(get));

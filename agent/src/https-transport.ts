@@ -29,6 +29,8 @@ export function createHttpsTransport({ server, ca, token, userAgent }: HttpsTran
     throw new TypeError(`server: "${server}" is neither an https:// nor an http:// address`);
   }
   const by = url.protocol === 'https:' ? https : http;
+  // An IPv6 address has brackets in a URL, and none where Node connects to.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const prefix = url.pathname.replace(/\/+$/, '');
   const agent = new by.Agent({ keepAlive: true, keepAliveMsecs: keepAliveProbeMs, timeout: idleMs, maxSockets: 4 });
   const opened = new AbortController();
@@ -41,7 +43,7 @@ export function createHttpsTransport({ server, ca, token, userAgent }: HttpsTran
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const options: RequestOptions = {
-        ...{ agent, ca, method, host: url.hostname, port: url.port, path: prefix + path + queryString(o.query) },
+        ...{ agent, ca, method, host, port: url.port, path: prefix + path + queryString(o.query) },
         ...{ signal: o.signal, headers: headersOf(o) },
       };
       by.request(options, resolve)

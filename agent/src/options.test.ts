@@ -11,6 +11,17 @@ describe('a command line', () => {
     );
   });
 
+  it.each([
+    ['https://fd00:10:96::1:443', 'https://[fd00:10:96::1]:443'],
+    ['https://::1:6443', 'https://[::1]:6443'],
+    ['https://[fd00::1]:443', 'https://[fd00::1]:443'],
+    ['https://10.96.0.1:443', 'https://10.96.0.1:443'],
+    ['https://api.example.org:6443/k8s', 'https://api.example.org:6443/k8s'],
+  ])('takes %s for the server %s', (server, url) => {
+    expect(parseOptions([...needed, `--server=${server}`]).server).toBe(url);
+    expect(URL.canParse(url)).toBe(true);
+  });
+
   it('says what is allowed', () => {
     expect(() => parseOptions([...needed, '--cores=many'])).toThrow('--cores: must be a whole number');
   });

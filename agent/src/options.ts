@@ -34,11 +34,16 @@ const whole = (max: number) =>
     z.number().check(z.maximum(max)),
   );
 const text = z.string().check(z.minLength(1));
+/** Kubernetes tells pods the address of its API server without the brackets that one of IPv6 has in a URL. */
+const serverUrl = z.pipe(
+  text,
+  z.transform((url) => url.replace(/^(https?:\/\/)([0-9a-f]*:[0-9a-f:]*):(\d+)$/i, '$1[$2]:$3')),
+);
 const roomName = z.string().check(z.regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, 'must be a label value'));
 
 const schema = z.strictObject({
   node: text,
-  server: text,
+  server: serverUrl,
   'ca-file': z.optional(text),
   'token-file': text,
   root: z._default(text, '/'),

@@ -125,7 +125,7 @@ export const usage = `The Idlewild operator: gives ComputeJobs to idle machines.
 
   --kubeconfig FILE             KUBECONFIG, ~/.kube/config or the pod's service account unless given
   --namespace NAME              where the leader's lease lives (idlewild-system)
-  --metrics-host HOST           address of /metrics, /healthz and /readyz (127.0.0.1)
+  --metrics-host HOST           address of /metrics, /healthz and /readyz; :: is every address (127.0.0.1)
   --metrics-port PORT           their port; 0 picks a free one and logs it (0)
   --lease-duration DURATION     silence of a machine's agent after which the machine counts as lost (10s)
   --lease-margin DURATION       how much longer until its lease is sealed and its guests start elsewhere (1s)

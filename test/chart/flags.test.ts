@@ -36,6 +36,11 @@ describe('the flags of the chart', () => {
     expect(JSON.stringify(pod.volumes)).toContain('"expirationSeconds":1209600');
   });
 
+  it('have the operator and the portal listen at every address: their pods may have none of IPv4, and are probed', async () => {
+    expect(parseOptions(await argsOf('operator'))['metrics-host']).toBe('::');
+    expect(parsePortalOptions(await argsOf('portal')).host).toBe('::');
+  });
+
   it('have the agent look for guests where the switch on the machine does, which is wherever a kubelet may have them', async () => {
     const { 'pods-cgroup': groups } = parseAgentOptions(await argsOf('agent-desktop'));
     const unit = readFileSync(join(import.meta.dirname, '../../agent/host/idlewild-fence.service'), 'utf8');

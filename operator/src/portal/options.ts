@@ -79,7 +79,7 @@ const flags = {
 export const usage = `The Idlewild portal: jobs, machines and consoles in a browser.
 
   --kubeconfig FILE     KUBECONFIG, ~/.kube/config or the pod's service account unless given
-  --host HOST           address to listen on (127.0.0.1)
+  --host HOST           address to listen on; :: is every address (127.0.0.1)
   --port PORT           its port; 0 picks a free one and logs it (0)
   --public-url URL      where browsers find it, such as https://portal.example.org; may be given several times. With https only,
                         the cookie is for https only (loopback at its own port)

@@ -12,6 +12,7 @@ import { plainProtocol } from '../kube/socket.ts';
 import type { Transport, TransportOptions } from '../kube/transport.ts';
 import { Authentication } from '../server/authentication.ts';
 import { Authorization } from '../server/authorization.ts';
+import { listen } from '../server/listen.ts';
 import { answerProblems, Problem } from '../server/problem.ts';
 import { Callers, type Caller } from './callers.ts';
 import { consoleLogEndpoint } from './console-log.ts';
@@ -44,6 +45,7 @@ export interface PortalOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
+  /** `::` is every address. */
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
@@ -185,13 +187,7 @@ export async function startPortal(o: PortalOptions): Promise<RunningPortal> {
       [consolePath]: consoleRoute({ client, authorization, callers, tickets, log }),
     },
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(o.port, o.host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  await listen(server, o.port, o.host);
   const { port } = server.address() as AddressInfo;
   if (origins.size === 0) origins = new Set([`http://127.0.0.1:${port}`, `http://localhost:${port}`]);
   const stop = new AbortController();

@@ -1,5 +1,6 @@
 // The operator's own HTTP server.
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { networkInterfaces } from 'node:os';
 import { pino } from 'pino';
 import { Counter, Registry } from 'prom-client';
 import { startServer, type RunningServer } from './server.ts';
@@ -51,6 +52,18 @@ describe('the server', () => {
     const response = await fetch(`http://127.0.0.1:${server.port}/readyz`);
     expect(response.status).toBe(500);
     expect(await response.text()).not.toMatch(/the inside|server\.ts/);
+  });
+
+  it('is at every address when told so, also in a cluster of IPv6', async () => {
+    const registry = new Registry();
+    server = await startServer({ port: 0, host: '::', registry, log, notReady: () => [] });
+    const { port } = server;
+    const addresses = Object.values(networkInterfaces()).flatMap((of = []) => of.filter(({ internal }) => internal));
+    expect(addresses.length).toBeGreaterThan(0);
+    for (const { address, family } of addresses) {
+      const host = family === 'IPv6' ? `[${address}]` : address;
+      expect(await (await fetch(`http://${host}:${port}/healthz`)).text()).toBe('ok\n');
+    }
   });
 
   it('refuses a port that is taken', async () => {

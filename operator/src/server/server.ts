@@ -2,16 +2,18 @@
 // Promises: /healthz answers as long as the process turns its event loop; /readyz is 200 only when everything it decides on
 // has been read at least once. Must not offer anything that changes the cluster, nor anything of users without asking who asks.
 
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type Router } from 'express';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { listen } from './listen.ts';
 import { answerProblems } from './problem.ts';
 
 export interface ServerOptions {
   /** 0 picks a free port. */
   readonly port: number;
+  /** `::` is every address. */
   readonly host: string;
   readonly registry: Registry;
   readonly log: Logger;
@@ -51,7 +53,7 @@ export async function startServer({
   // Not only for the routes: express shows stacks to whoever asks.
   app.use(answerProblems(log));
   const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 30_000 }, app);
-  await listening(server, port, host);
+  await listen(server, port, host);
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
@@ -60,14 +62,4 @@ export async function startServer({
         server.closeAllConnections();
       }),
   };
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

@@ -112,6 +112,7 @@ readinessProbe:
     - { port: 53, protocol: UDP }
     - { port: 53, protocol: TCP }
 - ports:
-    - { port: 443, protocol: TCP }
-    - { port: 6443, protocol: TCP }
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - { port: {{ int . }}, protocol: TCP }
+    {{- end }}
 {{- end }}

@@ -224,8 +224,9 @@ function imagesOf(node: Node): ReadonlySet<string> {
 function offerOf(node: Node): { since?: string; awayUntilMs?: number; urgency?: Urgency } {
   const offer = jsonOf(node.metadata.annotations?.[annotations.offer]);
   const awayUntilMs = timeOf(offer['expectedAwayUntil']);
+  const since = rfc3339Of(timeOf(offer['since']));
   return {
-    ...(timeOf(offer['since']) === undefined ? {} : { since: String(offer['since']) }),
+    ...(since === undefined ? {} : { since }),
     ...(awayUntilMs === undefined ? {} : { awayUntilMs }),
     ...urgencyOf(offer),
   };
@@ -247,6 +248,12 @@ function holdOf(node: Node, nowMs: number): Hold | undefined {
 function timeOf(value: unknown): number | undefined {
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
   return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** In the form that the API server takes for a time; what people write and Date reads may be in another. */
+function rfc3339Of(ms: number | undefined): string | undefined {
+  const text = ms === undefined ? '' : new Date(ms).toISOString();
+  return /^\d{4}-/.test(text) ? text : undefined;
 }
 
 function jsonOf(text: string | undefined): Readonly<Record<string, unknown>> {

@@ -156,9 +156,19 @@ describe('a machine', () => {
     });
   });
 
-  it.each(['{', '[]', '{"since":5}', '{"since":"long ago"}'])('whose offer says %s has no known beginning', (offer) => {
-    const node = aMachine('pc');
-    node.metadata.annotations = { 'idlewild.dev/offer': offer };
-    expect(machineOf(node).since).toBeUndefined();
-  });
+  it.each(['{', '[]', '{"since":5}', '{"since":"long ago"}', '{"since":"+012345-01-01T00:00:00Z"}'])(
+    'whose offer says %s has no known beginning',
+    (offer) => {
+      const node = aMachine('pc');
+      node.metadata.annotations = { 'idlewild.dev/offer': offer };
+      expect(machineOf(node).since).toBeUndefined();
+    },
+  );
+
+  it.each(['2026-01-02', '2026-01-02T00:00Z', '2 January 2026 00:00 UTC', '2026-01-01T24:00:00Z'])(
+    'that lends since "%s", as somebody wrote by hand, says so in a form that the API server takes',
+    (since) => {
+      expect(machineOf(aMachine('pc', { since })).since).toBe('2026-01-02T00:00:00.000Z');
+    },
+  );
 });

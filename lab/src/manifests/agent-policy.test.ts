@@ -160,6 +160,7 @@ describe('somebody with the token of the agent of pc-1', () => {
     await server.patch(own, 'merge', { metadata: { labels: { [approved]: 'revoked' } } });
     const refused = await patch(own, { metadata: { labels: { 'idlewild.dev/pool': 'on' } } });
     expect(refused.body.message).toContain('pc-1 is revoked: its agent may write nothing');
+    expect(refused.body.message).toContain("ValidatingAdmissionPolicy 'agent-nodes.idlewild.dev'");
     const renewal = await server.get(`${leasesPath}/pc-1`);
     const renewed = { ...(renewal.body['spec'] as object), renewTime: '2026-03-04T10:00:00.000000Z' };
     const kept = await steal('PUT', `${leasesPath}/pc-1`, { ...renewal.body, spec: renewed });
@@ -191,6 +192,23 @@ describe('somebody with the token of the agent of pc-1', () => {
     const refused = await patch(own, { metadata: { labels: { 'idlewild.dev/pool': 'on' } } });
     expect(refused.body).toMatchObject({ code: 403, message: expect.stringContaining('bound to no node') });
     expect(await steal('POST', leasesPath, lease('pc-1'))).toMatchObject({ status: 403 });
+  });
+});
+
+describe('a policy that reads other objects', () => {
+  it('is asked of Leases of machines alone: until they are read, a server refuses to everybody what it is for', async () => {
+    const { body } = await server.get('/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies');
+    const specs = (body['items'] as { spec: { paramKind?: unknown; matchConstraints: unknown } }[]).map(
+      ({ spec }) => spec,
+    );
+    expect(specs.filter(({ paramKind }) => paramKind !== undefined)).toEqual([
+      expect.objectContaining({
+        matchConstraints: expect.objectContaining({
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'idlewild-machines' } },
+          resourceRules: [expect.objectContaining({ apiGroups: ['coordination.k8s.io'], resources: ['leases'] })],
+        }),
+      }),
+    ]);
   });
 });
 

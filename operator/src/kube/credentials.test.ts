@@ -133,6 +133,10 @@ describe('credentials', () => {
   it('are refused with a reason where they would not work', async () => {
     const password = kubeconfig({ username: 'u', password: 'p' });
     await expect(transportFromKubeConfig(await password)).rejects.toThrow('user name and password');
+    const other = kubeconfig({ token: 'x', as: 'somebody' });
+    await expect(transportFromKubeConfig(await other)).rejects.toThrow('acts as somebody else (as: somebody)');
+    const behind = kubeconfig({ token: 'x' }, { 'proxy-url': 'http://127.0.0.1:1' });
+    await expect(transportFromKubeConfig(await behind)).rejects.toThrow('through a proxy (proxy-url)');
     await writeFile(
       join(dir, 'empty'),
       stringify({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }),

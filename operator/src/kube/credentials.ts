@@ -26,7 +26,8 @@ const tokenLifeMs = 30_000;
 
 /**
  * From a kubeconfig file, or (no path) from KUBECONFIG, ~/.kube/config or the pod's service account, in that order. Throws
- * when there is no current context, or when it authenticates in a way that we do not carry over (user name and password).
+ * when there is no current context, or when it asks for what we do not carry over: a user name and password, to act as somebody
+ * else, or a proxy.
  */
 export async function transportFromKubeConfig(path?: string): Promise<Transport> {
   const plain = await plainCredentials(path);
@@ -38,10 +39,19 @@ export async function transportFromKubeConfig(path?: string): Promise<Transport>
   const cluster = config.getCurrentCluster();
   const source = path ?? 'the default kubeconfig';
   if (!cluster) throw new Error(`kubeconfig: ${source} has no current context with a cluster`);
-  if (config.getCurrentUser()?.username) {
+  const user = config.getCurrentUser();
+  if (user?.username) {
     throw new Error(
       `kubeconfig: ${source} logs in by user name and password; a token or a client certificate is needed`,
     );
+  }
+  if (user?.impersonateUser) {
+    throw new Error(
+      `kubeconfig: ${source} acts as somebody else (as: ${user.impersonateUser}), which is not supported`,
+    );
+  }
+  if (cluster.proxyUrl) {
+    throw new Error(`kubeconfig: ${source} goes through a proxy (proxy-url), which is not supported`);
   }
 
   const read = async (): Promise<https.RequestOptions> => {

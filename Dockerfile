@@ -29,6 +29,9 @@ ARG VERSION=0.1.0
 RUN node scripts/bundle-operator.ts /built/operator "$VERSION" && \
     node scripts/bundle-portal.ts /built/portal && \
     node scripts/bundle-agent.ts /built/agent
+# The machine's programs are mounted at /host/usr. They look for their libraries where its links into /usr are; no machine of arm64 has
+# the second one, so that it cannot be mounted.
+RUN mkdir -p /built/host/usr && ln -s usr/lib /built/host/lib && ln -s usr/lib64 /built/host/lib64
 RUN cd web && node ../node_modules/vite/bin/vite.js build --logLevel warn --outDir /built/web
 
 FROM ${BASE} AS program
@@ -72,6 +75,7 @@ FROM program AS agent
 LABEL org.opencontainers.image.title="Idlewild agent" \
       org.opencontainers.image.description="Protects the owner of a lab machine, and lends what the owner does not use"
 COPY --from=build /built/agent /opt/idlewild/agent
+COPY --from=build /built/host /host
 # The dead man's switch, which the chart puts on the machine and the machine's systemd runs. For that, the image needs a shell.
 COPY --chmod=0755 agent/host/idlewild-fence /opt/idlewild/host/idlewild-fence
 COPY --chmod=0644 agent/host/idlewild-fence.service /opt/idlewild/host/idlewild-fence.service

@@ -57,6 +57,18 @@ describe('the Dockerfile', () => {
     expect(stage('agent').join('\n')).toContain('/opt/idlewild/host/idlewild-fence.service');
     expect(read('charts/idlewild/templates/agent/daemonset.yaml')).toContain('cd /opt/idlewild/host');
   });
+
+  it("has the machine's programs find their libraries below /usr, which is all of the machine that the chart mounts for them", () => {
+    const links = [
+      ...stage('build')
+        .join('\n')
+        .matchAll(/ln -s (\S+) \/built\/host\/(\S+)/g),
+    ].map(([, to, at]) => [at, to]);
+    expect(Object.fromEntries(links)).toEqual({ lib: 'usr/lib', lib64: 'usr/lib64' });
+    expect(stage('agent')).toContain('COPY --from=build /built/host /host');
+    const { agent } = parse(read('charts/idlewild/values.yaml')) as { agent: { hostPrograms: string[] } };
+    expect(agent.hostPrograms).toEqual(['/usr']);
+  });
 });
 
 interface Step {

@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Running } from './sandbox.ts';
 import { runInside } from './sandbox.ts';
@@ -49,7 +58,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
     const bound = { apiVersion: 'v1', kind: 'Node', name: 'pc-4', uid: metadata.uid };
     const actor = await stage.actor('agent-dedicated', 'agent', 'main', bound);
     for (const name of ['token', 'ca.crt']) copyFileSync(join(actor.account, name), join(actor.volume('token'), name));
-    done.push(label(actor, stage), writesNothing(actor));
+    done.push(label(actor, stage), writesNothing(actor), findsLibraries(actor));
     await acting(actor, async (running) => {
       const lease = '/apis/coordination.k8s.io/v1/namespaces/idlewild-machines/leases/pc-4';
       await until('it renews', running, async () => (await stage.server.get(lease)).status === 200);
@@ -80,6 +89,13 @@ function writesNothing(actor: Actor): string {
   const { output } = runInside({ ...actor.box, user: '0:0' }, ['/bin/touch', '/opt/idlewild/written']);
   assert.match(output, /Read-only file system/);
   return 'cannot write to its root';
+}
+
+/** Of the machine's programs, below the only part of it that is mounted for them. */
+function findsLibraries({ box }: Actor): string {
+  for (const name of ['lib', 'lib64']) assert.equal(readlinkSync(join(box.root, 'host', name)), `usr/${name}`);
+  assert.ok(box.mounts.some(({ to }) => to === '/host/usr'));
+  return "finds the libraries of the machine's programs";
 }
 
 function answers(actor: Actor): string {

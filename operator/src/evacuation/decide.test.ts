@@ -34,6 +34,7 @@ interface Case {
   readonly job?: JobBuilder;
   readonly moving?: readonly Moving[];
   readonly silent?: readonly string[];
+  readonly mayUnmark?: boolean;
   readonly nowS?: number;
 }
 
@@ -54,6 +55,7 @@ function decide(nodes: Node[], o: Case = {}): EvacuationDecision {
     verdicts,
     explain: true,
     moving,
+    mayUnmark: o.mayUnmark ?? true,
     urgentWaits: false,
     isSilent: (machine) => silent.includes(machine),
     nowMs: noon + nowS * 1000,
@@ -295,6 +297,14 @@ describe('what nobody wants any more', () => {
 
   it('is taken back from KubeVirt when the machine takes guests again', () => {
     expect(decide([open, aMachine('pc-2')])).toEqual({ kind: 'unmark', node: 'pc-1' });
+  });
+
+  it('keeps no guest from its way when KubeVirt cannot take the mark back, as before 1.8', () => {
+    expect(decide([open, aMachine('pc-2')], { mayUnmark: false })).toEqual({ kind: 'wait' });
+    expect(decide([occupied, aMachine('pc-2')], { mayUnmark: false })).toMatchObject({
+      kind: 'migrate',
+      leaving: { reason: 'OwnerReturned' },
+    });
   });
 
   it('is taken back when the mark names another machine than the guest runs on', () => {

@@ -52,6 +52,8 @@ export interface EvacuationInput {
   readonly explain: boolean;
   /** Every guest on its way, this one among them. */
   readonly moving: readonly Moving[];
+  /** False for a while after KubeVirt would not take a mark away: before 1.8 it cannot. The guest is not to wait for that. */
+  readonly mayUnmark: boolean;
   /** A guest that has to leave sooner than others waits for its turn. */
   readonly urgentWaits: boolean;
   /** The machine has not been heard for a while, and may be lost soon. */
@@ -141,7 +143,7 @@ export function evacuate(input: EvacuationInput): EvacuationDecision {
   }
   if (leaving && isBehind(vmi, migrations)) return { kind: 'wait', retryInMs: 1_000 };
   const stale = staleMark(vmi, machine);
-  if (stale !== undefined) return { kind: 'unmark', node: stale };
+  if (stale !== undefined && input.mayUnmark) return { kind: 'unmark', node: stale };
   if (leaving) return leave(input, vmi, open, machine, leaving);
   const settled = settle(job, vmi, open);
   return settled.kind === 'wait' ? { kind: 'wait', retryInMs: leavesInMs(machine, ask) } : settled;

@@ -48,6 +48,7 @@ function decide(migration: VirtualMachineInstanceMigration, o: Case = {}): Evacu
     verdicts,
     explain: true,
     moving: o.moving ?? [own],
+    mayUnmark: true,
     urgentWaits: false,
     isSilent: () => false,
     nowMs: noon + nowS * 1000,

@@ -12,6 +12,7 @@ import { nodes, virtualMachineInstanceMigrations, virtualMachineInstanceSubresou
 import type { ReconcileContext, Result } from '../kube/controller.ts';
 import { isAlreadyExists, isNotFound, toKubeError, type KubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
+import { Pauses } from '../kube/pauses.ts';
 import { needsOfJob } from '../model/capacity.ts';
 import { attemptsOf, isStopped, lastAttempt, openAttempt, workedSeconds } from '../model/job.ts';
 import { machineOf } from '../model/machine.ts';
@@ -54,12 +55,15 @@ export class Evacuation {
   readonly #telling: Telling;
   /** Jobs whose guests have to leave sooner than others, and wait for their turn. */
   readonly #urgent = new Set<string>();
+  /** Between tries to have a mark taken away, by job key. */
+  readonly #marks: Pauses;
 
   constructor(deps: Deps, parts: EvacuationParts, settings: EvacuationSettings) {
     this.#deps = deps;
     this.#parts = parts;
     this.#settings = settings;
     this.#telling = new Telling(deps);
+    this.#marks = new Pauses(deps.clock, { baseMs: refusedMs, maxMs: 600_000 });
     this.#metrics = createEvacuationMetrics(deps.registry, () => parts.wakes.waiting);
   }
 
@@ -77,8 +81,11 @@ export class Evacuation {
     }
     if (!this.#deps.world.jobs.get(key)) {
       for (const { metadata } of traffic.goneOf(key)) traffic.forget(metadata.uid ?? '');
+      this.#marks.forget(key);
     }
-    return { requeueAfterMs: input && decision && (await this.#apply(key, input, decision)) };
+    const again = input && decision && (await this.#apply(key, input, decision));
+    const left = this.#marks.left(key);
+    return { requeueAfterMs: left > 0 ? Math.min(again ?? left, left) : again };
   };
 
   /** Undefined when there is nothing to decide. */
@@ -116,6 +123,7 @@ export class Evacuation {
       verdicts: room.now(),
       explain: this.#telling.isDue(key, job, 'NoMachineForGuest'),
       moving: traffic.moving(nowMs),
+      mayUnmark: this.#marks.left(key) === 0,
       urgentWaits: this.#urgent.size > 0,
       isSilent,
       nowMs,
@@ -145,7 +153,7 @@ export class Evacuation {
       case 'cancel':
         return this.#cancel(job, decision);
       case 'unmark':
-        return vmi && this.#unmark(job, vmi, decision.node);
+        return vmi && this.#unmark(key, job, vmi, decision.node);
       case 'recreate':
         return this.#recreate(key, job, decision);
       case 'migrate':
@@ -249,7 +257,7 @@ export class Evacuation {
     return refusedMs;
   }
 
-  async #unmark(job: ComputeJob, vmi: VirtualMachineInstance, node: string): Promise<number | undefined> {
+  async #unmark(key: string, job: ComputeJob, vmi: VirtualMachineInstance, node: string): Promise<number | undefined> {
     const { client, log } = this.#deps;
     const { namespace, name } = vmi.metadata;
     // The mark may be news and the machine's closing still on the way to us: a drain must not be called off by that.
@@ -263,11 +271,17 @@ export class Evacuation {
         { subresource: 'evacuate/cancel', body },
       );
     } catch (error) {
-      // Somebody else's mark by now, or KubeVirt would not: what is true then is seen at the next look.
-      if (!isNotFound(error) && toKubeError(error).kind !== 'server') throw error;
-      log.debug({ instance: name, node }, 'the request to leave was not called off');
-      return refusedMs;
+      // Somebody else's mark by now, or KubeVirt would not, or is too old for it (1.8 was the first): what is true then is seen
+      // at the next look.
+      const { kind } = toKubeError(error);
+      if (kind !== 'notFound' && kind !== 'server' && kind !== 'forbidden' && kind !== 'badRequest') throw error;
+      const words = 'the request to leave was not called off';
+      if (kind === 'forbidden') log.warn({ instance: name, node, err: error }, words);
+      else log.debug({ instance: name, node, err: error }, words);
+      this.#marks.next(key);
+      return 0;
     }
+    this.#marks.forget(key);
     log.info({ job: job.metadata.name, node }, 'a request to leave was called off');
     return refusedMs;
   }

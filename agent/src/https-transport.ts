@@ -90,11 +90,11 @@ export function createHttpsTransport({ server, ca, token, userAgent }: HttpsTran
       }
     },
 
-    async stream({ path, signal, ...sent }) {
+    async stream({ path, signal, beginsWithinMs = timeoutMs, ...sent }) {
       const attempted = `GET ${path}`;
       const began = new AbortController();
       const off = calledOff(signal);
-      const timer = setTimeout(() => began.abort(), timeoutMs);
+      const timer = setTimeout(() => began.abort(), beginsWithinMs);
       try {
         off.throwIfAborted();
         const answer = await exchange('GET', path, { ...sent, signal: AbortSignal.any([off, began.signal]) });
@@ -106,7 +106,7 @@ export function createHttpsTransport({ server, ca, token, userAgent }: HttpsTran
         }
         return { status, headers, body: chunksOf(answer, attempted, off) };
       } catch (error) {
-        throw failure(error, { attempted, off, late: began.signal.aborted && `no answer within ${timeoutMs} ms` });
+        throw failure(error, { attempted, off, late: began.signal.aborted && `no answer within ${beginsWithinMs} ms` });
       } finally {
         clearTimeout(timer);
       }

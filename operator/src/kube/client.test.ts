@@ -4,7 +4,7 @@ import { leases, nodes, pods, virtualMachineInstanceSubresources } from '../api/
 import { applyStatus } from './apply.ts';
 import { KubeClient, type RequestInfo } from './client.ts';
 import type { KubeObject } from './object.ts';
-import { json, reset, ScriptedApi, status } from './scripted-api.ts';
+import { json, reset, ScriptedApi, silence, status } from './scripted-api.ts';
 import { createTransport, type Transport } from './transport.ts';
 
 let api: ScriptedApi;
@@ -142,6 +142,13 @@ describe('the client', () => {
       kind: 'notFound',
       message: 'GET /api/v1/namespaces/lab/pods/a: NotFound was said',
     });
+  });
+
+  it('waits for a log to begin as long as it is told', async () => {
+    api.onList(silence);
+    const { signal } = new AbortController();
+    const quiet = client.logs({ namespace: 'lab', name: 'a' }, { container: 'c', beginsWithinMs: 100, signal });
+    await expect(quiet.next()).rejects.toMatchObject({ kind: 'timeout' });
   });
 
   it('streams a log', async () => {

@@ -246,7 +246,10 @@ export class KubeClient {
     await watchStream(this.raw, type, o, this.#clock);
   }
 
-  /** A container's log as it comes. Ends when the log ends, or with kind "aborted". */
+  /**
+   * A container's log as it comes. Ends when the log ends, or with kind "aborted". A kubelet begins its answer with the first line
+   * (pkg/kubelet/server): one that prints nothing for `beginsWithinMs` fails with kind "timeout".
+   */
   async *logs(
     ref: ObjectRef,
     o: {
@@ -254,15 +257,17 @@ export class KubeClient {
       follow?: boolean | undefined;
       sinceTime?: string | undefined;
       tailLines?: number | undefined;
+      beginsWithinMs?: number | undefined;
       signal: AbortSignal;
     },
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const { container, follow, sinceTime, tailLines, signal } = o;
+    const { container, follow, sinceTime, tailLines, beginsWithinMs, signal } = o;
     const stream = await this.raw.stream({
       path: objectPath(pods, ref, 'log'),
       query: { container, follow, sinceTime, tailLines },
       headers: { accept: '*/*' },
       signal,
+      beginsWithinMs,
     });
     yield* stream.body;
   }

@@ -67,6 +67,8 @@ export interface Transport {
     readonly query?: Query | undefined;
     readonly headers?: Headers | undefined;
     readonly signal: AbortSignal;
+    /** How long the server may take to begin its answer, ms; 30 000 unless told. */
+    readonly beginsWithinMs?: number | undefined;
   }): Promise<TransportStream>;
   /**
    * A watch whose events need no decoding, for a server within the same process. Resolves when the server ends it in good
@@ -167,7 +169,7 @@ export function createTransport(options: TransportOptions): Transport {
       }
     },
 
-    async stream({ path, query, headers, signal }) {
+    async stream({ path, query, headers, signal, beginsWithinMs = defaultTimeoutMs }) {
       const attempted = `GET ${path}`;
       if (signal.aborted) throw new KubeError(`${attempted}: aborted`, { kind: 'aborted', cause: signal.reason });
       try {
@@ -177,7 +179,7 @@ export function createTransport(options: TransportOptions): Transport {
           method: 'GET',
           headers: await headersOf(headers, undefined),
           signal,
-          headersTimeout: defaultTimeoutMs,
+          headersTimeout: beginsWithinMs,
           bodyTimeout: 0,
         });
         const response = await unlessAborted(answer, signal);

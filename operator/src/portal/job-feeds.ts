@@ -91,6 +91,8 @@ const pastLines = 2_000;
 const mostBacklog = 512 * 1024;
 const backlogPollMs = 50;
 const retryMs = 1_000;
+/** A guest may be quiet for long, and its kubelet answers with its next line. */
+const beginsWithinMs = 10 * 60_000;
 
 /** The consoles of all launcher pods that there are, oldest first, each followed until it ends. */
 export function followOutput({ client, log, namespace, name, onText, onError, backlog }: OutputFeed): () => void {
@@ -103,8 +105,10 @@ export function followOutput({ client, log, namespace, name, onText, onError, ba
     let tailLines = pastLines;
     for (;;) {
       try {
-        const chunks = client.logs(ref, { container: consoleContainer, follow: true, tailLines, signal });
-        for await (const chunk of chunks) {
+        const how = { follow: true, tailLines, beginsWithinMs };
+        for await (const chunk of client.logs(ref, { container: consoleContainer, ...how, signal })) {
+          // What was shown is not shown again.
+          tailLines = 0;
           onText(pod.metadata.name, attempt, decoder.decode(chunk, { stream: true }));
           while (backlog() > mostBacklog) await delay(backlogPollMs, undefined, { signal });
         }
@@ -114,7 +118,6 @@ export function followOutput({ client, log, namespace, name, onText, onError, ba
         // A container that has not started yet is refused: there is nothing to read so far.
         if (toKubeError(error).kind !== 'badRequest') {
           log.debug({ err: error, pod: pod.metadata.name }, 'a console could not be read');
-          tailLines = 0;
         }
         await delay(retryMs, undefined, { signal });
       }

@@ -1,10 +1,26 @@
 // A drained machine: its guests move with memory and disk, or stay and say why.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { inPhase, output, patient, startLab, submit, until, untilJob, type LabCluster } from '../src/cluster.ts';
+import {
+  approved,
+  inPhase,
+  output,
+  patient,
+  startLab,
+  submit,
+  until,
+  untilJob,
+  type LabCluster,
+} from '../src/cluster.ts';
 
 let lab: LabCluster;
+let machines: readonly string[];
 beforeAll(async () => {
   lab = await startLab({ machines: 2 });
+  // No more of them, so that the guest of one that is drained has one place to go to.
+  machines = await until('two machines may take jobs', async () => {
+    const names = await approved(lab);
+    return names.length === 2 && names;
+  });
 }, patient(300_000));
 afterAll(async () => {
   await lab.stop();
@@ -105,7 +121,7 @@ describe('kubectl drain', () => {
       expect(stuck.status?.phase).toBe('Running');
       expect(stuck.status?.node).toBe(last);
 
-      const other = last === 'pc-1' ? 'pc-2' : 'pc-1';
+      const other = machines.find((name) => name !== last) ?? '';
       await lab.kubectl(['uncordon', other]);
       await untilJob(lab, 'mover', 'has moved', (found) => found.status?.node === other);
       expect((await drain(last, '60s')).code).toBe(0);
@@ -119,12 +135,11 @@ describe('kubectl drain', () => {
   it(
     'takes the machine out until uncordon, and then it takes jobs again',
     async () => {
-      await lab.kubectl(['cordon', 'pc-1']);
-      await lab.kubectl(['cordon', 'pc-2']);
+      await lab.kubectl(['cordon', ...machines]);
       await submit(lab, 'patient', { script: 'true' });
       const waiting = await untilJob(lab, 'patient', 'waits', (found) => found.status?.waiting !== undefined);
       expect(waiting.status?.waiting?.reasons?.map(({ reason }) => reason)).toEqual(['Cordoned']);
-      await lab.kubectl(['uncordon', 'pc-1']);
+      await lab.kubectl(['uncordon', machines[0] ?? '']);
       await untilJob(lab, 'patient', 'succeeds', inPhase('Succeeded'));
     },
     patient(180_000),

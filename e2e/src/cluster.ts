@@ -257,6 +257,14 @@ export async function output(cluster: LabCluster, name: string, namespace = 'def
   return logs.join('');
 }
 
+/** The machines that may take jobs, by name. */
+export async function approved(cluster: LabCluster): Promise<readonly string[]> {
+  const selector = 'node-restriction.kubernetes.io/idlewild-approved=true';
+  const { code, stdout, stderr } = await cluster.kubectl(['get', 'nodes', '-l', selector, '-o', 'name']);
+  if (code !== 0) throw new Error(`kubectl get nodes: ${stderr}`);
+  return [...stdout.matchAll(/^node\/(.+)$/gm)].map(([, name = '']) => name);
+}
+
 /** Process ids of the emulators that run out of the lab's directory, by machine name. */
 export async function emulators(cluster: LabCluster): Promise<Map<string, number[]>> {
   const status = await cluster.lab('status', '--json');

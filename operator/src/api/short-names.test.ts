@@ -2,7 +2,7 @@
 // Kubernetes itself never means a kind of ours: `kubectl delete cj --all` would delete CronJobs.
 
 import { describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
@@ -22,8 +22,16 @@ const taken = new Set(
 );
 
 describe('the words by which kubectl knows jobs', () => {
-  it('mean nothing else on a cluster', () => {
-    expect(names.shortNames).not.toEqual([]);
-    expect([names.plural, names.singular, ...names.shortNames].filter((name) => taken.has(name))).toEqual([]);
+  it('mean nothing else on a cluster, but for the one that is kept for who is used to it', () => {
+    const [first, ...others] = names.shortNames;
+    expect([names.plural, names.singular, first].filter((name) => name === undefined || taken.has(name))).toEqual([]);
+    expect(others).toEqual(['cj']);
+  });
+
+  it('are those in the manuals that no cluster takes for CronJobs', () => {
+    const root = join(import.meta.dirname, '../../..');
+    const manuals = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))];
+    const pages = manuals.filter((name) => name.endsWith('.md'));
+    expect(pages.filter((name) => /kubectl [^`|]*\bcj\b/.test(readFileSync(join(root, name), 'utf8')))).toEqual([]);
   });
 });

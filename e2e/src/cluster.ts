@@ -197,7 +197,10 @@ export type JobSpec = Partial<Omit<ComputeJob['spec'], 'resources' | 'retries' |
   interruption?: Partial<ComputeJob['spec']['interruption']>;
 };
 
-/** A manifest of a job on the tiny image with 128 MiB (of a given cluster: IDLEWILD_IMAGE with 512), as JSON: YAML 1.1 would read words such as y and on as booleans. */
+/**
+ * A manifest of a job on the tiny image with 128 MiB, as JSON: YAML 1.1 would read words such as y and on as booleans. On a given
+ * cluster it is IDLEWILD_IMAGE with 512, and a quarter of an hour to start: a whole distribution that is emulated boots for minutes.
+ */
 export function manifest(name: string, spec: JobSpec, namespace = 'default'): string {
   return JSON.stringify({
     apiVersion: 'idlewild.dev/v1alpha1',
@@ -205,6 +208,7 @@ export function manifest(name: string, spec: JobSpec, namespace = 'default'): st
     metadata: { name, namespace },
     spec: {
       image: { containerDisk: given.image ?? 'lab/tiny' },
+      ...(given.image === undefined ? {} : { startDeadline: '15m' }),
       ...spec,
       resources: { memory: given.image === undefined ? '128Mi' : '512Mi', ...spec.resources },
     },

@@ -7,7 +7,7 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from '../api/kubevirt.ts';
 import { isBeingDeleted } from '../api/meta.ts';
 import { inWords } from '../model/duration.ts';
-import { isFinished, isStopped, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
+import { finishedAtMs, isFinished, isStopped, lastAttempt, openAttempt, type Attempt } from '../model/job.ts';
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
 import { isSaid, type Milestones, type Mobility } from '../model/status.ts';
 import { causeOf, deadlines, pausedReason, standstillEndMs, unreadMs } from './deadlines.ts';
@@ -22,9 +22,11 @@ import {
   isOrphaned,
   milestonesOf,
   mobilityOf,
+  reachableBy,
   whoEnded,
   type Guest,
 } from './observe.ts';
+import { withObservation } from './observed.ts';
 import {
   byExitCode,
   endedByMachine,
@@ -113,9 +115,15 @@ export type LifecycleDecision =
   | EndDecision
   /** The job has no machine, and is to have none any more. */
   | ({ readonly kind: 'stop' } & Stop)
+  /** Its user changed the job, and nothing else of the status changes with it. */
+  | { readonly kind: 'observed' }
   | { readonly kind: 'wake'; readonly afterMs: number };
 
 export function decideLifecycle(input: LifecycleInput): LifecycleDecision[] {
+  return withObservation(input.job, due(input));
+}
+
+function due(input: LifecycleInput): LifecycleDecision[] {
   const { job, vms } = input;
   if (isBeingDeleted(job)) {
     return vms.filter((vm) => !isBeingDeleted(vm)).map((vm) => remove(vm, 'its job is being deleted'));
@@ -143,7 +151,7 @@ function afterEnd(input: LifecycleInput): LifecycleDecision[] {
   const last = lastAttempt(job);
   const kept = keepsLog.has(last?.reason ?? '') ? last?.virtualMachine : undefined;
   const decisions = clean(input, kept);
-  const finishedMs = Date.parse(job.status?.finishTime ?? '');
+  const finishedMs = finishedAtMs(job);
   const { vm, vmi } = guest;
   if (vm && vmi && kept !== undefined && !isInstanceOver(vmi) && !isBeingDeleted(vm)) {
     const left = finishedMs + settings.lingerMs - nowMs;
@@ -307,17 +315,6 @@ function end(input: LifecycleInput, outcome: AttemptOutcome): LifecycleDecision[
   const seen = attempt && milestonesOf(guest, attempt, nowMs);
   const secret = attempt && hasSecretFiles(job) ? [{ kind: 'deleteSecret', attempt: attempt.number } as const] : [];
   return [...secret, { ...endOf(job, outcome), seen }];
-}
-
-function reachableBy(job: ComputeJob): string | undefined {
-  switch (job.spec.console) {
-    case 'Serial':
-      return 'the serial console answers';
-    case 'VNC':
-      return 'the guest is up and has a screen';
-    case 'None':
-      return undefined;
-  }
 }
 
 /** The step of the status that is due before the script has begun. */

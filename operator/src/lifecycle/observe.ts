@@ -1,6 +1,7 @@
 // What the objects of an attempt say about it, in the words that decide.ts and its messages use.
 // Promises: pure.
 
+import type { ComputeJob } from '../api/compute-job.ts';
 import { getCondition, isTrue } from '../api/conditions.ts';
 import type { Pod } from '../api/kubernetes.ts';
 import { isInstanceOver, isMigrationOver } from '../api/kubevirt.ts';
@@ -71,6 +72,18 @@ export function mobilityOf({ vm, vmi }: Guest): Mobility | undefined {
     `${frozen.message === undefined ? '' : ` (${frozen.message})`}: either the virtual machine was edited by hand,` +
     ' and undoing that edit heals it, or vmRolloutStrategy of the KubeVirt object is not LiveUpdate';
   return { yes: false, reason: 'RestartRequired', message };
+}
+
+/** How a guest that has started can be reached; undefined when it cannot. */
+export function reachableBy(job: ComputeJob): string | undefined {
+  switch (job.spec.console) {
+    case 'Serial':
+      return 'the serial console answers';
+    case 'VNC':
+      return 'the guest is up and has a screen';
+    case 'None':
+      return undefined;
+  }
 }
 
 /** Reasons of a pod that ended because the machine wanted it gone (Kubernetes: pkg/kubelet/eviction, nodeshutdown, preemption). */

@@ -220,6 +220,9 @@ export class Lifecycle {
         for (const note of stoppedNotes(at, attempt, decision)) ledger.record(written, note);
         return undefined;
       }
+      case 'observed':
+        await writer.status(job, status.observed(job));
+        return undefined;
       case 'wake':
         return decision.afterMs;
     }

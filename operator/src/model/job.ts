@@ -13,6 +13,14 @@ export function isFinished(job: ComputeJob): boolean {
   return isTrue(job.status?.conditions, 'Succeeded') || isTrue(job.status?.conditions, 'Failed');
 }
 
+/** When it was over, ms since the epoch; by its condition when somebody else than the operator said that it is. */
+export function finishedAtMs({ status }: ComputeJob): number {
+  const said = (status?.conditions ?? []).find(
+    ({ type, status: value }) => (type === 'Succeeded' || type === 'Failed') && value === 'True',
+  );
+  return Date.parse(status?.finishTime ?? said?.lastTransitionTime ?? '');
+}
+
 /** Its user wants it to end; whether it has is for `isFinished` to say. */
 export function isStopped(job: ComputeJob): boolean {
   return job.spec.stop === true;

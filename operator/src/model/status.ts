@@ -129,6 +129,16 @@ export function migratable(job: ComputeJob, o: Mobility & { readonly at: string 
   return sealed(job, withMobility(job, { ...job.status }, o, o.at));
 }
 
+/** The spec was changed, and all that the status says holds for it as well. */
+export function observed(job: ComputeJob): ComputeJobStatus {
+  return sealed(job, { ...job.status });
+}
+
+/** Whether the status is about the spec as it was before its last change. */
+export function isOutdated({ metadata: { generation = 0 }, status }: ComputeJob): boolean {
+  return (status?.conditions ?? []).some(({ observedGeneration = generation }) => observedGeneration < generation);
+}
+
 /** Whether a message that stands in the status is this text, as far as a status keeps it. */
 export function isSaid(message: string | undefined, text: string): boolean {
   return message === brief(text, longestMessage);
@@ -340,7 +350,15 @@ function condition(
   return { ...status, conditions: setCondition(status.conditions, update, at) };
 }
 
+/** Everything in a status is about the spec as it was when it was written: who waits for a condition may count on it from then on. */
 function sealed(job: ComputeJob, status: ComputeJobStatus): ComputeJobStatus {
   const { generation } = job.metadata;
-  return { ...status, ...(generation === undefined ? {} : { observedGeneration: generation }), phase: phaseOf(status) };
+  const { conditions } = status;
+  const phase = phaseOf(status);
+  if (generation === undefined) return { ...status, phase };
+  if (!conditions?.some(({ observedGeneration }) => observedGeneration !== generation)) {
+    return { ...status, observedGeneration: generation, phase };
+  }
+  const all = conditions.map((each) => ({ ...each, observedGeneration: generation }));
+  return { ...status, conditions: all, observedGeneration: generation, phase };
 }

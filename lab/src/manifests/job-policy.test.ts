@@ -171,6 +171,21 @@ describe('a job', () => {
     ]);
   });
 
+  it('that may run twice may do so for good: its guest is not told of a change of mind', async () => {
+    const { metadata } = await submit('plain', {});
+    const path = `/apis/idlewild.dev/v1alpha1/namespaces/plain/computejobs/${metadata.name}`;
+    const patch = (exclusive: boolean | null) => server.patch(path, 'merge', { spec: { interruption: { exclusive } } });
+    for (const exclusive of [true, null, false, false]) expect(await patch(exclusive)).toMatchObject({ status: 200 });
+    for (const exclusive of [true, null]) {
+      const answer = await patch(exclusive);
+      expect([answer.status, answer.body.message]).toEqual([
+        422,
+        expect.stringContaining('spec.interruption.exclusive cannot be made true again'),
+      ]);
+    }
+    expect(await server.patch(path, 'merge', { spec: { walltime: '2h' } })).toMatchObject({ status: 200 });
+  });
+
   it('may be made as one that is stopped already', async () => {
     expect(await submit('plain', { stop: true })).toMatchObject({ status: 201 });
   });

@@ -132,7 +132,7 @@ export interface ComputeJobFields {
      */
     interruption: {
       /**
-       * Never two guests of this job at a time. With false a replacement may start while nobody knows yet whether a machine that fell silent still runs the guest, and the guest outlives a short loss of the API server.
+       * Never two guests of this job at a time. With false a replacement may start while nobody knows yet whether a machine that fell silent still runs the guest, and the guest outlives a short loss of the API server. Once false it stays false.
        */
       exclusive: boolean;
       /**

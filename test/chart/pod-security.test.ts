@@ -148,6 +148,7 @@ const owned = [
 ];
 const dedicated = [
   'container agent: appArmorProfile',
+  'container agent: seLinuxOptions',
   ...['KILL', 'SYS_CHROOT', 'DAC_OVERRIDE'].map((name) => `container agent: capability ${name}`),
 ];
 /** What every machine has, whatever its architecture: /lib64, for one, is not on those of arm64, and a pod waits for it for ever. */
@@ -155,7 +156,7 @@ const programs = ['volume programs-0: hostPath /usr'];
 const fence = [
   'volume fence-program: hostPath /usr/local/lib/idlewild',
   'volume fence-unit: hostPath /etc/systemd/system',
-  ...['runAsNonRoot', 'runAsUser 0'].map((what) => `container fence: ${what}`),
+  ...['runAsNonRoot', 'runAsUser 0', 'seLinuxOptions'].map((what) => `container fence: ${what}`),
 ];
 
 describe('the exceptions of the agent', () => {
@@ -194,6 +195,7 @@ describe('the exceptions of the agent', () => {
       'SYS_CHROOT',
       'DAC_OVERRIDE',
       'appArmorProfile',
+      'seLinuxOptions',
       'seccompProfile',
     ];
     expect(told.sort()).toEqual([...paths, ...words, 'agent.hostPrograms', 'agent.ownerPort'].sort());

@@ -63,6 +63,12 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{- /* Where SELinux confines containers, as in RKE2 on RHEL, this type may write to the machine; elsewhere it is nothing. */ -}}
+{{- define "idlewild.onTheMachine" -}}
+seLinuxOptions:
+  type: spc_t
+{{- end }}
+
 {{- define "idlewild.spread" -}}
 {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
 - maxSkew: 1

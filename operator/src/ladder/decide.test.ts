@@ -19,7 +19,7 @@ interface Case {
   readonly checkpoint?: boolean;
   readonly ladder?: Standing;
   readonly owner?: 'away' | 'memory' | { readonly leavesInS?: number };
-  readonly paused?: 'PausedByUser' | 'PausedIOError';
+  readonly paused?: 'PausedByUser' | 'PausedIOError' | 'PausedByMigrationMonitor';
   readonly migration?: 'prepares' | 'copies';
   readonly phase?: VmiPhase | 'gone';
   readonly halted?: boolean;
@@ -221,6 +221,7 @@ describe('a guest whose machine’s owner has gone', () => {
 describe('a guest that is parked', () => {
   it.each<[string, Case, Partial<LadderDecision>]>([
     ['is awake before it is asked', { paused: 'PausedByUser', nowS: 140 }, { kind: 'unpause' }],
+    ['is left to KubeVirt for the last of a copy', { paused: 'PausedByMigrationMonitor', nowS: 140 }, { kind: 'halt' }],
     ['is asked', { nowS: 141 }, { kind: 'halt' }],
     ['is asked although the owner has gone meanwhile', { owner: 'away', nowS: 141 }, { kind: 'halt' }],
     ['has its time', { halted: true, nowS: 141 }, { kind: 'wait', retryInMs: 31_000 }],

@@ -217,7 +217,15 @@ function isPaused({ status }: VirtualMachineInstance): boolean {
   return getCondition(status?.conditions, 'Paused')?.status === 'True';
 }
 
-/** Not for an error of its disk, which KubeVirt pauses for, too (PausedIOError; conditions in its domain-watcher). */
+/** For which KubeVirt itself pauses guests: an error of the disk, and the last of a copy (calculatePausedCondition of virt-handler). */
+const ownPauses: ReadonlySet<string> = new Set(['PausedIOError', 'PausedByMigrationMonitor']);
+
+/** Somebody's, ours or a user's. */
 export function isPausedByWish(vmi: VirtualMachineInstance): boolean {
-  return isPaused(vmi) && getCondition(vmi.status?.conditions, 'Paused')?.reason !== 'PausedIOError';
+  return isPaused(vmi) && !ownPauses.has(getCondition(vmi.status?.conditions, 'Paused')?.reason ?? '');
+}
+
+/** It is taken down, and stands still, so that it does not hear its power button. */
+export function isDeaf(vmi: VirtualMachineInstance): boolean {
+  return isBeingDeleted(vmi) && vmi.status?.phase === 'Running' && isPausedByWish(vmi);
 }

@@ -1,5 +1,6 @@
 // Carries out the yield ladder's freezing, resuming, parking and ending, one job at a time.
-// Promises: the status is written before what depends on it; every step may be repeated after being killed between any two.
+// Promises: the status is written before what depends on it; every step may be repeated after being killed between any two. A guest
+// that is taken down while it stands still, whoever wants that and wherever its job is, goes on to hear it.
 
 import { getCondition } from '../api/conditions.ts';
 import type { ComputeJob, ComputeJobStatus } from '../api/compute-job.ts';
@@ -9,11 +10,12 @@ import type { Deps } from '../deps.ts';
 import type { Result } from '../kube/controller.ts';
 import { isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
+import { Pauses } from '../kube/pauses.ts';
 import type { LedgerNote } from '../ledger/entry.ts';
 import { openAttempt, type Attempt } from '../model/job.ts';
-import { isWantedBack } from '../model/machine.ts';
+import { isLost, isWantedBack } from '../model/machine.ts';
 import * as status from '../model/status.ts';
-import { climb, isPausedByWish, type LadderDecision, type LadderInput } from './decide.ts';
+import { climb, isDeaf, isPausedByWish, type LadderDecision, type LadderInput } from './decide.ts';
 import { createLadderMetrics, type LadderMetrics } from './metrics.ts';
 import type { LadderSettings } from './settings.ts';
 import { goesOn, parks, yields } from './statuses.ts';
@@ -25,21 +27,53 @@ export class Ladder {
   readonly #deps: Deps;
   readonly #settings: LadderSettings;
   readonly #metrics: LadderMetrics;
+  /** Between tries to wake the guests of a job that are taken down, by job key. */
+  readonly #waking: Pauses;
 
   constructor(deps: Deps, settings: LadderSettings) {
     this.#deps = deps;
     this.#settings = settings;
     this.#metrics = createLadderMetrics(deps.registry);
+    this.#waking = new Pauses(deps.clock, { baseMs: askedMs, maxMs: 10_000 });
   }
 
   readonly reconcile = async (key: string): Promise<Result> => {
     const input = this.#look(key);
-    return input && { requeueAfterMs: await this.#apply(input, climb(input)) };
+    const again = input && (await this.#apply(input, climb(input)));
+    const wakeMs = await this.#wakeDeaf(key);
+    return { requeueAfterMs: wakeMs === undefined ? again : Math.min(wakeMs, again ?? wakeMs) };
   };
 
   /** Whether there may be anything to decide: for most guests most of the time there is not. */
   concerns(key: string): boolean {
-    return this.#concerned(key) !== undefined;
+    return this.#concerned(key) !== undefined || this.#deaf(key).length > 0;
+  }
+
+  /** The guests of a job, of which there may be none any more, that are taken down and cannot hear it; on machines that can be asked. */
+  #deaf(key: string): VirtualMachineInstance[] {
+    const { world } = this.#deps;
+    return world.vmisOf(key).filter((vmi) => {
+      const node = isDeaf(vmi) ? world.nodes.get(vmi.status?.nodeName ?? '') : undefined;
+      return node !== undefined && !isLost(node);
+    });
+  }
+
+  /**
+   * KubeVirt presses the power button of a guest that is deleted, again every five seconds until its grace period is over
+   * (shutdownVMI of virt-handler), and then takes its power. On its owner's machine the agent holds it back meanwhile.
+   * @returns when to look again, if that is known.
+   */
+  async #wakeDeaf(key: string): Promise<number | undefined> {
+    const deaf = this.#deaf(key);
+    if (deaf.length === 0) {
+      this.#waking.forget(key);
+      return undefined;
+    }
+    const left = this.#waking.left(key);
+    if (left > 0) return left;
+    const again = this.#waking.next(key);
+    for (const vmi of deaf) await this.#ask(key, vmi, 'unpause');
+    return again;
   }
 
   #concerned(key: string): (Pick<LadderInput, 'job' | 'vmi'> & { readonly attempt: Attempt }) | undefined {
@@ -81,15 +115,15 @@ export class Ladder {
         const note = still ? ({ reason: 'Frozen', rung: 'Freeze', cause: 'OwnerReturned' } as const) : undefined;
         const written = await this.#write(job, yields(job, told), note && { ...told, ...note });
         // At once, as the owner waits for it.
-        return still && input.vmi ? this.#ask(written, input.vmi, 'pause') : 0;
+        return still && input.vmi ? this.#ask(written.metadata.name, input.vmi, 'pause') : 0;
       }
       case 'pause':
       case 'unpause':
-        return this.#ask(job, decision.vmi, decision.kind);
+        return this.#ask(job.metadata.name, decision.vmi, decision.kind);
       case 'resumed': {
         const { node, attempt, message, stoodMs } = decision;
         const still = stoodMs === undefined ? undefined : await this.#stillNow(attempt.virtualMachine, job);
-        if (still) return this.#ask(job, still, 'unpause');
+        if (still) return this.#ask(job.metadata.name, still, 'unpause');
         const seconds = stoodMs === undefined ? undefined : stoodMs / 1000;
         const told = { at, attempt: attempt.number, node, message };
         const note = seconds === undefined ? undefined : ({ reason: 'Resumed', rung: 'Freeze', seconds } as const);
@@ -104,7 +138,7 @@ export class Ladder {
       }
       case 'halt': {
         const still = await this.#stillNow(decision.vm.metadata.name, job);
-        return still ? this.#ask(job, still, 'unpause') : this.#halt(job, decision.vm);
+        return still ? this.#ask(job.metadata.name, still, 'unpause') : this.#halt(job, decision.vm);
       }
       case 'end':
         return this.#end(job, decision, at);
@@ -121,12 +155,12 @@ export class Ladder {
     return written;
   }
 
-  async #ask(job: ComputeJob, vmi: VirtualMachineInstance, what: 'pause' | 'unpause'): Promise<number> {
+  async #ask(job: string, vmi: VirtualMachineInstance, what: 'pause' | 'unpause'): Promise<number> {
     const { client, log } = this.#deps;
     const { namespace, name } = vmi.metadata;
     try {
       await client.act(virtualMachineInstanceSubresources, { namespace, name }, { subresource: what, body: {} });
-      log.info({ job: job.metadata.name, instance: name }, what === 'pause' ? 'frozen' : 'made to go on');
+      log.info({ job, instance: name }, what === 'pause' ? 'frozen' : 'made to go on');
     } catch (error) {
       // It is so already, it has just ended, or KubeVirt would not now: what is true then is seen at the next look.
       const { kind } = toKubeError(error);

@@ -181,6 +181,10 @@ describe('a guest that stands still', () => {
     });
   });
 
+  it('for the last of its own move is no trouble: nobody is to wake it', () => {
+    expect(standstill(paused('PausedByMigrationMonitor'))).toBeUndefined();
+  });
+
   it('because somebody paused it is not, and goes on by a command that is told', () => {
     expect(standstill(paused('PausedByUser'))).toMatchObject({
       broken: false,

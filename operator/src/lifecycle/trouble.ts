@@ -33,6 +33,8 @@ export function trouble({ vm, vmi, pods }: Guest, image: string): Trouble | unde
 export function standstill({ vm, vmi }: Guest): (Trouble & { readonly broken: boolean }) | undefined {
   const paused = getCondition(vmi?.status?.conditions, 'Paused');
   if (paused?.status !== 'True') return undefined;
+  // For the last of a copy that does not come to an end otherwise (allowWorkloadDisruption); waking it would undo that.
+  if (paused.reason === 'PausedByMigrationMonitor') return undefined;
   const on = vmi?.status?.nodeName ?? 'its machine';
   if (paused.reason === 'PausedIOError') {
     const detail = paused.message === undefined ? '' : ` (${paused.message})`;

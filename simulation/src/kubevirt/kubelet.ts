@@ -19,6 +19,8 @@ interface Run {
   readonly boots: number;
   readonly readyMs: number | undefined;
   endingMs?: number;
+  /** When its guest loses its power, if it does not go off by itself. */
+  powerOffMs?: number;
 }
 
 const podStartMs = 1_500;
@@ -26,6 +28,9 @@ const pullBackOffMs = 20_000;
 /** The launcher needs a moment after its guest. */
 const launcherEndMs = 1_400;
 const orphanMs = 1_000;
+/** What a guest has from its power button to the loss of its power, and how often the button is pressed meanwhile. */
+const graceMs = 30_000;
+const pressMs = 5_000;
 
 export class Kubelets {
   readonly #stage: Stage;
@@ -136,13 +141,17 @@ export class Kubelets {
     const guest = this.#guestIn(key, pod);
     if (guest) {
       const now = clock.monotonic();
-      if (run) run.endingMs ??= now + behaviour.shutdownMs;
-      const left = (run?.endingMs ?? now) - now;
+      const hears = guest.stillSinceMs === undefined;
+      if (run) {
+        run.powerOffMs ??= now + graceMs;
+        if (hears) run.endingMs ??= now + behaviour.shutdownMs;
+      }
+      const left = (run?.endingMs ?? run?.powerOffMs ?? now) - now;
       if (left > 0) {
-        this.#stage.wakePod(key, left);
+        this.#stage.wakePod(key, hears ? left : Math.min(left, pressMs));
         return;
       }
-      guests.kill(guest.vmiUid, 'shutDown');
+      guests.kill(guest.vmiUid, hears ? 'shutDown' : 'killed');
       this.#stage.wake(guest.vmi, 0);
       this.#stage.wakePod(key, 200);
       return;

@@ -178,6 +178,27 @@ describe('a machine that shuts down', () => {
     }));
 });
 
+describe('a guest that is taken down while it stands still', () => {
+  const stop = (pool: Lab['pool']) => pool.stopJob('a');
+  const remove = (pool: Lab['pool']) => pool.deleteJob('a');
+  it.each([
+    ['stopped', stop],
+    ['deleted', remove],
+  ])('as its job is %s, is awake for its shutdown, long before it would lose its power', (_how, end) =>
+    inLab(new Lab(['pc-1']), async (lab) => {
+      await lab.run(['a']);
+      lab.pool.owner('pc-1', true);
+      await lab.until('it is frozen', () => isStill(lab, 'a'), 1_000);
+      await lab.pool.clock.advance(5_000);
+      const ends: string[] = [];
+      lab.pool.kubeVirt.guests.watch({ ended: (_guest, how) => void ends.push(how) });
+      end(lab.pool);
+      await lab.until('it is off', () => ends.length > 0, 15_000);
+      expect(ends).toEqual(['shutDown']);
+    }),
+  );
+});
+
 describe('an operator that dies while a guest is frozen and parked', () => {
   async function play(death?: Death): Promise<number> {
     const lab = new Lab(['pc-1'], {}, death === undefined ? {} : { death });

@@ -7,7 +7,7 @@ import type { Lease, Node, Taint } from '../api/kubernetes.ts';
 import type { VirtualMachineInstance } from '../api/kubevirt.ts';
 import { leases, nodes, pods, virtualMachineInstanceMigrations, virtualMachineInstances } from '../api/resources.ts';
 import type { ReconcileContext, Result } from '../kube/controller.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isConflict, isNotFound, KubeError } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { keyOf } from '../kube/object.ts';
 import { openAttempt, workedSeconds, type Attempt } from '../model/job.ts';
@@ -42,6 +42,14 @@ export class Recovery {
   }
 
   readonly reconcile = async (machine: string, context: ReconcileContext): Promise<Result> => {
+    const unwritten = new Map<string, unknown>();
+    const result = await this.#recover(machine, context, unwritten);
+    for (const error of unwritten.values()) throw error;
+    return result;
+  };
+
+  /** @param unwritten by key: jobs whose ends could not be written, and why. */
+  async #recover(machine: string, context: ReconcileContext, unwritten: Map<string, unknown>): Promise<Result> {
     const { world } = this.#deps;
     const node = world.nodes.get(machine);
     if (node) {
@@ -64,14 +72,15 @@ export class Recovery {
           node,
           decisions.filter(({ kind }) => kind !== 'seal'),
           context,
+          unwritten,
         );
         // What waits for the seal is decided anew, and so is everything when the machine turns out to live.
         if (before === undefined) await this.#seal(machine, node, lease);
         return { requeueAfterMs: before ?? 0 };
       }
     }
-    return { requeueAfterMs: await this.#carryOut(machine, node, decisions, context) };
-  };
+    return { requeueAfterMs: await this.#carryOut(machine, node, decisions, context, unwritten) };
+  }
 
   /** @returns when to look again, if that is known. */
   async #carryOut(
@@ -79,15 +88,24 @@ export class Recovery {
     node: Node | undefined,
     decisions: readonly RecoveryDecision[],
     { log }: ReconcileContext,
+    unwritten: Map<string, unknown>,
   ): Promise<number | undefined> {
     let again: number | undefined;
     for (const decision of decisions) {
+      // Once its pod is removed, a guest looks like one that somebody took away.
+      if (decision.kind === 'removePod' && unwritten.has(jobKeyOf(decision.pod) ?? '')) continue;
       try {
         const after = await this.#apply(machine, node, decision);
         if (after !== undefined) again = Math.min(again ?? after, after);
       } catch (error) {
         // The next look sees what it is now. A taint that failed must not be passed over: everything waits for it.
-        if (decision.kind === 'taint' || (!isConflict(error) && !isNotFound(error))) throw error;
+        if (decision.kind === 'taint') throw error;
+        if (!isConflict(error) && !isNotFound(error)) {
+          if (decision.kind !== 'endAttempt' || !isOfObject(error)) throw error;
+          // The job of somebody else on the machine must not wait for what is wrong with this one.
+          unwritten.set(keyOf(decision.job), error);
+          continue;
+        }
         log.debug({ kind: decision.kind }, 'the object changed meanwhile');
         again = Math.min(again ?? 100, 100);
       }
@@ -277,4 +295,10 @@ export class Recovery {
       throw error;
     }
   }
+}
+
+/** The server answers; what it refuses or fails at may be the matter of one object. */
+function isOfObject(error: unknown): boolean {
+  const kinds: readonly string[] = ['invalid', 'badRequest', 'forbidden', 'server'];
+  return error instanceof KubeError && kinds.includes(error.kind);
 }

@@ -1,6 +1,7 @@
 // The life of a release as the lab's API server sees it, by the real helm: installed, asked, upgraded, rolled back, uninstalled.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cluster } from '@idlewild/lab/apiserver/conformance/cluster.ts';
 
@@ -39,6 +40,10 @@ describe('a release', () => {
     };
     expect(await cluster.apply([job])).toMatchObject({ code: 0 });
     const uid = await cluster.ok(['get', 'cjob', 'kept', '-o', 'jsonpath={.metadata.uid}']);
+
+    // The first job that the chart's README tells of.
+    const [, input = ''] = /<<'JOB'\n([^]*?)\nJOB\n/.exec(await readFile(join(chart, 'README.md'), 'utf8')) ?? [];
+    expect(await cluster.ok(['apply', '-f', '-'], { input })).toBe('computejob.idlewild.dev/hello created\n');
 
     await helm('upgrade', ...release, '--set', 'operator.replicas=3,portal.enabled=true');
     expect(await replicas()).toBe('3');

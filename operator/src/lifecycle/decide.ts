@@ -11,7 +11,7 @@ import { finishedAtMs, isFinished, isStopped, lastAttempt, openAttempt, type Att
 import type { AttemptEnd, ProgressReason } from '../model/reasons.ts';
 import { isSaid, type Milestones, type Mobility } from '../model/status.ts';
 import { causeOf, deadlines, pausedReason, standstillEndMs, unreadMs } from './deadlines.ts';
-import { stillThere } from './earlier.ts';
+import { heldBy, stillThere } from './earlier.ts';
 import { hasSecretFiles } from './files.ts';
 import {
   canBeReleased,
@@ -248,7 +248,8 @@ function beforeVm(input: LifecycleInput, attempt: Attempt): LifecycleDecision[] 
   const wake = { kind: 'wake', afterMs: Math.max(1, overdue.atMs - nowMs) } as const;
   const first = alive[0];
   if (!first) return [{ kind: 'createVm', attempt }, wake];
-  const message = stillThere(first.metadata.name, input.refusals?.get(first.metadata.name));
+  const refused = input.refusals?.get(first.metadata.name);
+  const message = stillThere(first.metadata.name, { refused, heldBy: heldBy(first, nowMs) });
   // Its end wakes us, unless that was told before we knew of it.
   const look = { kind: 'wake', afterMs: Math.min(wake.afterMs, earlierAgainMs) } as const;
   return [...noteIfNew(job, { reason: 'WaitingForEarlier', message }), look];

@@ -42,6 +42,23 @@ it('is looked for again soon, as its end may have been told before anybody knew 
   ]);
 });
 
+it('is said to wait for whoever holds it up, once that takes long', () => {
+  const guest = { pods: [], migrations: [] };
+  const settings = { lingerMs: 60_000, slowStartMs: 10_000, standstillMs: 600_000 };
+  const finalizers = ['kubevirt.io/virtualMachineControllerFinalize'];
+  const held = { ...going, metadata: { ...going.metadata, finalizers } };
+  const vmis = [aVmi(held, 'Running', 'pc-1')];
+  const told = (seconds: number) => {
+    const rest = { console: nothingRead, machineLost: false, nowMs: noon + seconds * 1_000, settings };
+    return decideLifecycle({ job, vms: [held], vmis, guest, ...rest })[0];
+  };
+  const message = 'j-1 of the attempt before is still being taken down';
+  expect(told(120)).toMatchObject({ message });
+  expect(told(121)).toMatchObject({
+    message: `${message}, which waits for kubevirt.io/virtualMachineControllerFinalize`,
+  });
+});
+
 describe('an earlier attempt', () => {
   it.each<[string, VirtualMachine[], VirtualMachineInstance[], string | undefined]>([
     ['that left nothing is over', [], [], undefined],

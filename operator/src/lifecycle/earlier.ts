@@ -8,14 +8,31 @@ import { isInstanceOver, type VirtualMachine, type VirtualMachineInstance } from
 import { isOwnedBy } from '../api/meta.ts';
 import { virtualMachineInstances, virtualMachines } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject } from '../kube/object.ts';
 import { attemptsOf, type Attempt } from '../model/job.ts';
 import { labels } from '../model/names.ts';
 import { isDead } from './observe.ts';
 
-/** @param refused why the cluster does not let it be deleted. */
-export function stillThere(virtualMachine: string, refused?: string): string {
+/** A deletion that takes longer than any shutdown is held up by somebody, ms. */
+const heldUpMs = 120_000;
+
+/**
+ * @param o.refused why the cluster does not let it be deleted.
+ * @param o.heldBy finalizers that its deletion has been waiting for.
+ */
+export function stillThere(
+  virtualMachine: string,
+  o: { readonly refused?: string | undefined; readonly heldBy?: readonly string[] | undefined } = {},
+): string {
   const which = `${virtualMachine} of the attempt before`;
-  return refused === undefined ? `${which} is still being taken down` : `${which} cannot be deleted: ${refused}`;
+  if (o.refused !== undefined) return `${which} cannot be deleted: ${o.refused}`;
+  const held = o.heldBy?.length ? `, which waits for ${o.heldBy.join(', ')}` : '';
+  return `${which} is still being taken down${held}`;
+}
+
+/** The finalizers of an object whose deletion is held up; none while it has not taken long. */
+export function heldBy({ metadata: { deletionTimestamp, finalizers } }: KubeObject, nowMs: number): readonly string[] {
+  return nowMs - Date.parse(deletionTimestamp ?? '') > heldUpMs ? (finalizers ?? []) : [];
 }
 
 /** @returns the name of a virtual machine whose guest may live, or undefined. */

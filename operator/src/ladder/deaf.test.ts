@@ -77,6 +77,22 @@ describe('a guest that is taken down while it stands still', () => {
     expect(ladder.concerns('default/j')).toBe(false);
   });
 
+  it.each<[number, KubeError['kind'], string]>([
+    [400, 'badRequest', 'No virt-handler on node pc-1 found'],
+    [404, 'notFound', 'virtualmachineinstance "j-1" not found'],
+    [409, 'conflict', 'VMI is not paused'],
+    [503, 'server', 'the server is currently unable to handle the request'],
+    [504, 'timeout', 'the server was unable to return a response in time'],
+  ])('is looked at again soon when KubeVirt answers %d', async (status, kind, message) => {
+    const { look } = setUp({ answer: new KubeError(message, { kind, status }) });
+    expect(await look()).toEqual({ requeueAfterMs: 1_000 });
+  });
+
+  it('is not passed over when the operator has no right to wake it', async () => {
+    const { look } = setUp({ answer: new KubeError('cannot update', { kind: 'forbidden', status: 403 }) });
+    await expect(look()).rejects.toThrow('cannot update');
+  });
+
   it.each<[string, Case]>([
     ['nobody takes it down', { vmi: paused('PausedByUser') }],
     ['it is awake', { vmi: { deleted: true } }],

@@ -8,7 +8,7 @@ import type { VirtualMachine, VirtualMachineInstance } from '../api/kubevirt.ts'
 import { virtualMachineInstances, virtualMachineInstanceSubresources, virtualMachines } from '../api/resources.ts';
 import type { Deps } from '../deps.ts';
 import type { Result } from '../kube/controller.ts';
-import { isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
+import { isConflict, isNotFound, toKubeError, type KubeErrorKind } from '../kube/errors.ts';
 import { microTime } from '../kube/micro-time.ts';
 import { Pauses } from '../kube/pauses.ts';
 import type { LedgerNote } from '../ledger/entry.ts';
@@ -19,6 +19,16 @@ import { climb, isDeaf, isPausedByWish, type LadderDecision, type LadderInput } 
 import { createLadderMetrics, type LadderMetrics } from './metrics.ts';
 import type { LadderSettings } from './settings.ts';
 import { goesOn, parks, yields } from './statuses.ts';
+
+/** Answers to pause and unpause after which only another look tells what is true. */
+const passing: ReadonlySet<KubeErrorKind> = new Set<KubeErrorKind>([
+  'conflict',
+  'alreadyExists',
+  'notFound',
+  'badRequest',
+  'timeout',
+  'server',
+]);
 
 /** How soon it is looked at again whether what was asked of KubeVirt has been done. */
 const askedMs = 1_000;
@@ -162,9 +172,10 @@ export class Ladder {
       await client.act(virtualMachineInstanceSubresources, { namespace, name }, { subresource: what, body: {} });
       log.info({ job, instance: name }, what === 'pause' ? 'frozen' : 'made to go on');
     } catch (error) {
-      // It is so already, it has just ended, or KubeVirt would not now: what is true then is seen at the next look.
+      // It is so already, it has just ended, or KubeVirt would not now, which says 400 where its agent is being started anew: what is
+      // true then is seen at the next look.
       const { kind } = toKubeError(error);
-      if (kind !== 'conflict' && kind !== 'alreadyExists' && kind !== 'notFound' && kind !== 'server') throw error;
+      if (!passing.has(kind)) throw error;
       log.debug({ instance: name, err: error }, `${what} was refused`);
     }
     return askedMs;

@@ -119,8 +119,9 @@ function nodeOf(
 ): string | undefined {
   if (vmi?.status?.nodeName) return vmi.status.nodeName;
   if (attempt) return attempt.node;
-  // Nobody claims it any more, but its launcher can still come up where it was pinned to.
-  return vm && vm.metadata.deletionTimestamp === undefined ? pinnedNode(vm) : undefined;
+  // Nobody claims it any more, but its launcher can still come up where it was pinned to, unless it is powered off.
+  const canStart = vm !== undefined && !isBeingDeleted(vm) && vm.spec.runStrategy !== 'Halted';
+  return canStart ? pinnedNode(vm) : undefined;
 }
 
 function needsOf(

@@ -116,6 +116,9 @@ describe('the guests of a machine', () => {
     const ended = job.ended('StartFailed').job;
     expect(guestsOn('pc-1', { jobs: [ended], vms: [vm] })).toMatchObject([{ key: 'default/j-1', needs }]);
     expect(guestsOn('pc-1', { jobs: [ended], vms: [aVm(job.job, { deleted: true })] })).toEqual([]);
+    const off = { ...vm, spec: { ...vm.spec, runStrategy: 'Halted' as const } };
+    expect(guestsOn('pc-1', { jobs: [ended], vms: [off] })).toEqual([]);
+    expect(guestsOn('pc-1', { jobs: [job.job], vms: [off] })).toHaveLength(1);
   });
 
   it('count where a launcher still holds their memory after they have ended', () => {

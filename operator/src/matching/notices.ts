@@ -108,7 +108,8 @@ export class Notices {
         else {
           // The first words come at once, and say less than is known a moment later.
           this.#told.set(uid, { atMs: nowMs, lookedMs: nowMs - (index < front ? frontMs - secondMs : 0), pass });
-          tell(wait, job, { front: index < front, sinceMs: Infinity });
+          const wrote = tell(wait, job, { front: index < front, sinceMs: Infinity });
+          if (!wrote) nextMs = Math.min(nextMs, frontMs);
         }
         continue;
       }

@@ -103,6 +103,7 @@ export class Matching {
     const still = (decided: ComputeJob): ComputeJob | undefined => this.#still(decided);
     this.#words = new WordsBoard({
       ...{ deps, still, gate: this.#gate, line: this.register.line, verdicts: this.#verdicts, isSilent: o.isSilent },
+      isRefused: (uid) => this.#troubles.untilOf(uid, deps.clock.monotonic()) !== undefined,
       onWritten: (uid) => this.#troubles.succeeded(uid),
     });
     this.#claims = new Claims({
@@ -234,7 +235,8 @@ export class Matching {
     const job = world.jobs.get(key);
     const uid = job?.metadata.uid ?? '';
     const trouble = troubleOf(error);
-    const failures = this.#troubles.failed(uid, error, clock.monotonic(), job?.metadata.resourceVersion ?? '');
+    const version = job?.metadata.resourceVersion ?? '';
+    const failures = this.#troubles.failed(uid, error, clock.monotonic(), version, kind);
     this.#metrics.writeFailed(trouble);
     this.#pace.news();
     if (trouble === 'changed') log.debug({ job: key, kind, failures }, 'the job changed meanwhile');

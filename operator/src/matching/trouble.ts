@@ -2,6 +2,7 @@
 // Promises: no clock; one job's failures never hold up another's; nothing is tried in a hot loop, however it fails.
 
 import { KubeError } from '../kube/errors.ts';
+import type { WriteKind } from './write-gate.ts';
 
 export type Trouble =
   /** Somebody else wrote the job: look again. */
@@ -45,6 +46,8 @@ interface Failures {
   readonly untilMs: number;
   /** The job as it was known then. */
   readonly version: string;
+  /** The job is left alone altogether: what was refused was its claim, and not only words. */
+  readonly altogether: boolean;
 }
 
 export class Troubles {
@@ -54,16 +57,18 @@ export class Troubles {
   /**
    * @param nowMs of the clock that `until` is compared with
    * @param version of the job as it is known now
+   * @param kind of the write
    * @returns how often it has failed in a row
    */
-  failed(uid: string, error: unknown, nowMs: number, version: string): number {
+  failed(uid: string, error: unknown, nowMs: number, version: string, kind: WriteKind = 'claim'): number {
     const trouble = troubleOf(error);
     const before = trouble === 'server' ? this.#server : this.#jobs.get(uid);
     const count = before?.trouble === trouble ? before.count + 1 : 1;
     const { baseMs, maxMs } = pauses[trouble];
     const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
     const untilMs = nowMs + Math.max(asked, Math.min(maxMs, baseMs * 2 ** Math.min(20, count - 1)));
-    const failures = { trouble, count, untilMs, version };
+    const altogether = trouble !== 'refused' || kind === 'claim';
+    const failures = { trouble, count, untilMs, version, altogether };
     if (trouble === 'server') this.#server = failures;
     else this.#jobs.set(uid, failures);
     return count;
@@ -84,7 +89,7 @@ export class Troubles {
     this.#jobs.delete(uid);
   }
 
-  /** Until when the job is left alone; undefined when it is not. */
+  /** Until when nothing is said of the job; undefined when it may be. */
   untilOf(uid: string, nowMs: number): number | undefined {
     const untilMs = this.#jobs.get(uid)?.untilMs;
     return untilMs !== undefined && untilMs > nowMs ? untilMs : undefined;
@@ -95,8 +100,8 @@ export class Troubles {
     return this.#server && this.#server.untilMs > nowMs ? this.#server.untilMs : undefined;
   }
 
-  /** Jobs that are left alone now. */
+  /** Jobs that are left alone altogether now. A job whose words are refused may still get its machine. */
   *resting(nowMs: number): Generator<readonly [uid: string, untilMs: number]> {
-    for (const [uid, { untilMs }] of this.#jobs) if (untilMs > nowMs) yield [uid, untilMs];
+    for (const [uid, { untilMs, altogether }] of this.#jobs) if (altogether && untilMs > nowMs) yield [uid, untilMs];
   }
 }

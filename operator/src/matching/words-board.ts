@@ -34,6 +34,8 @@ export interface WordsBoardOptions {
   readonly verdicts: Verdicts;
   readonly gate: WriteGate;
   readonly isSilent: (machine: string) => boolean;
+  /** By uid of a job: the server has just refused what was said of it. */
+  readonly isRefused: (uid: string) => boolean;
   /** The job as it is now, if it still is what was decided on. */
   readonly still: (decided: ComputeJob) => ComputeJob | undefined;
   readonly onWritten: (uid: string) => void;
@@ -71,10 +73,11 @@ export class WordsBoard {
 
   /** @returns whether the words are written. */
   #say(pass: Pass, wait: Wait, job: ComputeJob, said: Said): boolean {
-    const { gate, verdicts } = this.#o;
+    const { gate, verdicts, isRefused } = this.#o;
     const { clock, newId } = this.#o.deps;
-    const { key } = wait.waiter;
+    const { key, uid } = wait.waiter;
     if (gate.has(key)) return true;
+    if (isRefused(uid)) return false;
     const nowMs = clock.now();
     const known = wait.own || wait.position > estimated ? undefined : this.#expected(pass, key).get(key);
     const before = job.status?.waiting;

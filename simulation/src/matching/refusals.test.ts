@@ -31,6 +31,31 @@ describe.each([
   });
 });
 
+describe('a job of which the server refuses what it waits for', () => {
+  it('gets its machine as soon as there is one, and is tried seldom until then', () => {
+    const message = 'ComputeJob.idlewild.dev "waits" is invalid: status.waiting.reasons[1]: Duplicate value';
+    const isOfWords = (body: unknown): boolean =>
+      (body as { readonly status?: { readonly waiting?: unknown } }).status?.waiting instanceof Object;
+    const fate = ({ path, body }: { path: string; body?: unknown }): Fate =>
+      path.endsWith('/computejobs/waits/status') && isOfWords(body) ? { status: 422, message } : undefined;
+    return at({ machines: ['pc-1'], fate }, async (witness) => {
+      witness.submit('first', whole);
+      await witness.runs('first');
+      witness.submit('waits', whole);
+      await witness.advance(60 * minuteMs);
+      expect(witness.job('waits')?.status).toBeUndefined();
+      const tries = witness.statusWrites('waits').length;
+      expect(tries).toBeGreaterThan(1);
+      expect(tries).toBeLessThan(25);
+      expect(witness.events('waits')).toEqual([{ reason: 'Refused', note: expect.stringContaining(message) }]);
+      // The longest pause has just begun.
+      await witness.until('it is tried again', () => witness.statusWrites('waits').length > tries);
+      witness.pool.deleteJob('first');
+      await witness.until('it has the machine', () => witness.on('waits') === 'pc-1', minuteMs);
+    });
+  });
+});
+
 describe('a Secret that five hundred jobs miss', () => {
   const files = [{ path: '/etc/token', secretKeyRef: { name: 'vault', key: 'token' }, mode: '0600' }];
   const asks = (witness: Witness): number => witness.asked.filter(({ path }) => path.endsWith('/secrets/vault')).length;

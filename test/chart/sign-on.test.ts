@@ -8,7 +8,7 @@ import { argsOf, find, podOf } from './workloads.ts';
 
 jest.setTimeout(60_000);
 
-const usual = ['portal.oidc.issuerUrl=https://id.example.org:8443/lab', 'portal.oidc.clientId=idlewild'];
+const usual = ['portal.oidc.issuerUrl=https://id.example.org:9443/lab', 'portal.oidc.clientId=idlewild'];
 const secret = 'portal.oidc.clientSecret.existingSecret=sign-on';
 
 describe('single sign-on', () => {
@@ -35,7 +35,7 @@ describe('single sign-on', () => {
     const read = (file: string): string => `content of ${file}\n`;
     expect(oidcOptionsOf(parsePortalOptions(args), read)).toEqual({
       rules: {
-        issuer: 'https://id.example.org:8443/lab',
+        issuer: 'https://id.example.org:9443/lab',
         usernameClaim: 'email',
         usernamePrefix: '-',
         groupsClaim: 'groups',
@@ -71,7 +71,7 @@ describe('single sign-on', () => {
     };
     const without = await ports();
     expect(without).toContain(443);
-    expect((await ports(...usual)).filter((port) => !without.includes(port))).toEqual([8443]);
+    expect((await ports(...usual)).filter((port) => !without.includes(port))).toEqual([9443]);
   });
 });
 

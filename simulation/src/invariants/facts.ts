@@ -44,12 +44,14 @@ export function mebibytes(quantity: string | number | undefined): number {
   return Number(digits) * (unit === '' ? 1 / (1024 * 1024) : (units[unit] ?? Number.NaN));
 }
 
-/** The guest with what KubeVirt needs beside it: launcher, page tables, vCPUs, I/O thread, video. */
+/** The guest with what KubeVirt needs beside it: launcher, page tables, vCPUs, I/O thread, video, the sidecar of its console. */
 export function needOf({ spec }: ComputeJob): Share {
   const { cores, memory, disk } = spec.resources;
   const guest = Math.ceil(mebibytes(memory));
   const video = spec.console === 'VNC' ? 32 : 0;
-  const overhead = Math.ceil(guest / 512) + 240 + 8 + 8 * cores + video + (spec.architecture === 'arm64' ? 128 : 0);
+  const sidecars = 35;
+  const overhead =
+    Math.ceil(guest / 512) + 240 + 8 + sidecars + 8 * cores + video + (spec.architecture === 'arm64' ? 128 : 0);
   return { cores, memoryMiB: guest + overhead, diskMiB: Math.ceil(mebibytes(disk)) };
 }
 

@@ -206,6 +206,20 @@ describe('an informer', () => {
     expect(measured.filter((line) => line === 'list failed')).toHaveLength(3);
   });
 
+  it('asks every second for a type that is not served yet, and says so about once in a minute', async () => {
+    api.onList(...Array.from({ length: 65 }, () => status(404, 'NotFound')));
+    const lines: string[] = [];
+    const told = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+    const clock = new FakeClock();
+    const { informer } = start({ clock, log: told });
+    for (let tries = 1; tries <= 65; tries++) {
+      await until(() => clock.pending === 1, `try ${tries} has failed`);
+      await clock.advance(1_000);
+    }
+    await informer.synced();
+    expect(lines).toHaveLength(2);
+  });
+
   it('waits as long as a throttling server says', async () => {
     const throttled = status(429, 'TooManyRequests', { 'retry-after': '1' });
     api.onWatch(throttled);

@@ -61,6 +61,8 @@ interface Listener<T> {
 
 const defaultMaxBackoffMs = 10_000;
 const maxBackoffOfUnservedMs = 1_000;
+/** Of so many tries of a type that is not served, one is told of: about one in a minute. */
+const unservedTold = 60;
 const defaultRelistMs = 15 * 60_000;
 const defaultWatchMs = 5 * 60_000;
 const defaultSilenceMs = 150_000;
@@ -239,7 +241,9 @@ export class Informer<T extends KubeObject> {
       // A broken connection says nothing about our position; any other refusal might be about it.
       const keep = error.kind === 'network' || error.kind === 'timeout' || error.kind === 'throttled';
       if (!keep) this.#resourceVersion = undefined;
-      const level = this.#backoff.attempts <= 1 && keep ? 'debug' : 'warn';
+      const { attempts } = this.#backoff;
+      const isNews = error.kind === 'notFound' ? attempts % unservedTold === 1 : attempts > 1 || !keep;
+      const level = isNews ? 'warn' : 'debug';
       this.#log[level]({ err: error.message, kind: error.kind, delayMs: Math.round(delayMs) }, 'trying again');
     }
     metrics?.watchEnded(type.plural, error.kind);

@@ -34,6 +34,7 @@ function places(): GuestPlaces {
     scratch: join(root, 'scratch'),
     state: join(root, 'state'),
     quieten: ':',
+    rebootOnPanic: `echo 10 >'${join(root, 'panic')}'`,
     wait: waiting(),
     ranNotes: join(root, 'sem/config?scripts?user'),
     powerOff: `echo off >>'${join(root, 'power')}'`,
@@ -111,6 +112,11 @@ describe.each(['busybox', 'dash'] as const)('the wrapper under %s', (shell) => {
       return read('waits');
     };
     expect([timed('100'), timed('4000'), timed('-50')]).toEqual(['5\n5\n', '10\n10\n', '1\n1\n']);
+  });
+
+  it('has the guest reboot after a panic of its kernel, of which nobody outside is told', () => {
+    run(shell, { script: 'true' });
+    expect(read('panic')).toBe('10\n');
   });
 
   it('has cloud-init run it again after a reboot, but not in a session', () => {

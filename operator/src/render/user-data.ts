@@ -32,6 +32,8 @@ export interface GuestPlaces extends CheckpointPlaces {
   readonly scratch: string;
   /** Keeps kernel messages off the serial line. */
   readonly quieten: string;
+  /** Has the kernel reboot after a panic: KubeVirt is told of none, and the guest would stand there for ever. */
+  readonly rebootOnPanic: string;
   /** The command that waits for so many seconds as its argument says. */
   readonly wait: string;
   /** cloud-init's notes that it has run the user-data; a pattern of the shell. */
@@ -45,6 +47,7 @@ export const guestPlaces: GuestPlaces = {
   scratch: '/scratch',
   state: '/var/lib/idlewild',
   quieten: 'dmesg -n 1 2>/dev/null',
+  rebootOnPanic: '{ echo 10 >/proc/sys/kernel/panic; } 2>/dev/null',
   wait: 'sleep',
   ranNotes: '/var/lib/cloud/instance/sem/config?scripts?user',
   powerOff: 'poweroff -f || poweroff || systemctl poweroff',
@@ -96,6 +99,7 @@ terminal=${quoted(places.terminal)}
 work=${quoted(places.home)}
 failed=
 ${places.quieten}
+${places.rebootOnPanic}
 mark() { printf '\\nidlewild:%s:%s\\n' ${quoted(nonce)} "$1" >>"$terminal"; }
 say() { printf 'idlewild: %s\\n' "$1" >>"$terminal"; }
 now() { date +%s 2>/dev/null || echo 0; }

@@ -50,6 +50,16 @@ describe('usage', () => {
     expect(usage.of('a', noon + 1000 * 24 * hour).cores / limit).toBeCloseTo(1, 6);
   });
 
+  it('of a job that is being deleted, however long that takes, ends with the wish', () => {
+    const job = inNamespace(aJob('j').published(-100).claimedBy('pc', { at: -100 }), 'a');
+    const usage = usageOf([job], { halfLifeMs: 1e15, aheadMs: 60_000 });
+    usage.set({ ...job, metadata: { ...job.metadata, deletionTimestamp: new Date(noon).toISOString() } });
+    const charged = usage.of('a', noon + hour).cores;
+    expect([usage.inUse('a').cores, Math.round(charged)]).toEqual([0, 100_000]);
+    usage.forget(job.metadata.uid ?? '', noon + hour);
+    expect(usage.of('a', noon + hour).cores).toBe(charged);
+  });
+
   it('counts a claim at once', () => {
     const running = aJob('j', { resources: { cores: 2 } })
       .published()

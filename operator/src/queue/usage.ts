@@ -107,9 +107,11 @@ export class Usage {
     for (const attempt of attempts) {
       const fromMs = Date.parse(attempt.claimed ?? '') + (attempt.secondsStill ?? 0) * 1000;
       if (Number.isNaN(fromMs)) continue;
-      if (attempt.ended !== undefined) {
+      // Somebody's finalizer may keep a job that is being deleted long after its guest has gone.
+      const ended = attempt.ended ?? job.metadata.deletionTimestamp;
+      if (ended !== undefined) {
         if (!isTakenByLab(attempt.reason)) {
-          tally.closed = plus(tally.closed, times(needs, this.#between(fromMs, Date.parse(attempt.ended))));
+          tally.closed = plus(tally.closed, times(needs, this.#between(fromMs, Date.parse(ended))));
         }
       } else if (!isFinished(job)) {
         tally.rate = plus(tally.rate, needs);

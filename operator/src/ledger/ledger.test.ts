@@ -173,6 +173,14 @@ describe('what a job was charged', () => {
     expect(lines()[0]).toMatchObject({ reason: 'Deleted', message: 'the job was deleted before its end' });
   });
 
+  it('ends with the wish to delete the job, not when a finalizer lets it go', () => {
+    const { ledger, clock } = aLedger();
+    clock.setWallClock(noon + 3_600_000);
+    const { job } = running;
+    ledger.deleted({ ...job, metadata: { ...job.metadata, deletionTimestamp: at(30) } });
+    expect(ledger.charges(0)).toMatchObject([{ attempt: 1, toMs: noon + 30_000 }]);
+  });
+
   it('is nothing when the lab took the attempt away', () => {
     const { ledger } = aLedger();
     ledger.record(running.job, { at: at(60), reason: 'MachineLost', attempt: 1, message: 'gone' });

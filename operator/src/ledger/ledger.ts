@@ -112,7 +112,9 @@ export class Ledger {
       message,
     });
     this.#safely(() => {
-      const charges = attemptsOf(job).flatMap((attempt) => chargeOf(job, attempt, nowMs) ?? []);
+      // Its guest went when somebody wanted it to go, however long a finalizer kept the job.
+      const untilMs = Math.min(nowMs, Date.parse(job.metadata.deletionTimestamp ?? '') || nowMs);
+      const charges = attemptsOf(job).flatMap((attempt) => chargeOf(job, attempt, untilMs) ?? []);
       this.#push([], charges);
     });
   }

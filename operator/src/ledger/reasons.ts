@@ -58,7 +58,7 @@ export const ledgerReasons: Readonly<Record<LedgerReason, ReasonFacts>> = {
   ImagePullFailed: warning('Start', 'moment', 'The image of the guest could not be pulled.'),
   NoRoomOnMachine: warning('Start', 'moment', 'The scheduler did not place the guest on the machine that had won it.'),
   QuotaExceeded: warning('Start', 'moment', 'A quota of the namespace forbids the pod of the guest.'),
-  Refused: warning('Start', 'moment', 'The cluster refused something that the attempt needs.'),
+  Refused: warning('Start', 'moment', 'The cluster refused what an attempt needs, or keeps what is left of one.'),
   KubeVirtNotReady: warning('Start', 'moment', 'KubeVirt does not answer, or does not begin to start the guest.'),
   GuestPaused: warning('Watch', 'moment', 'KubeVirt paused the guest, for instance because its disk was full.'),
   GuestRebooted: warning('Watch', 'moment', 'The guest rebooted itself; what it had in memory is gone.'),

@@ -29,7 +29,7 @@ function world(nodes: Node[], spec: SpecOverrides = {}, since?: number) {
 }
 
 const evacuated = (nodes: Node[], since?: number) => {
-  const rest = { pods: [], explain: true, moving: [], urgentWaits: true, isSilent: () => false, settings };
+  const rest = { pods: [], explain: true, moving: [], urgentWaits: true, isSilent: () => false, mayUnmark: true, settings };
   return evacuate({ ...world(nodes, {}, since), ...rest });
 };
 

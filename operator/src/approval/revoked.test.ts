@@ -29,7 +29,15 @@ function world(nodes: Node[], spec: SpecOverrides = {}, since?: number) {
 }
 
 const evacuated = (nodes: Node[], since?: number) => {
-  const rest = { pods: [], explain: true, moving: [], urgentWaits: true, isSilent: () => false, mayUnmark: true, settings };
+  const rest = {
+    pods: [],
+    explain: true,
+    moving: [],
+    urgentWaits: true,
+    isSilent: () => false,
+    mayUnmark: true,
+    settings,
+  };
   return evacuate({ ...world(nodes, {}, since), ...rest });
 };
 

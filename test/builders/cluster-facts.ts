@@ -18,12 +18,16 @@ export const lease = (name: string, second: number, holder = `${name}_0`): Lease
 export const armed = { labels: { 'idlewild.dev/fence': 'armed' } };
 export const pcs = ['pc-1', 'pc-2'].map((name) => aMachine(name, armed));
 
+const tolerations = ['owner-present', 'lost', 'volatile'].map((taint) => ({
+  key: `idlewild.dev/${taint}`,
+  operator: 'Exists' as const,
+}));
 type Configuration = NonNullable<NonNullable<KubeVirt['spec']>['configuration']>;
 export const kubeVirt = (configuration: Configuration = {}, rest: Partial<KubeVirt> = {}): Partial<Facts> => ({
   kubeVirts: seen([
     {
       metadata: { name: 'kubevirt', namespace: 'kubevirt' },
-      spec: { configuration },
+      spec: { configuration, workloads: { nodePlacement: { tolerations } } },
       status: { phase: 'Deployed', observedKubeVirtVersion: 'v1.9.0' },
       ...rest,
     },

@@ -67,6 +67,7 @@ describe('preflight', () => {
         KubeVirt: 'ok',
         'KubeVirt version': 'ok',
         'live update': 'ok',
+        'virt-handler': 'ok',
         emulation: 'warn',
         definition: 'ok',
         'admission policies': 'ok',

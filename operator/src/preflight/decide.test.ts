@@ -16,9 +16,12 @@ import {
 import { aMachine } from '../../../test/builders/node.ts';
 import { computeJobFields } from '../api/compute-job-fields.ts';
 import { findingsOf } from './decide.ts';
+import type { Toleration } from '../api/kubernetes.ts';
 import type { Facts } from './facts.ts';
 import { seen } from './finding.ts';
 import { admissionPolicies } from './installation.ts';
+
+const tolerating = (...tolerations: Toleration[]) => ({ nodePlacement: { tolerations } });
 
 describe('a cluster', () => {
   it('that is ready is found to be so in every respect', () => {
@@ -116,6 +119,32 @@ describe('a cluster', () => {
       'warn',
       /has Evict/,
       /"workloadUpdateMethods":\["LiveMigrate"\]/,
+    ],
+    [
+      'whose virt-handler does not come back to owners at work',
+      kubeVirt({}, { spec: { workloads: tolerating({ key: 'example.com/lab', operator: 'Exists' }) } }),
+      'virt-handler',
+      'warn',
+      /no idlewild\.dev\/owner-present, idlewild\.dev\/lost, idlewild\.dev\/volatile: /,
+      /"workloads":.*\[{"key":"example\.com\/lab","operator":"Exists"},{"key":"idlewild\.dev\/owner-present","operator":"Exists"}/,
+    ],
+    [
+      'whose virt-handler tolerates one of three, and another only as long as pods live',
+      kubeVirt(
+        {},
+        {
+          spec: {
+            workloads: tolerating(
+              { key: 'idlewild.dev/lost', effect: 'NoSchedule' },
+              { key: 'idlewild.dev/volatile', operator: 'Exists', effect: 'NoExecute' },
+            ),
+          },
+        },
+      ),
+      'virt-handler',
+      'warn',
+      /no idlewild\.dev\/owner-present, idlewild\.dev\/volatile: /,
+      /-p '{"spec"/,
     ],
     [
       'that lets fewer guests move at a time than the operator',
@@ -257,6 +286,11 @@ describe('a cluster', () => {
       version: seen(version),
     };
     expect(finding(facts, 'KubeVirt version')).toMatchObject({ level: 'ok', words: observedKubeVirtVersion });
+  });
+
+  it('whose virt-handler tolerates everything has it wherever guests are', () => {
+    const facts = kubeVirt({}, { spec: { workloads: tolerating({ operator: 'Exists' }) } });
+    expect(finding(facts, 'virt-handler')).toMatchObject({ level: 'ok' });
   });
 
   it('without KubeVirt is told so once', () => {

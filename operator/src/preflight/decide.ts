@@ -20,6 +20,7 @@ const ofKubeVirt: Readonly<Record<string, Check>> = {
   emulation: kubeVirt.emulation,
   'live update': kubeVirt.liveUpdate,
   upgrades: kubeVirt.upgrades,
+  'virt-handler': kubeVirt.handlers,
   migrations: kubeVirt.migrations,
   disks: kubeVirt.disks,
 };

@@ -1,6 +1,6 @@
 // What can be known of a cluster before jobs run in it: as it was read, without judgement.
 
-import type { Lease, Node } from '../api/kubernetes.ts';
+import type { Lease, Node, Toleration } from '../api/kubernetes.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { Seen } from './finding.ts';
 import type { Right } from './rights.ts';
@@ -8,6 +8,7 @@ import type { Right } from './rights.ts';
 /** KubeVirt's own object, as far as Idlewild depends on it (KubeVirt staging/src/kubevirt.io/api/core/v1/types.go). */
 export interface KubeVirt extends KubeObject {
   readonly spec?: {
+    readonly workloads?: { readonly nodePlacement?: { readonly tolerations?: readonly Toleration[] } };
     readonly workloadUpdateStrategy?: { readonly workloadUpdateMethods?: readonly string[] };
     readonly configuration?: {
       readonly vmRolloutStrategy?: string;

@@ -1,6 +1,8 @@
 // Whether KubeVirt is there and set up as Idlewild needs it. Pure.
 // Facts: KubeVirt pkg/virt-config/virt-config.go (defaults), staging/src/kubevirt.io/api/core/v1/types.go (fields).
 
+import type { Toleration } from '../api/kubernetes.ts';
+import { taints } from '../model/names.ts';
 import type { Facts, KubeVirt } from './facts.ts';
 import { fail, judged, ok, warn, type Verdict } from './finding.ts';
 import { atLeast, isRelease, versionOf } from './version.ts';
@@ -13,6 +15,8 @@ const strictNumbers = '1.36';
 const roomForChecksums = [1, 8, 4] as const;
 /** Disks of containers are mounted as image volumes from here on, as far as that is known. */
 const imageVolumes = '1.9';
+/** Machines with these may have guests; one that waits for approval has none, and KubeVirt's token is not to get there. */
+const taintsOfMachinesWithGuests = [taints.ownerPresent, taints.lost, taints.volatile];
 /** What the operator begins at a time unless told. */
 const usual = { inAll: 5, perMachine: 2 };
 
@@ -94,6 +98,26 @@ export const upgrades = only((kubeVirt) => {
     patch(kubeVirt, { workloadUpdateStrategy: { workloadUpdateMethods: methods.filter((each) => each !== 'Evict') } }),
   );
 });
+
+/**
+ * A DaemonSet ends its old pods on every machine when its template changes, and makes new ones where they tolerate the taints
+ * (Kubernetes pkg/controller/daemon). KubeVirt's tolerates none but those of nodePlacement (pkg/virt-operator/resource/placement).
+ */
+export const handlers = only((kubeVirt) => {
+  const tolerations = kubeVirt.spec?.workloads?.nodePlacement?.tolerations ?? [];
+  const lacking = taintsOfMachinesWithGuests.filter((taint) => !tolerations.some((each) => tolerates(each, taint)));
+  if (lacking.length === 0) return ok('virt-handler may be at work wherever guests are');
+  const wanted = [...tolerations, ...lacking.map((key) => ({ key, operator: 'Exists' }))];
+  return warn(
+    `virt-handler tolerates no ${lacking.join(', ')}: started anew while an owner is at a machine, as by an upgrade of KubeVirt, it stays away until the owner leaves, and no guest can leave`,
+    patch(kubeVirt, { workloads: { nodePlacement: { tolerations: wanted } } }),
+  );
+});
+
+function tolerates({ key, operator, value, effect }: Toleration, taint: string): boolean {
+  const named = operator === 'Exists' ? !key || key === taint : key === taint && !value;
+  return named && (!effect || effect === 'NoSchedule');
+}
 
 export const migrations = only((kubeVirt) => {
   const set = kubeVirt.spec?.configuration?.migrations ?? {};

@@ -83,12 +83,14 @@ async function served({ client, clock, signal }: InstallDeps, type: ResourceType
 async function installKubeVirt(deps: InstallDeps): Promise<void> {
   const { client } = deps;
   const configuration = { developerConfiguration: { useEmulation: true } };
+  const taints = ['owner-present', 'lost', 'volatile'].map((name) => `idlewild.dev/${name}`);
+  const workloads = { nodePlacement: { tolerations: taints.map((key) => ({ key, operator: 'Exists' })) } };
   try {
     await client.get(kubeVirts, kubeVirtRef);
   } catch (error) {
     if (!isNotFound(error)) throw error;
     await apply(deps, kubeVirts, {
-      ...{ apiVersion: 'kubevirt.io/v1', kind: 'KubeVirt', spec: { configuration } },
+      ...{ apiVersion: 'kubevirt.io/v1', kind: 'KubeVirt', spec: { configuration, workloads } },
       metadata: { ...kubeVirtRef },
     });
   }

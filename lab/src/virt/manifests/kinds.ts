@@ -112,6 +112,7 @@ const kubeVirt: Kind = {
   shortNames: ['kv', 'kvs'],
   hasStatusSubresource: true,
   spec: object({
+    workloads: object({ nodePlacement: anything }),
     configuration: object({
       evictionStrategy: text,
       vmRolloutStrategy: { type: 'string', enum: ['Stage', 'LiveUpdate'] },

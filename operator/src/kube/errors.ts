@@ -156,6 +156,14 @@ export function toKubeError(error: unknown, attempted?: string): KubeError {
 export function isNotFound(error: unknown): error is KubeError {
   return error instanceof KubeError && error.kind === 'notFound';
 }
+/**
+ * The API server itself has no such object. A subresource may answer 404 besides, for whoever is asked further: of a log that is a
+ * kubelet, which knows of no pod for a moment after its own start (pkg/kubelet/server, getContainerLogs).
+ * @param plural of the object, such as "pods".
+ */
+export function isMissing(error: unknown, plural: string): boolean {
+  return isNotFound(error) && error.body?.details?.kind === plural;
+}
 export function isConflict(error: unknown): error is KubeError {
   return error instanceof KubeError && error.kind === 'conflict';
 }

@@ -21,6 +21,8 @@ class Kubelets {
   requests = 0;
   open = 0;
   broken = false;
+  /** Of them and of the API server: what they answer in the place of a log. */
+  refusal: KubeError | undefined;
   /** Sent in one piece after everything else, again and again, to whoever reads. */
   flood: Uint8Array | undefined;
   flooded = 0;
@@ -36,6 +38,7 @@ class Kubelets {
       request: () => Promise.reject(new KubeError('only logs', { kind: 'badRequest' })),
       stream: async ({ path, query, signal }) => {
         this.requests += 1;
+        if (this.refusal) throw this.refusal;
         if (this.broken) throw new KubeError('no route to host', { kind: 'network' });
         const pod = /pods\/([^/]+)\/log/.exec(path)?.[1] ?? '';
         return { status: 200, headers: {}, body: this.#body(pod, query?.follow === true, signal as AbortSignal) };
@@ -201,6 +204,27 @@ describe('a console', () => {
     kubelets.print(pod.metadata.name, exit(0));
     await clock.advance(5_000);
     expect(look(withConsole('3', up)).exitCode).toBe(isOver ? undefined : 0);
+  });
+
+  it('is read on when the kubelet that has just been started again knows of no pod, and is over when there is none', async () => {
+    const { clock, kubelets, consoles } = setUp();
+    const pod = podOf('a');
+    const look = () => consoles.follow('default/a', nonce, [pod]);
+    const unknown = (kind: string): KubeError =>
+      new KubeError('not found', { kind: 'notFound', status: 404, body: { kind: 'Status', details: { kind } } });
+    kubelets.refusal = unknown('pods/log');
+    look();
+    await clock.advance(5_000);
+    expect(look()).toMatchObject({ current: false, complete: false });
+    kubelets.refusal = undefined;
+    kubelets.print(pod.metadata.name, start + exit(0));
+    await clock.advance(5_000);
+    expect(look()).toMatchObject({ started: true, exitCode: 0, complete: false });
+    const gone = podOf('gone');
+    kubelets.refusal = unknown('pods');
+    consoles.follow('default/gone', nonce, [gone]);
+    await clock.advance(10);
+    expect(consoles.follow('default/gone', nonce, [gone]).complete).toBe(true);
   });
 
   it('that cannot be read holds nothing up for ever: neither a deadline nor the end of a guest', async () => {

@@ -4,10 +4,11 @@
 
 import type { Logger } from 'pino';
 import type { Pod } from '../api/kubernetes.ts';
+import { pods } from '../api/resources.ts';
 import { Backoff, TokenBucket } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock, Timer } from '../kube/clock.ts';
-import { isNotFound, toKubeError } from '../kube/errors.ts';
+import { isMissing, toKubeError } from '../kube/errors.ts';
 import { consoleContainer } from '../model/names.ts';
 import { MarkerReader } from '../render/markers.ts';
 import type { StreamSlots, Turns } from './stream-slots.ts';
@@ -119,7 +120,7 @@ export class PodConsole {
         this.#failingSince = undefined;
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        if (isNotFound(error)) this.#gone = true;
+        if (isMissing(error, pods.plural)) this.#gone = true;
         else {
           this.#failingSince ??= this.#o.clock.monotonic();
           const { name } = this.#pod.metadata;

@@ -31,7 +31,9 @@ const prints =
 
 describe('the output of a guest', () => {
   it('is shown from its past, which counts as shown only once something of it has come', async () => {
-    const answers = [reset, status(400, 'BadRequest'), prints('one\n', 'breaks'), prints('two\n', 'ends')];
+    // A kubelet that was started again knows of no pod for a moment.
+    const unknown = status(404, 'NotFound');
+    const answers = [reset, status(400, 'BadRequest'), prints('one\n', 'breaks'), unknown, prints('two\n', 'ends')];
     const pods = json(200, { metadata: { resourceVersion: '1' }, items: [api.put('virt-launcher-a')] });
     const quiet: Answer = (_request, response) => void response.writeHead(200).flushHeaders();
     api.otherwise = (request, response) => {
@@ -48,6 +50,6 @@ describe('the output of a guest', () => {
     stop();
     expect(text).toBe('one\ntwo\n');
     const asked = api.requests.filter(({ path }) => path.endsWith('/log')).map(({ query }) => query.get('tailLines'));
-    expect(asked).toEqual(['2000', '2000', '2000', '0']);
+    expect(asked).toEqual(['2000', '2000', '2000', '0', '0']);
   });
 });

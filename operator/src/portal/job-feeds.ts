@@ -7,7 +7,7 @@ import type { Pod } from '../api/kubernetes.ts';
 import { coreEvents, pods } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
-import { isAborted, isNotFound, toKubeError } from '../kube/errors.ts';
+import { isAborted, isMissing, toKubeError } from '../kube/errors.ts';
 import { Informer } from '../kube/informer.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { consoleContainer, labels } from '../model/names.ts';
@@ -114,7 +114,7 @@ export function followOutput({ client, log, namespace, name, onText, onError, ba
         }
         return;
       } catch (error) {
-        if (isAborted(error) || isNotFound(error)) return;
+        if (isAborted(error) || isMissing(error, pods.plural)) return;
         // A container that has not started yet is refused: there is nothing to read so far.
         if (toKubeError(error).kind !== 'badRequest') {
           log.debug({ err: error, pod: pod.metadata.name }, 'a console could not be read');

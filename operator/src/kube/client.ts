@@ -70,7 +70,7 @@ interface Addressed {
 /** An object of any kind: the second form lets literals carry spec, data and the like. */
 export type WritableObject = Addressed | (Addressed & Readonly<Record<string, unknown>>);
 
-const pageSize = 500;
+const usualPageSize = 500;
 
 export class KubeClient {
   readonly raw: Transport;
@@ -106,7 +106,7 @@ export class KubeClient {
   }
 
   /**
-   * Everything, read in pages of 500. When the snapshot that the pages belong to expires on the way, it is read again in
+   * Everything, read in pages of 500 unless told. When the snapshot that the pages belong to expires on the way, it is read again in
    * one piece, as client-go's pager does.
    */
   async listAll<T>(
@@ -114,9 +114,10 @@ export class KubeClient {
     o: Omit<ListOptions, 'limit' | 'continue'> & {
       /** What is kept of each object, page by page; undefined leaves it out. */
       readonly keep?: ((item: T) => T | undefined) | undefined;
+      readonly pageSize?: number | undefined;
     } = {},
   ): Promise<ObjectList<T>> {
-    const { keep = (item: T) => item, ...options } = o;
+    const { keep = (item: T) => item, pageSize = usualPageSize, ...options } = o;
     const items: T[] = [];
     let token: string | undefined;
     for (;;) {

@@ -43,6 +43,8 @@ export interface InformerSettings {
   /** The longest wait between tries while the server is out of reach, ms; 10 s unless told. */
   readonly maxBackoffMs?: number | undefined;
   readonly metrics?: InformerMetrics | undefined;
+  /** Objects of a list that are asked for at a time; 500 unless told. */
+  readonly pageSize?: number | undefined;
 }
 
 export interface InformerOptions<T> extends InformerSettings {
@@ -145,10 +147,11 @@ export class Informer<T extends KubeObject> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, type, namespace, labelSelector, fieldSelector, metrics } = this.#o;
+    const { client, type, namespace, labelSelector, fieldSelector, metrics, pageSize } = this.#o;
     let list;
     try {
-      list = await client.listAll<T>(type, { namespace, labelSelector, fieldSelector, signal, keep: this.#keep });
+      const what = { namespace, labelSelector, fieldSelector, pageSize };
+      list = await client.listAll<T>(type, { ...what, signal, keep: this.#keep });
     } catch (error) {
       metrics?.listed(type.plural, 'failed', 0);
       throw error;

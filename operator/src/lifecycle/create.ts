@@ -7,7 +7,8 @@ import type { ComputeJob } from '../api/compute-job.ts';
 import type { Secret } from '../api/kubernetes.ts';
 import type { VirtualMachine } from '../api/kubevirt.ts';
 import { isBeingDeleted, isOwnedBy } from '../api/meta.ts';
-import { secrets, virtualMachines } from '../api/resources.ts';
+import { computeJobs, secrets, virtualMachines } from '../api/resources.ts';
+import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '../kube/errors.ts';
 import type { ObjectRef } from '../kube/object.ts';
 import { durationMs } from '../model/duration.ts';
@@ -17,6 +18,7 @@ import type { ProgressReason } from '../model/reasons.ts';
 import { isNonce } from '../render/markers.ts';
 import { placesOn, renderUserData, type UserData } from '../render/user-data.ts';
 import { renderSecret, renderVirtualMachine } from '../render/virtual-machine.ts';
+import { isWhole } from '../world/trim.ts';
 import type { Deps } from '../deps.ts';
 import { livingEarlier, stillThere } from './earlier.ts';
 import { filesOf } from './files.ts';
@@ -61,9 +63,10 @@ async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Cr
   if (living !== undefined) {
     return { kind: 'blocked', reason: 'WaitingForEarlier', message: stillThere(living) };
   }
-  const files = await filesOf(client, job);
+  const whole = await wholeOf(client, job);
+  const files = await filesOf(client, whole);
   if (files.kind === 'missing') return { kind: 'blocked', reason: 'SecretMissing', message: files.message };
-  const { mode, script, resources, interruption } = job.spec;
+  const { mode, script, resources, interruption } = whole.spec;
   const { checkpoint } = interruption;
   const saving = checkpoint && {
     script: checkpoint.script,
@@ -94,6 +97,15 @@ async function create(deps: Deps, job: ComputeJob, attempt: Attempt): Promise<Cr
     if (!isAlreadyExists(error)) throw error;
     return (await existing(deps, job, attempt)) ?? nameTaken('VirtualMachine', vm.metadata.name);
   }
+}
+
+/** With its script and files, which our caches leave out where they are long. */
+async function wholeOf(client: KubeClient, job: ComputeJob): Promise<ComputeJob> {
+  if (isWhole(job)) return job;
+  const { namespace, name, uid } = job.metadata;
+  const whole = await client.get<ComputeJob>(computeJobs, { namespace, name });
+  if (whole.metadata.uid === uid) return whole;
+  throw new KubeError(`ComputeJob "${name}" is another one by now`, { kind: 'notFound' });
 }
 
 /** Of the attempt before, and of those before it whose successor had no virtual machine. */

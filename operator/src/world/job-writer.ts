@@ -9,6 +9,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { keyOf } from '../kube/object.ts';
 import type { Freshest } from './freshest.ts';
+import { trimmedJob } from './trim.ts';
 
 export class JobWriter {
   readonly #client: KubeClient;
@@ -27,12 +28,13 @@ export class JobWriter {
     if (patch === undefined) return job;
     const { namespace, name, resourceVersion, uid } = job.metadata;
     try {
-      const written = await this.#client.mergePatch<ComputeJob>(
+      const answer = await this.#client.mergePatch<ComputeJob>(
         computeJobs,
         { namespace, name },
         { metadata: { resourceVersion, uid }, status: patch },
         { subresource: 'status' },
       );
+      const written = trimmedJob(answer);
       this.#jobs.wrote(written);
       this.#onWrite(written);
       return written;
@@ -51,7 +53,7 @@ export class JobWriter {
   async refresh(job: ComputeJob): Promise<boolean> {
     const { namespace, name, resourceVersion } = job.metadata;
     try {
-      const now = await this.#client.get<ComputeJob>(computeJobs, { namespace, name });
+      const now = trimmedJob(await this.#client.get<ComputeJob>(computeJobs, { namespace, name }));
       this.#jobs.wrote(now);
       this.#onWrite(now);
       return now.metadata.resourceVersion !== resourceVersion;

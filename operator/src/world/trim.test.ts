@@ -6,7 +6,7 @@ import { aMachine, anOtherPod } from '../../../test/builders/node.ts';
 import type { Pod } from '../api/kubernetes.ts';
 import { machineOf } from '../model/machine.ts';
 import { requestsOf } from '../model/other-pods.ts';
-import { trimmed, trimmedLauncher, trimmedLease, trimmedNode, trimmedOther } from './trim.ts';
+import { isWhole, trimmed, trimmedJob, trimmedLauncher, trimmedLease, trimmedNode, trimmedOther } from './trim.ts';
 
 describe('of any object', () => {
   it('goes who wrote which field and what kubectl applied, and nothing else', () => {
@@ -20,6 +20,40 @@ describe('of any object', () => {
   it('that has nothing to lose, nothing is copied', () => {
     const { job } = aJob('a');
     expect(trimmed(job)).toBe(job);
+  });
+});
+
+describe('of a job', () => {
+  const secretKeyRef = { name: 'key', key: 'id' };
+  const files = [
+    { path: '/a', content: 'x'.repeat(4_000), mode: '0644' },
+    { path: '/b', secretKeyRef, mode: '0600' },
+  ];
+  const checkpoint = { script: 'save '.repeat(800), within: '1m' };
+  const annotations = { big: 'x'.repeat(1_000) };
+
+  it('with long texts stays all that is decided by, that they are there, and that they were left out', () => {
+    const { job } = aJob('a', { script: 'echo '.repeat(800), files, interruption: { checkpoint } });
+    const kept = trimmedJob({ ...job, metadata: { ...job.metadata, annotations, managedFields: [{}] } });
+    expect(JSON.stringify(kept).length).toBeLessThan(1_000);
+    expect([kept, trimmedJob(kept), { ...kept, status: {} }, job].map(isWhole)).toEqual([false, false, false, true]);
+    expect(kept.metadata).toEqual(job.metadata);
+    expect(kept.spec).toEqual({
+      ...job.spec,
+      script: '',
+      files: [{ path: '/a', content: '', mode: '0644' }, files[1]],
+      interruption: { ...job.spec.interruption, checkpoint: { script: '', within: '1m' } },
+    });
+  });
+
+  it('with short ones stays everything but its annotations', () => {
+    const { job } = aJob('a', { files });
+    const kept = trimmedJob({ ...job, metadata: { ...job.metadata, annotations, managedFields: [{}] } });
+    expect([kept, isWhole(kept)]).toEqual([job, true]);
+  });
+
+  it('that makes no sense stays what there is: it is no reason to read no other', () => {
+    expect(trimmedJob({ metadata: { name: 'a' }, spec: {} } as never)).toEqual({ metadata: { name: 'a' }, spec: {} });
   });
 });
 

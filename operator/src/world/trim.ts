@@ -2,6 +2,7 @@
 // Promises: pure; objects that have nothing to lose are returned as they are, others as copies. Thousands of objects are held
 // for as long as the operator runs, so a field that nobody reads is left at the door.
 
+import type { ComputeJob } from '../api/compute-job.ts';
 import type { Container, Lease, Node, Pod } from '../api/kubernetes.ts';
 import type { KubeObject, ObjectMeta } from '../kube/object.ts';
 import { annotations } from '../model/names.ts';
@@ -15,6 +16,49 @@ export function trimmed<T extends KubeObject>(object: T): T {
   if (managedFields === undefined && annotations?.[lastApplied] === undefined) return object;
   return { ...object, metadata: trimmedMeta(object.metadata) };
 }
+
+/** Texts of a job that are no longer than this together are kept, characters: most are, and need not be read again. */
+const shortTexts = 8_192;
+/** Goes along when a job is copied with another status. */
+const leftOut = Symbol('texts were left out');
+
+/**
+ * A job without its texts, where they are long: a script and files may be of megabytes, and decisions ask only whether they are
+ * there. Whoever needs them reads the job itself, see `isWhole`.
+ */
+export function trimmedJob(job: ComputeJob): ComputeJob {
+  if (!isWhole(job)) return job;
+  const { annotations: _others, managedFields: _who, ...metadata } = job.metadata;
+  // Whatever the API server has stored: a list that cannot be read stops everything.
+  const { script, files, interruption }: Partial<ComputeJob['spec']> = job.spec;
+  const checkpoint = interruption?.checkpoint;
+  const texts = [script, checkpoint?.script, ...(files ?? []).map(({ content }) => content)];
+  if (texts.reduce((sum, text) => sum + (text?.length ?? 0), 0) <= shortTexts) return { ...job, metadata };
+  return {
+    ...job,
+    ...{ [leftOut]: true },
+    metadata,
+    spec: {
+      ...job.spec,
+      ...(script === undefined ? {} : { script: '' }),
+      ...(files === undefined ? {} : { files: files.map(withoutContent) }),
+      ...(checkpoint === undefined
+        ? {}
+        : { interruption: { ...interruption, checkpoint: { ...checkpoint, script: '' } } }),
+    },
+  };
+}
+
+/** Whether a job that was kept has all its texts. */
+export function isWhole(job: ComputeJob): boolean {
+  return !(leftOut in job);
+}
+
+function withoutContent(file: JobFile): JobFile {
+  return file.content === undefined ? file : { ...file, content: '' };
+}
+
+type JobFile = NonNullable<ComputeJob['spec']['files']>[number];
 
 /** Of the status: health, what Kubernetes may give away, which images are there, and its addresses. */
 export function trimmedNode(node: Node): Node {

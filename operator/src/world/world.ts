@@ -28,7 +28,7 @@ import { usualPatience, type Patience } from '../recovery/leases.ts';
 import { Freshest } from './freshest.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { Promises } from './promises.ts';
-import { trimmed, trimmedLauncher, trimmedLease, trimmedNode, trimmedOther } from './trim.ts';
+import { trimmed, trimmedJob, trimmedLauncher, trimmedLease, trimmedNode, trimmedOther } from './trim.ts';
 
 export interface WorldOptions {
   readonly client: KubeClient;
@@ -56,6 +56,8 @@ const byJob = { job: (object: KubeObject) => only(jobKeyOf(object)) };
 const vmiKeyOf = ({ metadata, spec }: VirtualMachineInstanceMigration): string =>
   `${metadata.namespace}/${spec.vmiName}`;
 const yes = 'yes';
+/** A job may be of more than a megabyte, and a page is in memory as a whole before anything of it is left out. */
+const jobsPerPage = 100;
 
 export class World {
   readonly informers: {
@@ -113,7 +115,11 @@ export class World {
       networkPolicies: informer<NetworkPolicy>(resources.networkPolicies, {
         fieldSelector: `metadata.name=${networkPolicyName}`,
       }),
-      jobs: informer<ComputeJob>(resources.computeJobs, { indexes: { machine: (job) => only(machineOfJob(job)) } }),
+      jobs: informer<ComputeJob>(resources.computeJobs, {
+        keep: trimmedJob,
+        pageSize: jobsPerPage,
+        indexes: { machine: (job) => only(machineOfJob(job)) },
+      }),
       vms: informer<VirtualMachine>(resources.virtualMachines, { ...ours, indexes: byJob }),
       vmis: informer<VirtualMachineInstance>(resources.virtualMachineInstances, {
         ...ours,

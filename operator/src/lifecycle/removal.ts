@@ -19,7 +19,7 @@ interface Refusal {
   readonly words: string;
 }
 
-export interface RemovalOf {
+interface RemovalOf {
   /** namespace/name. */
   readonly jobKey: string;
   /** The job that is told of a refusal, if it is there. */

@@ -143,8 +143,9 @@ function pinnedNode(vm: VirtualMachine): string | undefined {
 }
 
 function endOf(job: ComputeJob, { started, claimed, secondsStill = 0 }: Attempt): number | undefined {
-  const { walltime } = job.spec;
-  const from = Date.parse(started ?? claimed ?? '');
+  const { walltime, startDeadline } = job.spec;
+  // Its walltime begins with its start, for which it has time until the deadline.
+  const from = started === undefined ? Date.parse(claimed ?? '') + durationMs(startDeadline) : Date.parse(started);
   const byWalltime =
     walltime === undefined || Number.isNaN(from) ? undefined : from + durationMs(walltime) + secondsStill * 1000;
   const notice = job.status?.preemption?.at;

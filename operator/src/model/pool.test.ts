@@ -87,13 +87,13 @@ describe('the guests of a machine', () => {
   const spec = { walltime: '1h', priority: 'High' } as const;
   const urgent = aJob('u', spec).published().claimedBy('pc-1', { at: 60 });
 
-  it('have a job, a rank, and an end where the walltime tells it: from the claim, then from the start', () => {
+  it('have a job, a rank, and an end where the walltime tells it: from the last moment in which it may start, then from the start', () => {
     const from = (job: JobBuilder) => guestsOn('pc-1', { jobs: [job.job] })[0];
     expect(from(urgent)).toMatchObject({
       key: 'default/u-1',
       job: 'default/u',
       priority: 2,
-      endsAtMs: noon + 3_660_000,
+      endsAtMs: noon + 60_000 + 300_000 + 3_600_000,
     });
     expect(from(urgent.started(100))?.endsAtMs).toBe(noon + 3_700_000);
     expect(from(job)).not.toHaveProperty('endsAtMs');

@@ -136,8 +136,8 @@ export function isWaiting(job: ComputeJob): boolean {
 export function endOf(job: ComputeJob): number {
   const { started, claimed } = openAttemptOf(job) ?? {};
   const notice = job.status?.preemption?.at;
-  const { walltime } = job.spec;
-  const byWalltime =
-    walltime === undefined ? Number.POSITIVE_INFINITY : Date.parse(started ?? claimed ?? '') + durationMs(walltime);
+  const { walltime, startDeadline } = job.spec;
+  const startsMs = started === undefined ? Date.parse(claimed ?? '') + durationMs(startDeadline) : Date.parse(started);
+  const byWalltime = walltime === undefined ? Number.POSITIVE_INFINITY : startsMs + durationMs(walltime);
   return Math.min(byWalltime, notice === undefined ? Number.POSITIVE_INFINITY : Date.parse(notice));
 }

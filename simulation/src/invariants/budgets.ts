@@ -23,6 +23,8 @@ interface Account {
   writes: number;
   /** Refreshed words of a job that waits, and refreshed runners-up: bounded by time, not per job. */
   refreshes: number;
+  /** It had to leave its machine, and may have ended before it had. */
+  moved: boolean;
 }
 
 export class BudgetChecks implements Check {
@@ -43,7 +45,7 @@ export class BudgetChecks implements Check {
     if (plural === computeJobs.plural) {
       const job = object as unknown as ComputeJob;
       if (type === 'DELETED') this.#accounts.delete(keyOf(object));
-      else if (type === 'ADDED') this.#accounts.set(keyOf(object), { writes: 0, refreshes: 0 });
+      else if (type === 'ADDED') this.#accounts.set(keyOf(object), { writes: 0, refreshes: 0, moved: false });
       else if (user === operatorName) {
         this.#count(keyOf(object), isRefresh(write) || isTrouble(job) ? 'refreshes' : 'writes');
         this.#size(job);
@@ -58,7 +60,11 @@ export class BudgetChecks implements Check {
     ];
     if (user !== operatorName || !counted.includes(plural)) return;
     const job = object.metadata.labels?.['idlewild.dev/job'];
-    if (job !== undefined) this.#count(`${object.metadata.namespace}/${job}`, 'writes');
+    if (job === undefined) return;
+    const key = `${object.metadata.namespace}/${job}`;
+    this.#count(key, 'writes');
+    const account = this.#accounts.get(key);
+    if (account && plural === virtualMachineInstanceMigrations.plural) account.moved = true;
   }
 
   look(): void {
@@ -73,7 +79,7 @@ export class BudgetChecks implements Check {
     }
   }
 
-  #count(job: string, what: keyof Account): void {
+  #count(job: string, what: 'writes' | 'refreshes'): void {
     const account = this.#accounts.get(job);
     if (account) account[what]++;
   }
@@ -88,11 +94,12 @@ export class BudgetChecks implements Check {
   }
 
   #settle(job: ComputeJob): void {
-    const { attempts = [], interruptions = [], conditions = [] } = job.status ?? {};
+    const { attempts = [], interruptions = [], conditions = [], ladder } = job.status ?? {};
+    const { writes, moved } = this.#accounts.get(keyOf(job)) ?? { writes: 0, moved: false };
     const [only] = attempts;
-    const interrupted = interruptions.length > 0 || conditions.some(({ type }) => type === 'Interrupted');
+    const interrupted =
+      moved || ladder !== undefined || interruptions.length > 0 || conditions.some(({ type }) => type === 'Interrupted');
     if (attempts.length !== 1 || only?.started === undefined || interrupted) return;
-    const { writes } = this.#accounts.get(keyOf(job)) ?? { writes: 0 };
     this.spent.push(writes);
     const slow = Date.parse(only.started) - Date.parse(only.claimed ?? '') > quickStartMs;
     const allowed = slow ? mostWrites + 2 : mostWrites;

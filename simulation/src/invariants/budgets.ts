@@ -98,7 +98,10 @@ export class BudgetChecks implements Check {
     const { writes, moved } = this.#accounts.get(keyOf(job)) ?? { writes: 0, moved: false };
     const [only] = attempts;
     const interrupted =
-      moved || ladder !== undefined || interruptions.length > 0 || conditions.some(({ type }) => type === 'Interrupted');
+      moved ||
+      ladder !== undefined ||
+      interruptions.length > 0 ||
+      conditions.some(({ type }) => type === 'Interrupted');
     if (attempts.length !== 1 || only?.started === undefined || interrupted) return;
     this.spent.push(writes);
     const slow = Date.parse(only.started) - Date.parse(only.claimed ?? '') > quickStartMs;

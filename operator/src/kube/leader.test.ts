@@ -156,7 +156,7 @@ describe('runWithLease', () => {
   });
 
   it('survives a renewal that nobody answers, by another one', async () => {
-    const a = candidate('a', transport, undefined, { leaseDurationMs: 8_000, renewDeadlineMs: 4_000 });
+    const a = candidate('a', transport, undefined, long);
     await until(() => a.state.leading, 'a leads');
     const version = Number(stored?.metadata.resourceVersion);
     api.onWrite(silence);
